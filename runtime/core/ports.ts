@@ -1,0 +1,183 @@
+/**
+ * Ports: everything that reaches code from outside itself. No other module may name the clock, the
+ * entropy source, a disk, a socket or a console; `main.ts` builds these and hands them in.
+ *
+ * @module
+ */
+
+/** Time, both kinds. */
+export interface Clock {
+  /** Nanoseconds since the node started, monotonic, an integer exact for 104 days. */
+  nowNs(): number;
+  /** Milliseconds since the Unix epoch. May jump: never used for a deadline. */
+  unixMs(): number;
+}
+
+/** The host's event loop, as the kernel and the gateway see it. */
+export interface Turns {
+  /** Runs `work` once, no earlier than `atNs` on the clock. Returns what cancels it. */
+  at(atNs: number, work: () => void): () => void;
+  /** Runs `work` after everything that is ready now, in a later turn that lets host I/O in. */
+  later(work: () => void): void;
+}
+
+/** One device's registers: all that a driver can touch of the machine. Offsets in bytes. */
+export interface MmioWindow {
+  /** Size of the window in bytes. */
+  readonly length: number;
+  read8(offset: number): number;
+  read16(offset: number): number;
+  read32(offset: number): number;
+  write8(offset: number, value: number): void;
+  write16(offset: number, value: number): void;
+  write32(offset: number, value: number): void;
+}
+
+/** Guest RAM that one device and its driver share, and nobody else. */
+export interface DmaRegion {
+  /** Guest-physical address of the first byte. */
+  readonly base: number;
+  /** The region's bytes, over a SharedArrayBuffer of exactly this size. */
+  readonly bytes: Uint8Array;
+}
+
+/** One interrupt line as its driver sees it. */
+export interface Irq {
+  /** Resolves at the next interrupt, or at once when one is pending. */
+  wait(): Promise<void>;
+  /** Tells the controller that the interrupt was handled. */
+  complete(): void;
+}
+
+/** Host entropy behind virtio-rng. */
+export interface EntropySource {
+  /** Fills from the front of `bytes`. Returns how many bytes it filled, 0..`bytes.length`. */
+  fill(bytes: Uint8Array): number;
+}
+
+/** What is plugged into a virtio-net device. Frames are Ethernet, without FCS. */
+export interface Link {
+  /** Largest IP packet that the link carries, in bytes: 68..65535. */
+  readonly mtu: number;
+  /** Names whom to tell when {@linkcode receive} has a frame again. */
+  attach(port: LinkPort): void;
+  /** Takes a frame from the machine. The bytes are valid during the call only. */
+  transmit(frame: Uint8Array): void;
+  /**
+   * Writes the next frame for the machine into `into`.
+   *
+   * @returns its length in bytes; 0 when there is none. A frame longer than `into` is dropped.
+   */
+  receive(into: Uint8Array): number;
+}
+
+/** The network card's side of a {@linkcode Link}. */
+export interface LinkPort {
+  /** The link has at least one frame. May be called at any time, also from `transmit`. */
+  available(): void;
+}
+
+/** Where the console's bytes go. */
+export interface Console {
+  write(bytes: Uint8Array): void;
+}
+
+/** Why a host socket could not be opened or ended. */
+export type HostSocketError =
+  | "address_in_use"
+  | "address_not_available"
+  | "aborted"
+  | "not_found"
+  | "permission_denied"
+  | "refused"
+  | "reset"
+  | "timed_out"
+  | "too_many"
+  | "unreachable"
+  | "failed";
+
+/** An address on the host: text form of IPv4 or IPv6, or a name where a call says so. */
+export interface HostAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Events of one host TCP connection. Each runs to its end before the next one starts. */
+export interface HostTcpObserver {
+  /** The connection that was asked for stands. Never called for accepted ones. */
+  opened(): void;
+  /**
+   * Bytes have come, valid during the call only.
+   *
+   * @returns how many were taken. When fewer than offered, reading stops and the rest is offered
+   *   again after `resume()`.
+   */
+  data(bytes: Uint8Array): number;
+  /** The peer will send no more (its FIN). */
+  ended(): void;
+  /** After a `write` that took less than offered: there is room again. */
+  writable(): void;
+  /** The connection is over and no further event follows; `undefined` is an orderly close. */
+  closed(error: HostSocketError | undefined): void;
+}
+
+/** One TCP connection of the host. */
+export interface HostTcp {
+  readonly local: HostAddress;
+  readonly remote: HostAddress;
+  /** Must be called once, at once. Events start in a later turn. */
+  observe(observer: HostTcpObserver): void;
+  /**
+   * Queues bytes (they are copied).
+   *
+   * @returns how many were taken; when fewer than offered, `writable` follows.
+   */
+  write(bytes: Uint8Array): number;
+  /** Offers again what `data` left, and reads on. */
+  resume(): void;
+  /** Sends FIN after everything queued. */
+  end(): void;
+  /** Sends RST where the runtime can, and drops everything queued. `closed` follows. */
+  reset(): void;
+}
+
+/** A host port that accepts. */
+export interface HostListener {
+  readonly local: HostAddress;
+  /** Stops accepting. Connections already accepted live on. */
+  close(): void;
+}
+
+/** One UDP socket of the host. */
+export interface HostUdp {
+  readonly local: HostAddress;
+  /** Sends one datagram; losses are silent, as on a network. */
+  send(bytes: Uint8Array, to: HostAddress): void;
+  close(): void;
+}
+
+/** The host's sockets, as the gateway uses them. */
+export interface HostSockets {
+  /** @throws {HostSocketFailure} when the port cannot be had. */
+  listenTcp(at: HostAddress, accept: (connection: HostTcp) => void): Promise<HostListener>;
+  /** Starts to connect. `opened` or `closed` tells how it went. */
+  connectTcp(to: HostAddress): HostTcp;
+  /** @throws {HostSocketFailure} when the port cannot be had. */
+  bindUdp(
+    at: HostAddress,
+    received: (bytes: Uint8Array, from: HostAddress) => void,
+  ): Promise<HostUdp>;
+}
+
+/** A host socket that could not be opened: which address, and why. */
+export class HostSocketFailure extends Error {
+  override readonly name = "HostSocketFailure";
+  readonly code: HostSocketError;
+  readonly address: HostAddress;
+
+  constructor(code: HostSocketError, address: HostAddress) {
+    super(`Cannot open ${address.host}:${address.port}: ${code}`);
+    this.code = code;
+    this.address = address;
+  }
+}
