@@ -181,3 +181,38 @@ export class HostSocketFailure extends Error {
     this.address = address;
   }
 }
+
+/** The platform interrupt controller, as the kernel (the hart's trap handler) drives it. */
+export interface InterruptController {
+  /** Lets a source interrupt. */
+  enable(source: number): void;
+  /** Takes the highest-priority pending source; 0 when there is none. */
+  claim(): number;
+  /** Ends the handling of a claimed source; a line still high becomes pending again. */
+  complete(source: number): void;
+  /** Names what to run when the external-interrupt line rises. May run inside a register write. */
+  onPending(trap: () => void): void;
+}
+
+/** A device of the machine, as the boot finds it on the bus. */
+export interface MachineDevice {
+  /** `virtio-rng`, `virtio-net`, … */
+  readonly name: string;
+  /** Guest-physical base and length of its registers, in bytes. */
+  readonly base: number;
+  readonly length: number;
+  /** Interrupt source at the controller. */
+  readonly irq: number;
+  /** Its registers. */
+  readonly window: MmioWindow;
+  /** The RAM region that this device alone may reach. */
+  readonly dma: DmaRegion;
+}
+
+/** What the kernel needs of a machine. */
+export interface MachinePorts {
+  readonly devices: readonly MachineDevice[];
+  readonly interrupts: InterruptController;
+  /** Prints through the UART. */
+  readonly uart: Console;
+}
