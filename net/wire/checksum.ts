@@ -1,0 +1,105 @@
+/**
+ * The Internet checksum: ones' complement sum of 16-bit words.
+ *
+ * Source: RFC 1071, "Computing the Internet Checksum". Its section on byte order independence is
+ * why words may be summed as the machine loads them (every target of the runtime is little-endian)
+ * and swapped once at the end.
+ *
+ * @module
+ */
+
+/** Shortest run that is worth a view of 32-bit words. */
+const WORDS_LENGTH_MIN = 48;
+
+/** Most bytes whose 16-bit halves, summed apart, still fit 31 bits. */
+export const CHECKSUM_LENGTH_MAX = 0x1_0000;
+
+const wordViews = new WeakMap<ArrayBufferLike, Int32Array>();
+
+function wordsOf(buffer: ArrayBufferLike): Int32Array {
+  const known = wordViews.get(buffer);
+  if (known !== undefined) return known;
+  const words = new Int32Array(buffer, 0, buffer.byteLength >>> 2);
+  wordViews.set(buffer, words);
+  return words;
+}
+
+function swapped(sum: number): number {
+  return ((sum & 0xff) << 8) | (sum >>> 8);
+}
+
+function folded(sum: number): number {
+  const once = (sum & 0xffff) + (sum >>> 16);
+  return (once & 0xffff) + (once >>> 16);
+}
+
+/**
+ * Ones' complement sum of `bytes[start..end)` as if `start` were even, an odd last byte padded with
+ * zero.
+ *
+ * @returns 0..65535, not complemented. Sums of several runs, each but the last of even length, add
+ *   up with {@linkcode finishSum}.
+ */
+export function sumOf(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < WORDS_LENGTH_MIN) return sumOctets(bytes, start, end);
+  const base = bytes.byteOffset;
+  const aligned = start + ((4 - ((base + start) & 3)) & 3);
+  const wordCount = (end - aligned) >>> 2;
+  const tail = aligned + wordCount * 4;
+  const first = (base + aligned) >>> 2;
+  const middle = swapped(sumWords(wordsOf(bytes.buffer), first, first + wordCount));
+  const odd = ((aligned - start) & 1) === 1;
+  const rest = folded(middle + sumOctets(bytes, tail, end));
+  return folded(sumOctets(bytes, start, aligned) + (odd ? swapped(rest) : rest));
+}
+
+function sumOctets(bytes: Uint8Array, start: number, end: number): number {
+  let sum = 0;
+  let index = start;
+  for (; index + 1 < end; index += 2) {
+    sum += ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);
+  }
+  if (index < end) sum += (bytes[index] ?? 0) << 8;
+  return folded(sum);
+}
+
+function sumWords(words: Int32Array, from: number, until: number): number {
+  let low = 0;
+  let high = 0;
+  let index = from;
+  for (; index + 3 < until; index += 4) {
+    const a = words[index] ?? 0;
+    const b = words[index + 1] ?? 0;
+    const c = words[index + 2] ?? 0;
+    const d = words[index + 3] ?? 0;
+    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff);
+    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16);
+  }
+  for (; index < until; index++) {
+    const word = words[index] ?? 0;
+    low += word & 0xffff;
+    high += word >>> 16;
+  }
+  return folded(folded(low) + folded(high));
+}
+
+/** The checksum field for a total of sums: folded and complemented, 0..65535. */
+export function finishSum(sum: number): number {
+  return ~folded(sum) & 0xffff;
+}
+
+/**
+ * Sum of the pseudo header in front of a TCP segment or UDP datagram.
+ *
+ * @param length Bytes of the segment, header included.
+ *
+ * Source: RFC 9293, "Header Format" (pseudo-header for IPv4).
+ */
+export function pseudoSum(
+  header: { readonly source: number; readonly target: number; readonly protocol: number },
+  length: number,
+): number {
+  const { source, target, protocol } = header;
+  return (source >>> 16) + (source & 0xffff) + (target >>> 16) + (target & 0xffff) + protocol +
+    length;
+}
