@@ -1,6 +1,7 @@
 /** What can be wrong with bytes from outside, one name per distinct cause. */
 export type WireErrorCode =
   | "bad_magic"
+  | "bad_pointer"
   | "bad_version"
   | "bad_checksum"
   | "length_out_of_range"

@@ -1,0 +1,208 @@
+import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
+import { assert } from "../core/assert.ts";
+import { WireError } from "../core/error.ts";
+import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
+import { SEGMENT_COUNT_MAX } from "./limits.ts";
+import {
+  type CapnpField,
+  type CapnpSchema,
+  type CapnpStruct,
+  type CapnpStructName,
+  type CapnpStructNamed,
+  type CapnpValues,
+  isPointerField,
+  orderedFields,
+} from "./struct.ts";
+import { type PointerShape, type Span, validateMessage } from "./validate.ts";
+
+const UTF8 = new TextEncoder();
+const INTEGER_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
+/** capnp-es wants this much room behind its table, even where the segments are empty. */
+const ARENA_SLACK = 8 + 8 * SEGMENT_COUNT_MAX;
+const NO_BYTES = new Uint8Array(0);
+
+/** Encodes and decodes one struct as the root of a message in stream encoding. */
+export interface StructCodec<V> {
+  /** One segment, in the layout of the C++ library; a value out of its bound is a bug. */
+  encode(values: V): Uint8Array;
+  /**
+   * Values of the fields; `data` is a view of the message, valid as long as it is. Absent fields
+   * have their defaults: zero, no bytes, no texts.
+   *
+   * @throws {WireError} what `validateMessage` throws for this struct's pointers, and
+   *   `value_out_of_range` for an enum's number without a name.
+   */
+  decode(bytes: Uint8Array): V;
+}
+
+interface FieldPlan {
+  readonly name: string;
+  readonly field: CapnpField;
+  /** Index among the struct's pointers; -1 for a field of the data section. */
+  readonly pointer: number;
+}
+
+interface StructPlan {
+  readonly fields: readonly FieldPlan[];
+  readonly shape: readonly PointerShape[];
+  readonly structClass: StructClass;
+}
+
+/** The codec of a struct, typed by its declaration. The struct's class must have been generated. */
+export function createStructCodec<S extends CapnpSchema, N extends CapnpStructName<S>>(
+  schema: S,
+  structName: N,
+): StructCodec<CapnpValues<CapnpStructNamed<S, N>>> {
+  const plan = planOf(schema, structName);
+  return {
+    encode: (values) => encodeValues(plan, values),
+    // The reader builds exactly the declared fields; their names are lost to the type system there.
+    decode: (bytes) => decodeValues(plan, bytes) as CapnpValues<CapnpStructNamed<S, N>>,
+  };
+}
+
+/** {@linkcode StructCodec.encode} of a struct known by name only. */
+export function encodeStruct(
+  schema: CapnpSchema,
+  structName: string,
+  values: Readonly<Record<string, unknown>>,
+): Uint8Array {
+  return encodeValues(planOf(schema, structName), values);
+}
+
+/** {@linkcode StructCodec.decode} of a struct known by name only. */
+export function decodeStruct(
+  schema: CapnpSchema,
+  structName: string,
+  bytes: Uint8Array,
+): Readonly<Record<string, unknown>> {
+  return decodeValues(planOf(schema, structName), bytes);
+}
+
+const plans = new WeakMap<CapnpStruct, StructPlan>();
+
+function planOf(schema: CapnpSchema, structName: string): StructPlan {
+  const struct = schema.structs.find(({ name }) => name === structName);
+  assert(struct !== undefined, "a struct is declared in its schema");
+  const known = plans.get(struct);
+  if (known !== undefined) return known;
+  const structClass = STRUCT_CLASSES.get(schema.fileId)?.[structName];
+  assert(structClass !== undefined, "a declared struct has a generated class");
+  let pointerCount = 0;
+  const fields = orderedFields(struct).map(([name, field]) => ({
+    name,
+    field,
+    pointer: isPointerField(field) ? pointerCount++ : -1,
+  }));
+  const shape = fields.flatMap(({ field }) => isPointerField(field) ? [field] : []);
+  const plan = { fields, shape, structClass };
+  plans.set(struct, plan);
+  return plan;
+}
+
+function encodeValues(plan: StructPlan, values: Readonly<Record<string, unknown>>): Uint8Array {
+  const arena = new Arena();
+  const root = arena.initRoot(plan.structClass);
+  for (const item of plan.fields) storeField(root, item, values[item.name]);
+  return new Uint8Array(arena.toArrayBuffer());
+}
+
+function storeField(root: Struct, { name, field, pointer }: FieldPlan, value: unknown): void {
+  switch (field.kind) {
+    case "text":
+      requireText(value, field.lengthMax);
+      break;
+    case "data":
+      return storeData(root, pointer, { value, lengthMax: field.lengthMax });
+    case "textList":
+      return storeTexts(root, pointer, { value, ...field });
+    case "bool":
+      assert(typeof value === "boolean", "a bool is true or false");
+      break;
+    case "u64":
+      assert(typeof value === "bigint" && value >= 0n && value < 1n << 64n, "a u64 is 0..2^64-1");
+      break;
+    case "enum": {
+      const number = field.values.findIndex((known) => known === value);
+      assert(number >= 0, "an enum's value is declared");
+      Reflect.set(root, name, number);
+      return;
+    }
+    default: {
+      const max = INTEGER_MAX[field.kind];
+      assert(
+        typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max,
+        "an integer fits its width",
+      );
+    }
+  }
+  Reflect.set(root, name, value);
+}
+
+function storeData(
+  root: Struct,
+  pointer: number,
+  { value, lengthMax }: { readonly value: unknown; readonly lengthMax: number },
+): void {
+  assert(value instanceof Uint8Array, "data is bytes");
+  assert(value.length <= lengthMax, "data stays within its bound");
+  utils.initData(pointer, value.length, root).copyBuffer(value);
+}
+
+function storeTexts(
+  root: Struct,
+  pointer: number,
+  { value, countMax, lengthMax }: {
+    readonly value: unknown;
+    readonly countMax: number;
+    readonly lengthMax: number;
+  },
+): void {
+  assert(Array.isArray(value), "a list of texts is an array");
+  assert(value.length <= countMax, "a list of texts stays within its bound");
+  const list = utils.initList(pointer, TextList, value.length, root);
+  for (let index = 0; index < value.length; index++) {
+    const text: unknown = value[index];
+    requireText(text, lengthMax);
+    list.set(index, text);
+  }
+}
+
+function requireText(value: unknown, lengthMax: number): asserts value is string {
+  assert(typeof value === "string", "text is a string");
+  assert(UTF8.encode(value).length <= lengthMax, "text stays within its bound");
+}
+
+function decodeValues(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  const { message, spans } = validateMessage(bytes, plan.shape);
+  const copy = new Uint8Array(bytes.length + ARENA_SLACK);
+  copy.set(bytes);
+  const root = new Arena(copy.buffer, false).getRoot(plan.structClass);
+  const values: Record<string, unknown> = {};
+  for (const { name, field, pointer } of plan.fields) {
+    values[name] = field.kind === "data"
+      ? dataAt(bytes, spans[pointer])
+      : loadField(root, name, { field, offset: message.segments[0]?.start ?? 0 });
+  }
+  return values;
+}
+
+function dataAt(bytes: Uint8Array, span: Span | undefined): Uint8Array {
+  return span === undefined ? NO_BYTES : bytes.subarray(span.offset, span.offset + span.length);
+}
+
+function loadField(
+  root: Struct,
+  name: string,
+  { field, offset }: { readonly field: CapnpField; readonly offset: number },
+): unknown {
+  const value: unknown = Reflect.get(root, name);
+  if (field.kind === "textList") {
+    assert(Array.isArray(value), "the generated class reads a list as an array");
+    return Array.from(value);
+  }
+  if (field.kind !== "enum") return value;
+  const known = typeof value === "number" ? field.values[value] : undefined;
+  if (known === undefined) throw new WireError("value_out_of_range", offset);
+  return known;
+}
