@@ -1,0 +1,88 @@
+import { run } from "./process.ts";
+
+/** Deno 2.4.2 and a base executable of the same version. */
+export interface OfflinePair {
+  readonly deno: string;
+  readonly base: string;
+}
+
+/** The one target for which npm carries a base executable that is known to work. */
+export const PAIR_TARGET = "x86_64-unknown-linux-gnu";
+
+/** What is installed, with the hash that npm must have checked. The base is the file `vlt`. */
+const PACKAGES: Readonly<Record<string, { version: string; integrity: string }>> = {
+  "deno": {
+    version: "2.4.2",
+    integrity:
+      "sha512-HlQGDol7S+Dwm3Kzn0U9TYr9XqI0PNJZ5qB6OtbEJcmo+jlRiwj2So/LhmxNzkxVexgu1AFzdv6BZL0+ygyyUw==",
+  },
+  "@deno/linux-x64-glibc": {
+    version: "2.4.2",
+    integrity:
+      "sha512-LzDLyrROm2oxt2g8sjG6niYWaZas/HLBk4Ns5qEhf2bGaDr8Lcq24VTnThZLepLUKt8cTfT3NGX3MZZWKwSVmA==",
+  },
+  "@vltpkg/cli-linux-x64": {
+    version: "0.0.0-18",
+    integrity:
+      "sha512-eQvsTLNKsoA/sH80Nn1iEKu+Lh24kmbB97dDjhn34py23Xc6+/uI48UNG2k/TQFIcVf7Sckwnrk80L00Hx1eXA==",
+  },
+};
+
+const INSTALL_TIMEOUT_MS = 300_000;
+
+/**
+ * Makes sure that the pair lies in the user's cache.
+ *
+ * npm does the download and checks it against the hash of its registry; that hash is then compared
+ * with the pinned one, so that the same bytes are run everywhere.
+ *
+ * @returns Where the two programs lie, or a sentence that says why they cannot be had.
+ */
+export async function offlinePair(target: string): Promise<OfflinePair | string> {
+  if (target !== PAIR_TARGET) return `the offline pair makes ${PAIR_TARGET} alone, not ${target}`;
+  const cache = cacheFolder();
+  if (cache === undefined) return "neither XDG_CACHE_HOME nor HOME says where the cache is";
+  if (installProblem(cache) !== undefined) await install(cache);
+  const problem = installProblem(cache);
+  if (problem !== undefined) return problem;
+  const base = `${cache}/node_modules/@vltpkg/cli-linux-x64/vlt`;
+  return { deno: `${cache}/node_modules/@deno/linux-x64-glibc/deno`, base };
+}
+
+function cacheFolder(): string | undefined {
+  const home = Deno.env.get("HOME");
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? (home && `${home}/.cache`);
+  return cache === undefined ? undefined : `${cache}/nexus/deno-2.4.2`;
+}
+
+async function install(cache: string): Promise<void> {
+  console.error(`compile: npm installs Deno 2.4.2 and its base into ${cache}`);
+  await Deno.mkdir(cache, { recursive: true });
+  const names = Object.entries(PACKAGES).map(([name, { version }]) => `${name}@${version}`);
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"];
+  const args = ["install", ...flags, "--prefix", cache, ...names];
+  try {
+    await run("npm", args, { cwd: cache, timeoutMs: INSTALL_TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    console.error("compile: npm is not on PATH");
+  }
+}
+
+/** @returns Why what lies in the cache is not the pair, or `undefined`. */
+function installProblem(cache: string): string | undefined {
+  let installed: Record<string, { integrity?: string } | undefined>;
+  try {
+    const record = JSON.parse(
+      Deno.readTextFileSync(`${cache}/node_modules/.package-lock.json`),
+    );
+    installed = record.packages;
+  } catch {
+    return `npm could not install Deno 2.4.2 and its base into ${cache}`;
+  }
+  for (const [name, { integrity }] of Object.entries(PACKAGES)) {
+    const seen = installed[`node_modules/${name}`]?.integrity;
+    if (seen !== integrity) return `${name} in ${cache} is not the pinned one: ${seen ?? "absent"}`;
+  }
+  return undefined;
+}
