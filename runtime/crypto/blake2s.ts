@@ -1,6 +1,6 @@
-import { assert } from "@runtime/core/assert.ts";
-import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
-import { fromHex } from "@runtime/core/hex.ts";
+import { assert } from "../core/assert.ts";
+import { concatBytes, equalBytes } from "../core/bytes.ts";
+import { fromHex } from "../core/hex.ts";
 import { blake2s as noble } from "@noble/hashes/blake2.js";
 import { hmac } from "@noble/hashes/hmac.js";
 
@@ -46,16 +46,14 @@ const OWN: Blake2sCalls = {
   hmac(key, message) {
     const out = new Uint8Array(BLAKE2S_LENGTH);
     beginHmac(key);
-    HASH.copy(INNER).update(message);
-    endHmac(out);
+    hmacInto(key, message, out);
     wipeScratch();
     return out;
   },
 
   hkdfInto(key, input, first, second) {
     beginHmac(key);
-    HASH.copy(INNER).update(input);
-    endHmac(SECRET);
+    hmacInto(key, input, SECRET);
     beginHmac(SECRET);
     HASH.copy(INNER).updateByte(1);
     endHmac(first);
@@ -67,8 +65,16 @@ const OWN: Blake2sCalls = {
 
 /** Leaves INNER and OUTER keyed: both can be continued any number of times. */
 function beginHmac(key: Uint8Array): void {
-  INNER.begin().updatePad(key, INNER_MASK);
-  OUTER.begin().updatePad(key, OUTER_MASK);
+  INNER.begin().updatePad(key, INNER_MASK).flush();
+  OUTER.begin().updatePad(key, OUTER_MASK).flush();
+}
+
+/** HMAC of a message under the key that INNER and OUTER already hold. */
+function hmacInto(key: Uint8Array, message: Uint8Array, out: Uint8Array): void {
+  // Of an empty message the padded key is the last block, which was flushed as another.
+  if (message.length === 0) HASH.begin().updatePad(key, INNER_MASK);
+  else HASH.copy(INNER).update(message);
+  endHmac(out);
 }
 
 /** Ends HASH as the inner hash and writes the HMAC. */

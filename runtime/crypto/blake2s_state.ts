@@ -1,4 +1,4 @@
-import { assert } from "@runtime/core/assert.ts";
+import { assert } from "../core/assert.ts";
 
 import { compress } from "./blake2s_compress.gen.ts";
 
@@ -53,7 +53,7 @@ export class Blake2sState {
     return this;
   }
 
-  /** Continues from a copy of another state, whose block must be empty or full. */
+  /** Continues from a copy of another state. */
   copy(from: Blake2sState): this {
     this.#state.set(from.#state);
     this.#words.set(from.#words);
@@ -82,8 +82,8 @@ export class Blake2sState {
   }
 
   /**
-   * Hashes a full block made of `key`, zero-padded, each byte XORed with `mask`, and compresses it:
-   * how HMAC starts. Must be the first thing hashed, and more must follow.
+   * Hashes a full block made of `key`, zero-padded, each byte XORed with `mask`: how HMAC starts.
+   * Must be the first thing hashed.
    */
   updatePad(key: Uint8Array, mask: number): this {
     this.#block.fill(mask);
@@ -91,8 +91,13 @@ export class Blake2sState {
       this.#block[index] = (key[index] ?? 0) ^ mask;
     }
     this.#filled = BLAKE2S_BLOCK_LENGTH;
-    this.#compress(0);
     return this;
+  }
+
+  /** Compresses the full block now, so that copies need not. At least one byte must follow. */
+  flush(): void {
+    assert(this.#filled === BLAKE2S_BLOCK_LENGTH, "only a full block is flushed");
+    this.#compress(0);
   }
 
   /** Ends the hash and writes 32 bytes to `out`. The state must be begun again after it. */

@@ -1,6 +1,6 @@
-import { assert } from "@runtime/core/assert.ts";
-import { equalBytes } from "@runtime/core/bytes.ts";
-import { fromHex } from "@runtime/core/hex.ts";
+import { assert } from "../core/assert.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { fromHex } from "../core/hex.ts";
 
 import { AEAD_TAG_LENGTH, type AeadCalls } from "./aead_calls.ts";
 import { nativeAead, nativeChachaPresent } from "./chacha_poly_native.ts";

@@ -1,4 +1,4 @@
-import { fromHex } from "@runtime/core/hex.ts";
+import { fromHex } from "../core/hex.ts";
 
 /** Length of the raw keys that are wrapped here, in bytes. */
 const KEY_LENGTH = 32;

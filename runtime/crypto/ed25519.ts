@@ -1,6 +1,6 @@
-import { assert } from "@runtime/core/assert.ts";
-import { equalBytes } from "@runtime/core/bytes.ts";
-import { fromHex } from "@runtime/core/hex.ts";
+import { assert } from "../core/assert.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { fromHex } from "../core/hex.ts";
 import { ed25519 as noble } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { Buffer } from "node:buffer";

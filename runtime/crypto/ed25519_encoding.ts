@@ -1,4 +1,4 @@
-import { fromHex } from "@runtime/core/hex.ts";
+import { fromHex } from "../core/hex.ts";
 
 /** Length of an encoded point and of an encoded scalar, in bytes. */
 const LENGTH = 32;

@@ -1,4 +1,4 @@
-import { assert } from "@runtime/core/assert.ts";
+import { assert } from "../core/assert.ts";
 
 /** Where an implementation comes from. `noble` is the reference and is always there. */
 export type ProviderName = "native" | "own" | "noble";

@@ -1,5 +1,5 @@
-import { equalBytes } from "@runtime/core/bytes.ts";
-import { fromHex } from "@runtime/core/hex.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { fromHex } from "../core/hex.ts";
 import { sha256 as noble } from "@noble/hashes/sha2.js";
 import { createHash } from "node:crypto";
 

@@ -1,6 +1,6 @@
-import { assert } from "@runtime/core/assert.ts";
-import { equalBytes } from "@runtime/core/bytes.ts";
-import { fromHex } from "@runtime/core/hex.ts";
+import { assert } from "../core/assert.ts";
+import { equalBytes } from "../core/bytes.ts";
+import { fromHex } from "../core/hex.ts";
 import { x25519 as noble } from "@noble/curves/ed25519.js";
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
