@@ -102,8 +102,8 @@ export interface HostAddress {
   readonly port: number;
 }
 
-/** Events of one host TCP connection. Each runs to its end before the next one starts. */
-export interface HostTcpObserver {
+/** Events of one byte stream of the host. Each runs to its end before the next one starts. */
+export interface HostStreamObserver {
   /** The connection that was asked for stands. Never called for accepted ones. */
   opened(): void;
   /**
@@ -121,12 +121,10 @@ export interface HostTcpObserver {
   closed(error: HostSocketError | undefined): void;
 }
 
-/** One TCP connection of the host. */
-export interface HostTcp {
-  readonly local: HostAddress;
-  readonly remote: HostAddress;
+/** One byte stream of the host, both ways: a TCP connection, or one on a Unix socket. */
+export interface HostStream {
   /** Must be called once, at once. Events start in a later turn. */
-  observe(observer: HostTcpObserver): void;
+  observe(observer: HostStreamObserver): void;
   /**
    * Queues bytes (they are copied).
    *
@@ -137,15 +135,22 @@ export interface HostTcp {
   resume(): void;
   /** Sends FIN after everything queued. */
   end(): void;
-  /** Sends RST where the runtime can, and drops everything queued. `closed` follows. */
+  /** Sends RST where the runtime can, and drops everything queued. `closed("aborted")` follows. */
   reset(): void;
+}
+
+/** One TCP connection of the host. */
+export interface HostTcp extends HostStream {
+  /** The host's own end. Of a connection that is asked for, known from `opened` on. */
+  readonly local: HostAddress;
+  readonly remote: HostAddress;
 }
 
 /** A host port that accepts. */
 export interface HostListener {
   readonly local: HostAddress;
-  /** Stops accepting. Connections already accepted live on. */
-  close(): void;
+  /** Stops accepting; resolves when the port is free. Connections already accepted live on. */
+  close(): Promise<void>;
 }
 
 /** One UDP socket of the host. */
@@ -153,7 +158,8 @@ export interface HostUdp {
   readonly local: HostAddress;
   /** Sends one datagram; losses are silent, as on a network. */
   send(bytes: Uint8Array, to: HostAddress): void;
-  close(): void;
+  /** Resolves when the port is free. */
+  close(): Promise<void>;
 }
 
 /** The host's sockets, as the gateway uses them. */
@@ -167,6 +173,27 @@ export interface HostSockets {
     at: HostAddress,
     received: (bytes: Uint8Array, from: HostAddress) => void,
   ): Promise<HostUdp>;
+  /**
+   * Addresses of a host name, in the order to try them, as text; a text address is its own answer.
+   * Empty when there is none.
+   */
+  lookup(name: string): Promise<readonly string[]>;
+}
+
+/** The host's Unix stream sockets. */
+export interface UnixSockets {
+  /**
+   * Listens at a path that must not exist yet.
+   *
+   * @returns what stops accepting and removes the path.
+   * @throws {HostSocketFailure} with the path as `host` when it cannot be had.
+   */
+  listen(
+    path: string,
+    accept: (stream: HostStream) => void,
+  ): Promise<{ close(): Promise<void> }>;
+  /** Starts to connect. `opened` or `closed` tells how it went. */
+  connect(path: string): HostStream;
 }
 
 /** A host socket that could not be opened: which address, and why. */

@@ -78,6 +78,23 @@ export type EndpointPair =
   | { readonly status: "ok"; readonly receive: Slot; readonly send: Slot }
   | { readonly status: Exclude<CallStatus, "ok"> };
 
+/** What {@linkcode Syscalls.mmioMap} ends with. */
+export type Mapped =
+  | { readonly status: "ok"; readonly window: MmioWindow }
+  | { readonly status: Exclude<CallStatus, "ok"> };
+
+/** What {@linkcode Syscalls.capQuery} ends with: 24 bytes in upstream, the same facts here. */
+export type Queried =
+  | {
+    readonly status: "ok";
+    readonly kind: "vmo" | "mmio";
+    /** Guest-physical for `mmio`, 0 for `vmo`. */
+    readonly base: number;
+    /** In bytes. */
+    readonly length: number;
+  }
+  | { readonly status: Exclude<CallStatus, "ok"> };
+
 /** Options of {@linkcode Syscalls.send}. */
 export interface SendOptions {
   /** Capability to give away with the message (CAP_MOVE). It returns to its slot if the send fails. */
@@ -104,7 +121,7 @@ export interface Syscalls {
    * @param depth Messages that may wait, 1..256.
    */
   endpointCreate(depth: number): EndpointPair;
-  /** Copies a capability within the table. */
+  /** Copies a capability within the table; a receive right and a memory object have one holder. */
   capClone(slot: Slot): Allotted;
   /** Drops one slot. */
   capClose(slot: Slot): CallStatus;
@@ -119,8 +136,16 @@ export interface Syscalls {
    */
   vmoMap(slot: Slot): Uint8Array<ArrayBuffer> | undefined;
 
-  /** Part of a device's registers; `undefined` where daemon-wire.md 1.3 refuses. */
-  mmioMap(slot: Slot, offset: number, length: number): MmioWindow | undefined;
+  /**
+   * Part of a device's registers. `permission_denied` for a missing capability, another kind, a
+   * missing MAP right or a range outside the window; `invalid_argument` for a range that is not whole
+   * pages.
+   *
+   * Source: Open Nexus OS, TASK-0010 "Device MMIO access model".
+   */
+  mmioMap(slot: Slot, offset: number, length: number): Mapped;
+  /** What a capability with MAP covers; `permission_denied` for any other. */
+  capQuery(slot: Slot): Queried;
   /** The RAM region that belongs to the device behind `slot`. */
   dmaMap(slot: Slot): DmaRegion | undefined;
   /** The interrupt behind `slot`. */

@@ -1,0 +1,55 @@
+import { assert } from "../core/assert.ts";
+import type { Console } from "../core/ports.ts";
+import { filledMarker, type MarkerDeclaration } from "../idl/marker.ts";
+import type { Evidence } from "./component.ts";
+
+const UTF8 = new TextEncoder();
+
+/** A marker that was printed, for reports. */
+export interface ProvenMarker {
+  readonly line: string;
+  readonly task: string;
+  readonly atNs: number;
+}
+
+/**
+ * The only way to the console. A marker prints with its evidence or, being a bug, faults the task:
+ * a count must be positive, text and bytes must not be empty, bytes not all zero.
+ */
+export class MarkerPrinter {
+  readonly #uart: Console;
+  readonly #observe: (marker: ProvenMarker) => void;
+  readonly #nowNs: () => number;
+
+  constructor(
+    uart: Console,
+    nowNs: () => number,
+    observe: (marker: ProvenMarker) => void,
+  ) {
+    this.#uart = uart;
+    this.#nowNs = nowNs;
+    this.#observe = observe;
+  }
+
+  /** Prints a declared marker of `task`. */
+  prove(
+    task: string,
+    declaration: MarkerDeclaration,
+    evidence: Readonly<Record<string, Evidence>>,
+  ): void {
+    for (const name of declaration.evidence) {
+      assert(shows(evidence[name]), `marker "${declaration.line}" needs evidence ${name}`);
+    }
+    const line = filledMarker(declaration.line, evidence);
+    assert(line !== undefined, `marker "${declaration.line}" has its placeholders filled`);
+    this.#uart.write(UTF8.encode(`${line}\n`));
+    this.#observe({ line, task, atNs: this.#nowNs() });
+  }
+}
+
+function shows(evidence: Evidence | undefined): boolean {
+  if (evidence === undefined) return false;
+  if (typeof evidence === "number") return Number.isFinite(evidence) && evidence > 0;
+  if (typeof evidence === "string") return evidence.length > 0;
+  return evidence.some((byte) => byte !== 0);
+}

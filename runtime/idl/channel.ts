@@ -1,0 +1,169 @@
+import type { CallStatus, Message, Slot, Syscalls, Timer } from "../core/syscalls.ts";
+
+/** Requests that may be in flight on one channel. */
+export const IN_FLIGHT_MAX = 256;
+/** How long a call waits for its reply unless it says otherwise. */
+export const CALL_TIMEOUT_MS = 2_000;
+
+/** A reply, with the capability that came along. */
+export interface RawReply {
+  readonly status: "ok";
+  readonly frame: Uint8Array;
+  readonly moved: Slot | undefined;
+}
+
+/** How an exchange may end without a reply. */
+export type NoReply = { readonly status: "gone" | "no_reply" };
+
+/** One request for {@linkcode RawChannel.exchange}. */
+export interface Exchange {
+  readonly frame: Uint8Array;
+  /** Ties the reply to the request; `undefined` on protocols without a nonce. */
+  readonly nonce: bigint | undefined;
+  /** Capability that travels along. */
+  readonly move: Slot | undefined;
+  /** How long to wait for the reply; `undefined` for ever: an operation that parks. */
+  readonly timeoutMs: number | undefined;
+}
+
+/** Carries request frames to one endpoint and brings their replies back. */
+export interface RawChannel {
+  exchange(exchange: Exchange): Promise<RawReply | NoReply>;
+}
+
+interface Pending {
+  readonly nonce: bigint | undefined;
+  readonly deadlineNs: number;
+  settle(outcome: RawReply | NoReply): void;
+}
+
+/** Reads the nonce of a reply frame; `undefined` when it has none or does not parse. */
+export type NonceReader = (frame: Uint8Array) => bigint | undefined;
+
+/**
+ * A channel over a send right and a reply endpoint of the task's own.
+ *
+ * Replies of protocols with a nonce come in any order. Without one they come in the order of the
+ * requests, so a reply that missed its deadline is counted and skipped when it arrives late.
+ */
+export class SyscallChannel implements RawChannel {
+  readonly #syscalls: Syscalls;
+  readonly #send: Slot;
+  readonly #receive: Slot;
+  readonly #nonceOf: NonceReader | undefined;
+  readonly #timer: Timer;
+  readonly #pending: Pending[] = [];
+  #late = 0;
+  #timerSet = false;
+  #gone = false;
+
+  /** @param nonceOf Absent on protocols without a nonce. */
+  constructor(
+    syscalls: Syscalls,
+    slots: { readonly send: Slot; readonly receive: Slot },
+    nonceOf: NonceReader | undefined,
+  ) {
+    this.#syscalls = syscalls;
+    this.#send = slots.send;
+    this.#receive = slots.receive;
+    this.#nonceOf = nonceOf;
+    this.#timer = syscalls.timerCreate();
+    this.#collect();
+    this.#expire();
+  }
+
+  exchange(exchange: Exchange): Promise<RawReply | NoReply> {
+    if (this.#gone || this.#pending.length >= IN_FLIGHT_MAX) {
+      return Promise.resolve({ status: "gone" });
+    }
+    const deadlineNs = exchange.timeoutMs === undefined
+      ? Number.POSITIVE_INFINITY
+      : this.#syscalls.clock.nowNs() + exchange.timeoutMs * 1e6;
+    return new Promise((resolve) => {
+      const pending: Pending = { nonce: exchange.nonce, deadlineNs, settle: resolve };
+      this.#pending.push(pending);
+      this.#watch(deadlineNs);
+      this.#dispatch(exchange, pending);
+    });
+  }
+
+  #dispatch(exchange: Exchange, pending: Pending): void {
+    if (exchange.move === undefined) {
+      const status = this.#syscalls.trySend(this.#send, exchange.frame);
+      if (status === "ok") return;
+      if (status !== "queue_full" && status !== "no_space") return this.#fail(pending, status);
+    }
+    const deadlineNs = Number.isFinite(pending.deadlineNs) ? pending.deadlineNs : undefined;
+    this.#syscalls.send(this.#send, exchange.frame, { move: exchange.move, deadlineNs })
+      .then((status) => {
+        if (status !== "ok") this.#fail(pending, status);
+      });
+  }
+
+  #fail(pending: Pending, status: CallStatus): void {
+    if (!this.#withdraw(pending)) return;
+    pending.settle({ status: status === "timed_out" ? "no_reply" : "gone" });
+  }
+
+  #withdraw(pending: Pending): boolean {
+    const index = this.#pending.indexOf(pending);
+    if (index < 0) return false;
+    this.#pending.splice(index, 1);
+    return true;
+  }
+
+  async #collect(): Promise<void> {
+    for (;;) {
+      const message = await this.#syscalls.receive(this.#receive);
+      if (message.status !== "ok") break;
+      this.#settle(message);
+    }
+    this.#gone = true;
+    for (const pending of this.#pending.splice(0)) pending.settle({ status: "gone" });
+    this.#timer.set(undefined);
+  }
+
+  #settle(message: Message): void {
+    const pending = this.#takeAnswered(message.frame);
+    if (pending !== undefined) {
+      return pending.settle({ status: "ok", frame: message.frame, moved: message.moved });
+    }
+    if (message.moved !== undefined) this.#syscalls.capClose(message.moved);
+  }
+
+  #takeAnswered(frame: Uint8Array): Pending | undefined {
+    if (this.#nonceOf === undefined) {
+      if (this.#late === 0) return this.#pending.shift();
+      this.#late -= 1;
+      return undefined;
+    }
+    const nonce = this.#nonceOf(frame);
+    const index = this.#pending.findIndex((pending) => pending.nonce === nonce);
+    return index < 0 ? undefined : this.#pending.splice(index, 1)[0];
+  }
+
+  /** One timer serves all calls: it looks at every deadline when the first one set passes. */
+  #watch(deadlineNs: number): void {
+    if (this.#timerSet || !Number.isFinite(deadlineNs)) return;
+    this.#timerSet = true;
+    this.#timer.set(deadlineNs);
+  }
+
+  async #expire(): Promise<void> {
+    while (!this.#gone) {
+      await this.#timer.wait();
+      this.#timerSet = false;
+      this.#expireDue(this.#syscalls.clock.nowNs());
+      const next = Math.min(...this.#pending.map(({ deadlineNs }) => deadlineNs));
+      this.#watch(next);
+    }
+  }
+
+  #expireDue(nowNs: number): void {
+    for (const pending of this.#pending.filter(({ deadlineNs }) => deadlineNs <= nowNs)) {
+      this.#withdraw(pending);
+      if (this.#nonceOf === undefined) this.#late += 1;
+      pending.settle({ status: "no_reply" });
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import type { MachineDevice } from "../core/ports.ts";
+import { RIGHT_MANAGE, RIGHT_MAP, RIGHT_RECV, RIGHT_SEND } from "../core/syscalls.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Vmo } from "./vmo.ts";
+
+/** What a capability leads to. */
+export type KernelObject =
+  | { readonly kind: "endpoint"; readonly endpoint: Endpoint }
+  | { readonly kind: "vmo"; readonly vmo: Vmo }
+  | { readonly kind: "mmio"; readonly device: MachineDevice };
+
+/** A kernel object together with what its holder may do to it. */
+export interface Capability {
+  readonly object: KernelObject;
+  /** RIGHT_SEND | RIGHT_RECV | RIGHT_MAP | RIGHT_MANAGE. */
+  readonly rights: number;
+}
+
+/** Every right there is. */
+export const RIGHTS_ALL = RIGHT_SEND | RIGHT_RECV | RIGHT_MAP | RIGHT_MANAGE;
+
+/** Whether the capability carries all of `rights`. */
+export function holds(capability: Capability, rights: number): boolean {
+  return (capability.rights & rights) === rights;
+}
+
+/** Whether `rights` is a subset of what `capability` carries: a right is never made, only passed. */
+export function derivable(capability: Capability, rights: number): boolean {
+  return rights !== 0 && (rights & ~capability.rights) === 0;
+}
+
+/**
+ * Whether the capability may travel with a message: one that manages its object stays where it is,
+ * and so does a device, which belongs to the task that the boot gave it to.
+ *
+ * Source: Open Nexus OS kernel, "CAP_MOVE".
+ */
+export function movable(capability: Capability): boolean {
+  return !holds(capability, RIGHT_MANAGE) && capability.object.kind !== "mmio";
+}

@@ -1,0 +1,142 @@
+import type { Clock, MachineDevice, MachinePorts, Turns } from "../core/ports.ts";
+import { RIGHT_MAP, RIGHT_RECV, RIGHT_SEND, type Slot } from "../core/syscalls.ts";
+import type { Capability } from "./capability.ts";
+import {
+  type ByteBudget,
+  Endpoint,
+  QUEUED_BYTES_MAX,
+  QUEUED_BYTES_PER_OWNER_MAX,
+} from "./endpoint.ts";
+import { InterruptRouter } from "./interrupt.ts";
+import { type PrincipalRefusal, PrincipalRegistry } from "./principal.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Task, type TaskKernel } from "./task.ts";
+import { TimerQueue } from "./timer.ts";
+
+/** Endpoints that one task may own. Source: Open Nexus OS kernel, "Endpoints". */
+export const ENDPOINTS_PER_OWNER_MAX = 96;
+/** Endpoints in the node. Closed ones make room again. */
+export const ENDPOINTS_MAX = 384;
+
+/** What a kernel stands on. */
+export interface KernelPorts {
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly machine: MachinePorts;
+}
+
+/** Thrown by {@linkcode Kernel.spawn}: a name that may not become a principal. */
+export class SpawnError extends Error {
+  override readonly name = "SpawnError";
+  readonly code: PrincipalRefusal;
+
+  constructor(code: PrincipalRefusal, principal: string) {
+    super(`Cannot spawn ${principal}: ${code}`);
+    this.code = code;
+  }
+}
+
+/**
+ * The kernel: tasks, capabilities, endpoints, deadlines and interrupts under one run queue. The boot
+ * uses it to spawn tasks and to mint rights; a task sees only its own {@linkcode Task}.
+ */
+export class Kernel {
+  readonly clock: Clock;
+  readonly #scheduler: Scheduler;
+  readonly #timers: TimerQueue;
+  readonly #interrupts: InterruptRouter;
+  readonly #principals: PrincipalRegistry;
+  readonly #tasks = new Map<string, Task>();
+  readonly #nodeBudget: ByteBudget = { max: QUEUED_BYTES_MAX, used: 0 };
+  #endpoints = 0;
+
+  constructor(ports: KernelPorts, principals: PrincipalRegistry = new PrincipalRegistry()) {
+    this.clock = ports.clock;
+    this.#principals = principals;
+    this.#scheduler = new Scheduler(ports.turns);
+    this.#timers = new TimerQueue(ports.clock, ports.turns);
+    this.#interrupts = new InterruptRouter(
+      ports.machine.interrupts,
+      (step) => this.#scheduler.run(step),
+    );
+  }
+
+  /**
+   * Registers a principal and makes its task.
+   *
+   * @throws {SpawnError} when the name is taken, malformed, or hashes to a sid in use.
+   */
+  spawn(name: string): Task {
+    const principal = this.#principals.register(name);
+    if (typeof principal === "string") throw new SpawnError(principal, name);
+    const budget: ByteBudget = { max: QUEUED_BYTES_PER_OWNER_MAX, used: 0 };
+    const task = new Task(principal, this.#taskKernel(), budget);
+    this.#tasks.set(name, task);
+    return task;
+  }
+
+  task(name: string): Task | undefined {
+    return this.#tasks.get(name);
+  }
+
+  get tasks(): readonly Task[] {
+    return [...this.#tasks.values()];
+  }
+
+  /** Gives `holder` a send right to what `owner` receives at `receive`. */
+  mintSend(owner: Task, receive: Slot, holder: Task): Slot | undefined {
+    const capability = owner.table.get(receive);
+    if (capability?.object.kind !== "endpoint") return undefined;
+    if ((capability.rights & RIGHT_RECV) === 0) return undefined;
+    return holder.allot({ object: capability.object, rights: RIGHT_SEND });
+  }
+
+  /** Gives a task the registers, the RAM region and the interrupt of one device. MAP only. */
+  grantDevice(task: Task, device: MachineDevice): Slot | undefined {
+    return task.allot({ object: { kind: "mmio", device }, rights: RIGHT_MAP });
+  }
+
+  /** Ends every task and every timer. */
+  stop(): void {
+    for (const task of this.#tasks.values()) task.exit();
+    this.#timers.clear();
+  }
+
+  #taskKernel(): TaskKernel {
+    return {
+      clock: this.clock,
+      run: (step) => this.#scheduler.run(step),
+      setDeadline: (atNs, fire) => this.#timers.set(atNs, fire),
+      cancelDeadline: (deadline) => this.#timers.cancel(deadline),
+      makeEndpoint: (owner, depth) => this.#makeEndpoint(owner, depth),
+      held: (capability) => counted(capability, (endpoint) => endpoint.sendHeld()),
+      dropped: (capability) => this.#dropped(capability),
+      irq: (source) => this.#interrupts.line(source),
+    };
+  }
+
+  #makeEndpoint(owner: Task, depth: number): Endpoint | undefined {
+    if (owner.endpoints.size >= ENDPOINTS_PER_OWNER_MAX) return undefined;
+    if (this.#endpoints >= ENDPOINTS_MAX) return undefined;
+    const endpoint = new Endpoint(depth, [owner.budget, this.#nodeBudget], () => {
+      owner.endpoints.delete(endpoint);
+      this.#endpoints -= 1;
+    });
+    owner.endpoints.add(endpoint);
+    this.#endpoints += 1;
+    return endpoint;
+  }
+
+  /** The last receive right closes the endpoint: nobody could ever take a message from it. */
+  #dropped(capability: Capability): void {
+    if (capability.object.kind === "endpoint" && (capability.rights & RIGHT_RECV) !== 0) {
+      capability.object.endpoint.close();
+    }
+    counted(capability, (endpoint) => endpoint.sendDropped());
+  }
+}
+
+function counted(capability: Capability, count: (endpoint: Endpoint) => void): void {
+  if (capability.object.kind !== "endpoint" || (capability.rights & RIGHT_SEND) === 0) return;
+  count(capability.object.endpoint);
+}

@@ -1,0 +1,322 @@
+import type { Clock, DmaRegion, Irq } from "../core/ports.ts";
+import {
+  type Allotted,
+  type CallStatus,
+  type EndpointPair,
+  FRAME_LENGTH_MAX,
+  type Mapped,
+  type Principal,
+  type Queried,
+  type Received,
+  RIGHT_MAP,
+  RIGHT_RECV,
+  RIGHT_SEND,
+  type SendOptions,
+  type Slot,
+  type Syscalls,
+  type Timer,
+} from "../core/syscalls.ts";
+import { type Capability, holds, movable } from "./capability.ts";
+import { CapTable } from "./cap_table.ts";
+import {
+  type ByteBudget,
+  type Endpoint,
+  ENDPOINT_DEPTH_MAX,
+  type Envelope,
+  type ReceiveWaiter,
+  type SendWaiter,
+} from "./endpoint.ts";
+import { windowWithin } from "./mmio.ts";
+import { createTimer } from "./task_timer.ts";
+import { Vmo, VMO_BYTES_PER_TASK_MAX, vmoLengthValid } from "./vmo.ts";
+import type { Deadline } from "./timer.ts";
+
+/** What a task needs of its kernel. */
+export interface TaskKernel {
+  readonly clock: Clock;
+  /** Runs a step in the run queue. */
+  run(step: () => void): void;
+  setDeadline(atNs: number, fire: () => void): Deadline | undefined;
+  cancelDeadline(deadline: Deadline): void;
+  makeEndpoint(owner: Task, depth: number): Endpoint | undefined;
+  /** A capability was copied or dropped: keeps the endpoint's count of send rights. */
+  held(capability: Capability): void;
+  dropped(capability: Capability): void;
+  irq(source: number): Irq;
+}
+
+/** One task: its principal, its capability table, and the system calls over both. */
+export class Task implements Syscalls {
+  readonly self: Principal;
+  readonly table = new CapTable();
+  /** Endpoints that this task owns: they close with it. */
+  readonly endpoints = new Set<Endpoint>();
+  readonly budget: ByteBudget;
+  readonly #kernel: TaskKernel;
+  #vmoBytes = 0;
+  #exited = false;
+
+  constructor(self: Principal, kernel: TaskKernel, budget: ByteBudget) {
+    this.self = self;
+    this.#kernel = kernel;
+    this.budget = budget;
+  }
+
+  get clock(): Clock {
+    return this.#kernel.clock;
+  }
+
+  get exited(): boolean {
+    return this.#exited;
+  }
+
+  trySend(slot: Slot, frame: Uint8Array): CallStatus {
+    const target = this.#endpoint(slot, RIGHT_SEND);
+    if (typeof target === "string") return target;
+    if (frame.length > FRAME_LENGTH_MAX) return "invalid_argument";
+    return target.offer(this.#envelope(frame));
+  }
+
+  send(slot: Slot, frame: Uint8Array, options: SendOptions = {}): Promise<CallStatus> {
+    const target = this.#endpoint(slot, RIGHT_SEND);
+    if (typeof target === "string") return Promise.resolve(target);
+    if (frame.length > FRAME_LENGTH_MAX) return Promise.resolve("invalid_argument");
+    const envelope = this.#envelopeMoving(frame, options.move);
+    if (typeof envelope === "string") return Promise.resolve(envelope);
+    const status = target.offer(envelope);
+    if (status === "ok") return Promise.resolve(status);
+    if (status === "no_such_endpoint") {
+      envelope.restore();
+      return Promise.resolve(status);
+    }
+    return this.#sendLater(target, envelope, options.deadlineNs);
+  }
+
+  receive(slot: Slot, deadlineNs?: number): Promise<Received> {
+    const source = this.#endpoint(slot, RIGHT_RECV);
+    if (typeof source === "string") return Promise.resolve({ status: source });
+    return new Promise((resolve) => {
+      const waiter = this.#receiveWaiter(resolve);
+      source.receive(waiter.waiter);
+      if (deadlineNs === undefined || waiter.settled()) return;
+      waiter.deadline = this.#kernel.setDeadline(deadlineNs, () => {
+        if (source.withdrawReceiver(waiter.waiter)) waiter.settle({ status: "timed_out" });
+      });
+    });
+  }
+
+  endpointCreate(depth: number): EndpointPair {
+    if (!(Number.isInteger(depth) && depth >= 1 && depth <= ENDPOINT_DEPTH_MAX)) {
+      return { status: "invalid_argument" };
+    }
+    const endpoint = this.#exited ? undefined : this.#kernel.makeEndpoint(this, depth);
+    if (endpoint === undefined) return { status: "no_space" };
+    const object = { kind: "endpoint", endpoint } as const;
+    const receive = this.allot({ object, rights: RIGHT_RECV });
+    const send = receive === undefined ? undefined : this.allot({ object, rights: RIGHT_SEND });
+    if (receive === undefined || send === undefined) {
+      if (receive !== undefined) this.capClose(receive);
+      endpoint.close();
+      return { status: "no_space" };
+    }
+    return { status: "ok", receive, send };
+  }
+
+  capClone(slot: Slot): Allotted {
+    const capability = this.table.get(slot);
+    if (capability === undefined) return { status: "invalid_slot" };
+    if (capability.object.kind === "vmo" || holds(capability, RIGHT_RECV)) {
+      return { status: "permission_denied" };
+    }
+    const copy = this.allot(capability);
+    return copy === undefined ? { status: "no_space" } : { status: "ok", slot: copy };
+  }
+
+  capClose(slot: Slot): CallStatus {
+    const capability = this.table.take(slot);
+    if (capability === undefined) return "invalid_slot";
+    if (capability.object.kind === "vmo") this.#vmoBytes -= capability.object.vmo.length;
+    this.#kernel.dropped(capability);
+    return "ok";
+  }
+
+  capQuery(slot: Slot): Queried {
+    const capability = this.table.get(slot);
+    if (capability === undefined) return { status: "invalid_slot" };
+    const { object } = capability;
+    if (!holds(capability, RIGHT_MAP) || object.kind === "endpoint") {
+      return { status: "permission_denied" };
+    }
+    return object.kind === "vmo"
+      ? { status: "ok", kind: "vmo", base: 0, length: object.vmo.length }
+      : { status: "ok", kind: "mmio", base: object.device.base, length: object.device.length };
+  }
+
+  vmoCreate(length: number): Allotted {
+    if (!vmoLengthValid(length)) return { status: "invalid_argument" };
+    if (this.#vmoBytes + length > VMO_BYTES_PER_TASK_MAX) return { status: "no_space" };
+    return this.#allotVmo(Vmo.zeroed(length));
+  }
+
+  vmoFrom(bytes: Uint8Array<ArrayBuffer>): Allotted {
+    if (!vmoLengthValid(bytes.length)) return { status: "invalid_argument" };
+    if (this.#vmoBytes + bytes.length > VMO_BYTES_PER_TASK_MAX) return { status: "no_space" };
+    return this.#allotVmo(Vmo.taking(bytes));
+  }
+
+  vmoMap(slot: Slot): Uint8Array<ArrayBuffer> | undefined {
+    const capability = this.table.get(slot);
+    if (capability?.object.kind !== "vmo" || !holds(capability, RIGHT_MAP)) return undefined;
+    return capability.object.vmo.bytes;
+  }
+
+  mmioMap(slot: Slot, offset: number, length: number): Mapped {
+    const capability = this.table.get(slot);
+    if (capability?.object.kind !== "mmio" || !holds(capability, RIGHT_MAP)) {
+      return { status: "permission_denied" };
+    }
+    return windowWithin(capability.object.device.window, offset, length);
+  }
+
+  dmaMap(slot: Slot): DmaRegion | undefined {
+    const capability = this.table.get(slot);
+    if (capability?.object.kind !== "mmio" || !holds(capability, RIGHT_MAP)) return undefined;
+    return capability.object.device.dma;
+  }
+
+  irqBind(slot: Slot): Irq | undefined {
+    const capability = this.table.get(slot);
+    if (capability?.object.kind !== "mmio" || !holds(capability, RIGHT_MAP)) return undefined;
+    return this.#kernel.irq(capability.object.device.irq);
+  }
+
+  sleepUntil(deadlineNs: number): Promise<void> {
+    const timer = this.timerCreate();
+    timer.set(deadlineNs);
+    return timer.wait();
+  }
+
+  timerCreate(): Timer {
+    return createTimer(this.#kernel);
+  }
+
+  /** Puts a capability into the table on the kernel's behalf; `undefined` when the table is full. */
+  allot(capability: Capability): Slot | undefined {
+    const slot = this.#exited ? undefined : this.table.allocate(capability);
+    if (slot === undefined) return undefined;
+    if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
+    this.#kernel.held(capability);
+    return slot;
+  }
+
+  /** Ends the task: its capabilities are dropped and its endpoints close for everybody. */
+  exit(): void {
+    if (this.#exited) return;
+    this.#exited = true;
+    for (const endpoint of this.endpoints) endpoint.close();
+    this.endpoints.clear();
+    for (const capability of this.table.drain()) this.#kernel.dropped(capability);
+  }
+
+  #endpoint(slot: Slot, right: number): Endpoint | "invalid_slot" | "permission_denied" {
+    const capability = this.table.get(slot);
+    if (capability === undefined) return "invalid_slot";
+    if (capability.object.kind !== "endpoint" || !holds(capability, right)) {
+      return "permission_denied";
+    }
+    return capability.object.endpoint;
+  }
+
+  #envelope(frame: Uint8Array): Envelope {
+    return { frame: frame.slice(), sender: this.self, moved: undefined, restore: nothing };
+  }
+
+  #envelopeMoving(
+    frame: Uint8Array,
+    slot: Slot | undefined,
+  ): Envelope | "invalid_slot" | "permission_denied" {
+    if (slot === undefined) return this.#envelope(frame);
+    const moved = this.table.get(slot);
+    if (moved === undefined) return "invalid_slot";
+    if (!movable(moved)) return "permission_denied";
+    this.table.take(slot);
+    if (moved.object.kind === "vmo") {
+      moved.object.vmo.detachViews();
+      this.#vmoBytes -= moved.object.vmo.length;
+    }
+    const restore = () => this.#restore(slot, moved);
+    return { frame: frame.slice(), sender: this.self, moved, restore };
+  }
+
+  /** A send failed: the capability returns to the slot it left, or to any if that is taken by now. */
+  #restore(slot: Slot, capability: Capability): void {
+    const back = !this.#exited &&
+      (this.table.setIfEmpty(slot, capability) || this.table.allocate(capability) !== undefined);
+    if (!back) return this.#kernel.dropped(capability);
+    if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
+  }
+
+  #sendLater(
+    target: Endpoint,
+    envelope: Envelope,
+    deadlineNs: number | undefined,
+  ): Promise<CallStatus> {
+    return new Promise((resolve) => {
+      let deadline: Deadline | undefined = undefined;
+      const settle = (status: CallStatus) => {
+        if (deadline !== undefined) this.#kernel.cancelDeadline(deadline);
+        this.#kernel.run(() => resolve(status));
+      };
+      const waiter: SendWaiter = { envelope, done: settle };
+      target.awaitRoom(waiter);
+      if (deadlineNs === undefined) return;
+      deadline = this.#kernel.setDeadline(deadlineNs, () => {
+        if (!target.withdrawSender(waiter)) return;
+        envelope.restore();
+        settle("timed_out");
+      });
+    });
+  }
+
+  #receiveWaiter(resolve: (received: Received) => void) {
+    let settled = false;
+    const pending = {
+      deadline: undefined as Deadline | undefined,
+      settled: () => settled,
+      settle: (received: Received) => {
+        settled = true;
+        if (pending.deadline !== undefined) this.#kernel.cancelDeadline(pending.deadline);
+        this.#kernel.run(() => resolve(received));
+      },
+      waiter: {
+        deliver: (envelope) => {
+          const moved = envelope.moved === undefined ? undefined : this.#accept(envelope.moved);
+          if (envelope.moved !== undefined && moved === undefined) {
+            pending.settle({ status: "no_space" });
+            return false;
+          }
+          const { frame, sender } = envelope;
+          pending.settle({ status: "ok", frame, sender, moved });
+          return true;
+        },
+        fail: (status) => pending.settle({ status }),
+      } satisfies ReceiveWaiter as ReceiveWaiter,
+    };
+    return pending;
+  }
+
+  /** Takes over a capability that came with a message; it was counted when it was made. */
+  #accept(capability: Capability): Slot | undefined {
+    const slot = this.#exited ? undefined : this.table.allocate(capability);
+    if (slot === undefined) return undefined;
+    if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
+    return slot;
+  }
+
+  #allotVmo(vmo: Vmo): Allotted {
+    const slot = this.allot({ object: { kind: "vmo", vmo }, rights: RIGHT_MAP | RIGHT_SEND });
+    return slot === undefined ? { status: "no_space" } : { status: "ok", slot };
+  }
+}
+
+function nothing(): void {}
