@@ -61,12 +61,7 @@ async function install(cache: string): Promise<void> {
   const names = Object.entries(PACKAGES).map(([name, { version }]) => `${name}@${version}`);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--loglevel=error"];
   const args = ["install", ...flags, "--prefix", cache, ...names];
-  try {
-    await run("npm", args, { cwd: cache, timeoutMs: INSTALL_TIMEOUT_MS });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    console.error("compile: npm is not on PATH");
-  }
+  await run("npm", args, { cwd: cache, timeoutMs: INSTALL_TIMEOUT_MS });
 }
 
 /** @returns Why what lies in the cache is not the pair, or `undefined`. */

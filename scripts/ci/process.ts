@@ -23,22 +23,25 @@ export interface ProcessOptions {
 /** Characters of output that are kept of one child. */
 export const OUTPUT_LENGTH_MAX = 4 << 20;
 
-/** Runs a program to its end, shows what it writes and keeps it. Its standard input is empty. */
+/** Exit code of a program that is not there, as a shell gives it. */
+export const CODE_NOT_FOUND = 127;
+
+/**
+ * Runs a program to its end, shows what it writes and keeps it. Its standard input is empty.
+ *
+ * A program that cannot be started counts as one that ended with {@linkcode CODE_NOT_FOUND}.
+ */
 export async function run(
   command: string,
   args: readonly string[],
   options: ProcessOptions,
 ): Promise<Outcome> {
   const startMs = performance.now();
-  const child = new Deno.Command(command, {
-    args: [...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    env: { ...options.env },
-    clearEnv: options.clearEnv ?? false,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  }).spawn();
+  const child = spawned(command, args, options);
+  if (typeof child === "string") {
+    const end = { code: CODE_NOT_FOUND, signal: undefined, timedOut: false };
+    return { ...end, output: child, durationMs: 0 };
+  }
   let output = "";
   let timedOut = false;
   const readers: ReadableStreamDefaultReader<Uint8Array>[] = [];
@@ -65,6 +68,30 @@ export async function run(
   clearTimeout(timer);
   const durationMs = performance.now() - startMs;
   return { code: status.code, signal: status.signal ?? undefined, timedOut, output, durationMs };
+}
+
+/** @returns The child, or why it could not be started. */
+function spawned(
+  command: string,
+  args: readonly string[],
+  options: ProcessOptions,
+): Deno.ChildProcess | string {
+  try {
+    return new Deno.Command(command, {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { ...options.env },
+      clearEnv: options.clearEnv ?? false,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    const why = `${command}: not found`;
+    if (options.quiet !== true) console.error(why);
+    return why;
+  }
 }
 
 function writeAll(shown: typeof Deno.stdout, bytes: Uint8Array): void {

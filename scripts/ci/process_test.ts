@@ -34,3 +34,8 @@ test("run gives a child the environment it is told and no more", async () => {
   const seen = Object.keys(JSON.parse(output)).filter((name) => !name.startsWith("DENO_"));
   deepEqual(seen.sort(), ["NO_COLOR", "PATH"]);
 });
+
+test("run takes a program that is not there for one that failed", async () => {
+  const { code, output } = await run("/nowhere/nx", [], quiet);
+  deepEqual({ code, output }, { code: 127, output: "/nowhere/nx: not found" });
+});
