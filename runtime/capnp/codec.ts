@@ -2,7 +2,7 @@ import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
-import { SEGMENT_COUNT_MAX } from "./limits.ts";
+import { SEGMENT_COUNT_MAX, WORD_SIZE } from "./limits.ts";
 import {
   type CapnpField,
   type CapnpSchema,
@@ -19,6 +19,7 @@ const UTF8 = new TextEncoder();
 const INTEGER_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
 /** capnp-es wants this much room behind its table, even where the segments are empty. */
 const ARENA_SLACK = 8 + 8 * SEGMENT_COUNT_MAX;
+const EMPTY_STRUCT_POINTER = Uint8Array.of(0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0);
 const NO_BYTES = new Uint8Array(0);
 
 /** Encodes and decodes one struct as the root of a message in stream encoding. */
@@ -104,7 +105,10 @@ function encodeValues(plan: StructPlan, values: Readonly<Record<string, unknown>
   const arena = new Arena();
   const root = arena.initRoot(plan.structClass);
   for (const item of plan.fields) storeField(root, item, values[item.name]);
-  return new Uint8Array(arena.toArrayBuffer());
+  const bytes = new Uint8Array(arena.toArrayBuffer());
+  // Offset -1: without it the pointer to a struct of no size reads as null.
+  if (plan.fields.length === 0) bytes.set(EMPTY_STRUCT_POINTER, bytes.length - WORD_SIZE);
+  return bytes;
 }
 
 function storeField(root: Struct, { name, field, pointer }: FieldPlan, value: unknown): void {
@@ -178,11 +182,12 @@ function decodeValues(plan: StructPlan, bytes: Uint8Array): Readonly<Record<stri
   const copy = new Uint8Array(bytes.length + ARENA_SLACK);
   copy.set(bytes);
   const root = new Arena(copy.buffer, false).getRoot(plan.structClass);
+  const offset = message.segments[0]?.start ?? 0;
   const values: Record<string, unknown> = {};
-  for (const { name, field, pointer } of plan.fields) {
-    values[name] = field.kind === "data"
-      ? dataAt(bytes, spans[pointer])
-      : loadField(root, name, { field, offset: message.segments[0]?.start ?? 0 });
+  for (const item of plan.fields) {
+    values[item.name] = item.field.kind === "data"
+      ? dataAt(bytes, spans[item.pointer])
+      : loadField(root, item, offset);
   }
   return values;
 }
@@ -191,18 +196,18 @@ function dataAt(bytes: Uint8Array, span: Span | undefined): Uint8Array {
   return span === undefined ? NO_BYTES : bytes.subarray(span.offset, span.offset + span.length);
 }
 
-function loadField(
-  root: Struct,
-  name: string,
-  { field, offset }: { readonly field: CapnpField; readonly offset: number },
-): unknown {
+function loadField(root: Struct, { name, field, pointer }: FieldPlan, offset: number): unknown {
+  if (field.kind === "textList") return textsAt(root, pointer);
   const value: unknown = Reflect.get(root, name);
-  if (field.kind === "textList") {
-    assert(Array.isArray(value), "the generated class reads a list as an array");
-    return Array.from(value);
-  }
   if (field.kind !== "enum") return value;
   const known = typeof value === "number" ? field.values[value] : undefined;
   if (known === undefined) throw new WireError("value_out_of_range", offset);
   return known;
+}
+
+function textsAt(root: Struct, pointer: number): readonly string[] {
+  const list = utils.getList(pointer, TextList, root);
+  const texts: string[] = [];
+  for (let index = 0; index < list.length; index++) texts.push(list.get(index));
+  return texts;
 }
