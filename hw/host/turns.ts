@@ -1,0 +1,86 @@
+import { setImmediate } from "node:timers";
+import type { Clock, Turns } from "@runtime/core/ports.ts";
+
+const NS_PER_MS = 1e6;
+/** The longest delay that a host timer takes, in milliseconds; longer ones are set in steps. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+/** How long turns may follow each other before host I/O is let in for certain. */
+const IO_INTERVAL_NS = 200_000;
+/** First Deno whose `setImmediate` costs about 1 us; before, it is a timer of 1 ms. */
+const FAST_IMMEDIATE_SINCE = [2, 9] as const;
+
+/**
+ * The host's event loop.
+ *
+ * A run of immediates keeps the loop from its sockets (60 turns for one poll), so that every 200 us
+ * a turn goes through the thread pool, which makes the loop wait for the host once.
+ * Nothing is pending, and the process may end, when no timer is set and no work is put off.
+ */
+export function hostTurns(clock: Clock): Turns {
+  let postponed: (() => void)[] = [];
+  let lastIoNs = 0;
+  const drain = () => {
+    const works = postponed;
+    postponed = [];
+    runAll(works, (rest) => {
+      if (postponed.length === 0) schedule();
+      postponed.unshift(...rest);
+    });
+  };
+  const schedule = () => {
+    const now = clock.nowNs();
+    if (fastImmediate && now - lastIoNs < IO_INTERVAL_NS) {
+      setImmediate(drain);
+      return;
+    }
+    lastIoNs = now;
+    throughHost(drain);
+  };
+  return {
+    at: (atNs, work) => timer(clock, atNs, work),
+    later(work) {
+      if (postponed.push(work) === 1) schedule();
+    },
+  };
+}
+
+const fastImmediate = versionAtLeast(Deno.version.deno, FAST_IMMEDIATE_SINCE);
+
+function versionAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+/** Runs each in order. One that throws must not take the others' turn: they get the next. */
+function runAll(works: readonly (() => void)[], keep: (rest: readonly (() => void)[]) => void) {
+  let done = 0;
+  try {
+    for (const work of works) {
+      done++;
+      work();
+    }
+  } finally {
+    if (done < works.length) keep(works.slice(done));
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Runs `work` after the loop has polled the host once: a round trip to the thread pool. */
+function throughHost(work: () => void): void {
+  crypto.subtle.digest("SHA-256", NOTHING).then(work);
+}
+
+function timer(clock: Clock, atNs: number, work: () => void): () => void {
+  let id: ReturnType<typeof setTimeout> | undefined;
+  const arm = () => {
+    const leftMs = Math.ceil((atNs - clock.nowNs()) / NS_PER_MS);
+    id = setTimeout(fire, Math.min(Math.max(leftMs, 0), TIMER_MS_MAX));
+  };
+  const fire = () => {
+    if (clock.nowNs() < atNs) arm();
+    else work();
+  };
+  arm();
+  return () => clearTimeout(id);
+}

@@ -1,0 +1,71 @@
+import { assert } from "@runtime/core/assert.ts";
+
+/** Most bytes of one write to the host, and most that wait behind it. */
+export const WRITE_BYTES_MAX = 262_144;
+const BUFFER_BYTES_MIN = 4096;
+
+/**
+ * Bytes on their way to a host stream: one write under way, one buffer that fills behind it.
+ *
+ * A write costs the same whatever its size, so that what comes while one is under way leaves
+ * together in the next. What comes when none is under way leaves at once.
+ */
+export class WriteQueue {
+  readonly #start: (bytes: Uint8Array) => void;
+  #filling = new Uint8Array(0);
+  #spare = new Uint8Array(0);
+  #length = 0;
+  #busy = false;
+
+  /** @param start Begins a write; `finished()` must be called when it is over. */
+  constructor(start: (bytes: Uint8Array) => void) {
+    this.#start = start;
+  }
+
+  /** Nothing waits and no write is under way. */
+  get empty(): boolean {
+    return !this.#busy && this.#length === 0;
+  }
+
+  /** Copies as much as there is room for. Returns the count of bytes taken. */
+  push(bytes: Uint8Array): number {
+    const taken = Math.min(bytes.length, WRITE_BYTES_MAX - this.#length);
+    if (taken === 0) return 0;
+    this.#grow(this.#length + taken);
+    this.#filling.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#length);
+    this.#length += taken;
+    if (!this.#busy) this.#flush();
+    return taken;
+  }
+
+  /** The write under way is over: the next one starts. */
+  finished(): void {
+    assert(this.#busy, "a write that ends was under way");
+    this.#busy = false;
+    if (this.#length > 0) this.#flush();
+  }
+
+  /** Forgets everything, for a stream that is over. */
+  clear(): void {
+    this.#filling = new Uint8Array(0);
+    this.#spare = this.#filling;
+    this.#length = 0;
+  }
+
+  #flush(): void {
+    const bytes = this.#filling.subarray(0, this.#length);
+    [this.#filling, this.#spare] = [this.#spare, this.#filling];
+    this.#length = 0;
+    this.#busy = true;
+    this.#start(bytes);
+  }
+
+  #grow(length: number): void {
+    if (this.#filling.length >= length) return;
+    let size = Math.max(this.#filling.length, BUFFER_BYTES_MIN);
+    while (size < length) size *= 2;
+    const grown = new Uint8Array(size);
+    grown.set(this.#filling.subarray(0, this.#length));
+    this.#filling = grown;
+  }
+}
