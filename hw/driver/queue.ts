@@ -43,6 +43,8 @@ export interface DriverQueueLayout {
   readonly size: number;
   /** Bytes of each buffer. */
   readonly bufferLength: number;
+  /** Bytes by which each buffer starts behind a multiple of {@linkcode BUFFER_ALIGN}. */
+  readonly bufferShift: number;
   /** Whether the device writes the buffers. */
   readonly writable: boolean;
   /** Negotiated EVENT_IDX. */
@@ -50,13 +52,17 @@ export interface DriverQueueLayout {
 }
 
 /** Bytes from one buffer's start to the next one's. */
-export function bufferStride(bufferLength: number): number {
-  return alignUp(bufferLength, BUFFER_ALIGN);
+export function bufferStride(bufferSpace: number): number {
+  return alignUp(bufferSpace, BUFFER_ALIGN);
 }
 
-/** Bytes that a queue with its buffers takes, a multiple of {@linkcode BUFFER_ALIGN}. */
-export function queueFootprint(size: number, bufferLength: number): number {
-  return ringsLength(size) + size * bufferStride(bufferLength);
+/**
+ * Bytes that a queue with its buffers takes, a multiple of {@linkcode BUFFER_ALIGN}.
+ *
+ * @param bufferSpace Bytes of each buffer and of the shift before it.
+ */
+export function queueFootprint(size: number, bufferSpace: number): number {
+  return ringsLength(size) + size * bufferStride(bufferSpace);
 }
 
 function ringsLength(size: number): number {
@@ -96,9 +102,10 @@ export class DriverQueue {
    * @param dma Memory that holds at least `offset` + {@linkcode queueFootprint} bytes.
    */
   constructor(dma: DmaRegion, layout: DriverQueueLayout) {
-    const { offset, size, bufferLength } = layout;
+    const { offset, size, bufferShift } = layout;
+    const bufferSpace = layout.bufferLength + bufferShift;
     assert(size >= 1 && (size & (size - 1)) === 0, "a queue's size is a power of two");
-    const end = offset + queueFootprint(size, bufferLength);
+    const end = offset + queueFootprint(size, bufferSpace);
     assert(end <= dma.bytes.length, "a queue lies in its region");
     assert(offset % BUFFER_ALIGN === 0 && dma.bytes.byteOffset === 0, "a queue is aligned");
     this.size = size;
@@ -108,8 +115,8 @@ export class DriverQueue {
     this.#descriptors = offset;
     this.#available = offset + alignUp(descriptorTableLength(size), DESCRIPTOR_TABLE_ALIGN);
     this.#used = alignUp(this.#available + availableLength(size), BUFFER_ALIGN);
-    this.#buffers = offset + ringsLength(size);
-    this.#stride = bufferStride(bufferLength);
+    this.#buffers = offset + ringsLength(size) + bufferShift;
+    this.#stride = bufferStride(bufferSpace);
     this.#view = new DataView(dma.bytes.buffer);
     this.#halves = new Uint16Array(dma.bytes.buffer);
     this.#inFlight = new Uint8Array(size);

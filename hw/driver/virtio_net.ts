@@ -28,6 +28,13 @@ import { DriverTransport } from "./transport.ts";
 /** Most buffers of each direction. */
 export const NET_QUEUE_SIZE_MAX = 256;
 
+/**
+ * Buffers start here in their cache line, so that a frame starts at 2 modulo 8, and the payload of
+ * TCP over IPv4 without options, 54 bytes further, at 0 modulo 8. Copies to and from shared memory
+ * run at 35 GB/s where both sides have the same place modulo 8, and at 4 GB/s where they have not.
+ */
+const BUFFER_SHIFT = 6;
+
 /** MTU of a device that does not say. */
 export const MTU_DEFAULT = 1500;
 
@@ -91,12 +98,13 @@ export function openVirtioNet(parts: DriverParts): NetworkCard {
     transport.queueSizeMax(NET_QUEUE_RECEIVE),
     transport.queueSizeMax(NET_QUEUE_TRANSMIT),
   );
-  const size = queueSize(sizeMax, { bufferLength, room: parts.dma.bytes.length });
+  const bufferSpace = bufferLength + BUFFER_SHIFT;
+  const size = queueSize(sizeMax, { bufferSpace, room: parts.dma.bytes.length });
   if (size === 0) transport.fail("region_too_small", bufferLength);
   const eventIndex = transport.has(FEATURE_EVENT_IDX);
-  const shape = { size, bufferLength, eventIndex };
+  const shape = { size, bufferLength, bufferShift: BUFFER_SHIFT, eventIndex };
   const receive = new DriverQueue(parts.dma, { ...shape, offset: 0, writable: true });
-  const offset = queueFootprint(size, bufferLength);
+  const offset = queueFootprint(size, bufferSpace);
   const transmit = new DriverQueue(parts.dma, { ...shape, offset, writable: false });
   transport.setQueue(NET_QUEUE_RECEIVE, receive.place);
   transport.setQueue(NET_QUEUE_TRANSMIT, transmit.place);
@@ -107,10 +115,10 @@ export function openVirtioNet(parts: DriverParts): NetworkCard {
 /** Largest power of two at which both queues and their buffers fit. */
 function queueSize(
   sizeMax: number,
-  fit: { readonly bufferLength: number; readonly room: number },
+  fit: { readonly bufferSpace: number; readonly room: number },
 ): number {
   let size = NET_QUEUE_SIZE_MAX;
-  while (size > sizeMax || 2 * queueFootprint(size, fit.bufferLength) > fit.room) {
+  while (size > sizeMax || 2 * queueFootprint(size, fit.bufferSpace) > fit.room) {
     if (size === 1) return 0;
     size /= 2;
   }

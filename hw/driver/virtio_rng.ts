@@ -54,6 +54,7 @@ export function openVirtioRng(parts: DriverParts): EntropyDevice {
     offset: 0,
     size: QUEUE_SIZE,
     bufferLength: ENTROPY_LENGTH_MAX,
+    bufferShift: 0,
     writable: true,
     eventIndex: transport.has(FEATURE_EVENT_IDX),
   });

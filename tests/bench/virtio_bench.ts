@@ -21,6 +21,11 @@ const SHAPES = [{ mtu: 1500, length: 60 }, { mtu: 1500, length: 1514 }, {
   length: 1514,
 }, { mtu: 65535, length: 65549 }] as const;
 
+/** Bytes whose place modulo 8 is that of the card's frames: so copies run word by word. */
+function atFramePlace(length: number): Uint8Array {
+  return new Uint8Array(length + 2).subarray(2);
+}
+
 /** A link that takes everything, and on demand gives as many frames as it is told. */
 interface PumpLink extends Link {
   taken: number;
@@ -30,7 +35,7 @@ interface PumpLink extends Link {
 function pumpLink(mtu: number, frame: Uint8Array): PumpLink {
   let port: LinkPort | undefined;
   let waiting = 0;
-  const copy = new Uint8Array(mtu + 14);
+  const copy = atFramePlace(mtu + 14);
   const link: PumpLink = {
     mtu,
     taken: 0,
@@ -62,7 +67,7 @@ interface Bench {
 }
 
 function setUp(shape: { readonly mtu: number; readonly length: number }): Bench {
-  const frame = new Uint8Array(shape.length).fill(0x5a);
+  const frame = atFramePlace(shape.length).fill(0x5a);
   const link = pumpLink(shape.mtu, frame);
   const clock = manualClock();
   const machine = createMachine({
