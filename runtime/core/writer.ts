@@ -26,7 +26,9 @@ export class Writer {
 
   u8(value: number): this {
     assert(inRange(value, 0xff), "a u8 is 0..255");
-    this.#view.setUint8(this.#grow(1), value);
+    // The view is named after the growth, which may replace it.
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
