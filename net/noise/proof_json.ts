@@ -1,0 +1,236 @@
+import { WireError } from "@runtime/core/error.ts";
+
+/** How deep values may nest inside a member. */
+const DEPTH_MAX = 16;
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BACKSLASH = 0x5c;
+const ARRAY_OPEN = 0x5b;
+const ARRAY_CLOSE = 0x5d;
+const OBJECT_OPEN = 0x7b;
+const OBJECT_CLOSE = 0x7d;
+const ZERO = 0x30;
+
+/** A number, as JSON writes it. Source: RFC 8259, "Numbers". */
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
+const LITERALS: ReadonlySet<string> = new Set(["true", "false", "null"]);
+
+/** One member of an object: where its value stands, and how to read it. */
+export class JsonMember {
+  readonly #bytes: Uint8Array;
+  /** Offset of the value's first byte. */
+  readonly offset: number;
+  /** Offset behind its last byte. */
+  readonly end: number;
+
+  constructor(bytes: Uint8Array, offset: number, end: number) {
+    this.#bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+  }
+
+  /** The value as JSON text. */
+  text(): string {
+    return decode(this.#bytes, this.offset, this.end);
+  }
+
+  /** @throws {WireError} `value_out_of_range` when it is no string. */
+  string(): string {
+    if (this.#bytes[this.offset] !== QUOTE) throw new WireError("value_out_of_range", this.offset);
+    return JSON.parse(this.text());
+  }
+
+  /**
+   * An array of integers 0..255.
+   *
+   * @param lengthMax Most elements; one more is `length_out_of_range`.
+   * @throws {WireError} `value_out_of_range` when it is something else.
+   */
+  byteArray(lengthMax: number): Uint8Array {
+    const cursor = new Cursor(this.#bytes, this.offset);
+    if (!cursor.accept(ARRAY_OPEN)) throw new WireError("value_out_of_range", this.offset);
+    const values = new Uint8Array(lengthMax);
+    if (cursor.accept(ARRAY_CLOSE)) return values.subarray(0, 0);
+    let count = 0;
+    do {
+      if (count === lengthMax) throw new WireError("length_out_of_range", cursor.offset);
+      values[count++] = cursor.byteValue();
+    } while (cursor.accept(COMMA));
+    return values.subarray(0, count);
+  }
+}
+
+/**
+ * Members of the one JSON object that `bytes` are, by name.
+ *
+ * Unlike `JSON.parse` it sees a name that stands twice. Work is linear in the length, which the
+ * caller bounds.
+ *
+ * @throws {WireError} `not_json`, at the byte where it stops being one.
+ *
+ * Source: RFC 8259, "JSON Grammar".
+ */
+export function parseJsonObject(bytes: Uint8Array): ReadonlyMap<string, JsonMember> {
+  const cursor = new Cursor(bytes, 0);
+  const members = new Map<string, JsonMember>();
+  cursor.expect(OBJECT_OPEN);
+  if (!cursor.accept(OBJECT_CLOSE)) {
+    do {
+      const nameAt = cursor.skipSpace();
+      const name = cursor.name();
+      if (members.has(name)) throw new WireError("not_json", nameAt);
+      cursor.expect(COLON);
+      const offset = cursor.skipSpace();
+      cursor.skipValue(0);
+      members.set(name, new JsonMember(bytes, offset, cursor.offset));
+    } while (cursor.accept(COMMA));
+    cursor.expect(OBJECT_CLOSE);
+  }
+  if (cursor.skipSpace() !== bytes.length) throw new WireError("not_json", cursor.offset);
+  return members;
+}
+
+/** A place in the text. Every method skips white space first. */
+class Cursor {
+  readonly #bytes: Uint8Array;
+  offset: number;
+
+  constructor(bytes: Uint8Array, offset: number) {
+    this.#bytes = bytes;
+    this.offset = offset;
+  }
+
+  /** Moves behind white space and returns the offset. */
+  skipSpace(): number {
+    while (isSpace(this.#bytes[this.offset])) this.offset++;
+    return this.offset;
+  }
+
+  /** Moves behind `byte` when it is next. */
+  accept(byte: number): boolean {
+    if (this.#bytes[this.skipSpace()] !== byte) return false;
+    this.offset++;
+    return true;
+  }
+
+  expect(byte: number): void {
+    if (!this.accept(byte)) throw this.#bad();
+  }
+
+  /** The next string, decoded. */
+  name(): string {
+    const start = this.skipSpace();
+    this.#skipString();
+    return JSON.parse(decode(this.#bytes, start, this.offset));
+  }
+
+  /** The next integer 0..255. */
+  byteValue(): number {
+    const start = this.skipSpace();
+    let value = 0;
+    for (let digit = this.#digit(); digit >= 0 && value <= 255; digit = this.#digit()) {
+      value = value * 10 + digit;
+      this.offset++;
+    }
+    const length = this.offset - start;
+    const padded = length > 1 && this.#bytes[start] === ZERO;
+    const next = this.#bytes[this.skipSpace()];
+    if (length === 0 || padded || value > 255 || (next !== COMMA && next !== ARRAY_CLOSE)) {
+      throw new WireError("value_out_of_range", start);
+    }
+    return value;
+  }
+
+  /** Moves behind one value of any kind, checking its grammar. */
+  skipValue(depth: number): void {
+    if (depth > DEPTH_MAX) throw this.#bad();
+    const first = this.#bytes[this.skipSpace()];
+    if (first === QUOTE) this.#skipString();
+    else if (first === ARRAY_OPEN) this.#skipArray(depth);
+    else if (first === OBJECT_OPEN) this.#skipObject(depth);
+    else this.#skipWord();
+  }
+
+  #skipArray(depth: number): void {
+    this.expect(ARRAY_OPEN);
+    if (this.accept(ARRAY_CLOSE)) return;
+    do this.skipValue(depth + 1); while (this.accept(COMMA));
+    this.expect(ARRAY_CLOSE);
+  }
+
+  #skipObject(depth: number): void {
+    this.expect(OBJECT_OPEN);
+    if (this.accept(OBJECT_CLOSE)) return;
+    do {
+      this.skipSpace();
+      this.#skipString();
+      this.expect(COLON);
+      this.skipValue(depth + 1);
+    } while (this.accept(COMMA));
+    this.expect(OBJECT_CLOSE);
+  }
+
+  /** Finds the closing quote; what stands between is judged by `JSON.parse`. */
+  #skipString(): void {
+    const start = this.offset;
+    if (this.#bytes[start] !== QUOTE) throw this.#bad();
+    for (let at = start + 1; at < this.#bytes.length; at++) {
+      if (this.#bytes[at] === BACKSLASH) at++;
+      else if (this.#bytes[at] === QUOTE) {
+        this.offset = at + 1;
+        checkString(this.#bytes, start, this.offset);
+        return;
+      }
+    }
+    throw this.#bad();
+  }
+
+  /** A number or a literal. */
+  #skipWord(): void {
+    const start = this.offset;
+    while (isWord(this.#bytes[this.offset])) this.offset++;
+    const word = decode(this.#bytes, start, this.offset);
+    if (NUMBER.test(word) || LITERALS.has(word)) return;
+    throw new WireError("not_json", start);
+  }
+
+  #digit(): number {
+    const digit = (this.#bytes[this.offset] ?? 0) - ZERO;
+    return digit <= 9 ? digit : -1;
+  }
+
+  #bad(): WireError {
+    return new WireError("not_json", this.offset);
+  }
+}
+
+function checkString(bytes: Uint8Array, start: number, end: number): void {
+  try {
+    JSON.parse(decode(bytes, start, end));
+  } catch {
+    throw new WireError("not_json", start);
+  }
+}
+
+function decode(bytes: Uint8Array, start: number, end: number): string {
+  try {
+    return UTF8.decode(bytes.subarray(start, end));
+  } catch {
+    throw new WireError("not_json", start);
+  }
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+/** Bytes that numbers and literals are made of: digits, letters, `+`, `-`, `.`. */
+function isWord(byte: number | undefined): boolean {
+  if (byte === undefined) return false;
+  return (byte >= ZERO && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x45 ||
+    byte === 0x2b || byte === 0x2d || byte === 0x2e;
+}
