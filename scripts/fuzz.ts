@@ -34,6 +34,8 @@ export interface FuzzOptions {
   readonly seedCount: number;
   /** Where the targets lie; `tests/fuzz` by default. */
   readonly folder?: string;
+  /** {@linkcode CASE_TIMEOUT_MS} by default. */
+  readonly caseTimeoutMs?: number;
 }
 
 /** Names of the targets' files without `_fuzz.ts`, sorted. */
@@ -63,7 +65,7 @@ export async function fuzzTargets(options: FuzzOptions): Promise<FuzzResult[]> {
         seedCount: options.seedCount,
         durationMs,
         progress: new Int32Array(new SharedArrayBuffer(8)),
-      });
+      }, options.caseTimeoutMs ?? CASE_TIMEOUT_MS);
       console.log(line(result));
       results.push(result);
     }
@@ -73,7 +75,7 @@ export async function fuzzTargets(options: FuzzOptions): Promise<FuzzResult[]> {
 }
 
 /** Runs one target and ends it when a case does not end by itself. */
-function watched(name: string, order: FuzzOrder): Promise<FuzzResult> {
+function watched(name: string, order: FuzzOrder, caseTimeoutMs: number): Promise<FuzzResult> {
   const { promise, resolve } = Promise.withResolvers<FuzzResult>();
   const worker = new Worker(new URL("./fuzz_worker.ts", import.meta.url), { type: "module" });
   let seen = -1;
@@ -82,7 +84,7 @@ function watched(name: string, order: FuzzOrder): Promise<FuzzResult> {
     const begun = Atomics.load(order.progress, 1);
     if (begun !== seen) changedMs = performance.now();
     seen = begun;
-    if (performance.now() - changedMs < CASE_TIMEOUT_MS) return;
+    if (performance.now() - changedMs < caseTimeoutMs) return;
     const seed = (order.progress[0] ?? 0) >>> 0;
     resolve({ name, cases: begun, failure: { seed, why: "the case does not end" } });
   }, WATCH_INTERVAL_MS);
@@ -99,12 +101,17 @@ function watched(name: string, order: FuzzOrder): Promise<FuzzResult> {
   });
 }
 
-function line({ name, cases, failure }: FuzzResult): string {
+/** How a target's result is printed. */
+export function line({ name, cases, failure }: FuzzResult): string {
   if (failure === undefined) return `fuzz: ${name}: ${cases} cases`;
-  const repeat = failure.seed === undefined
-    ? `--target ${name} (corpus file ${failure.file})`
-    : `--target ${name} --seed 0x${failure.seed.toString(16)}`;
-  return `fuzz: FAILED after ${cases} cases: ${failure.why}\n${repeat}`;
+  const { seed, file, why } = failure;
+  if (seed !== undefined) return `fuzz: FAILED after ${cases} cases: ${why}\n${repeat(name, seed)}`;
+  return `fuzz: FAILED after ${cases} cases: ${why}\n${name}, ${file ?? "while it loads"}`;
+}
+
+/** The arguments that repeat one case. */
+export function repeat(target: string, seed: number): string {
+  return `--target ${target} --seed 0x${seed.toString(16)}`;
 }
 
 /** @returns What the arguments ask for, or why they make no sense. */

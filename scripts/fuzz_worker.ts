@@ -87,4 +87,10 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-scope.onmessage = async ({ data }) => scope.postMessage(await runTarget(data));
+scope.onmessage = async ({ data }) => {
+  try {
+    scope.postMessage(await runTarget(data));
+  } catch (error) {
+    scope.postMessage({ name: data.address, cases: 0, failure: { why: reason(error) } });
+  }
+};
