@@ -2,7 +2,8 @@ import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
-import { SEGMENT_COUNT_MAX, WORD_SIZE } from "./limits.ts";
+import { WORD_SIZE } from "./limits.ts";
+import { wordOffset } from "./pointer.ts";
 import {
   type CapnpField,
   type CapnpSchema,
@@ -13,14 +14,11 @@ import {
   isPointerField,
   orderedFields,
 } from "./struct.ts";
-import { type PointerShape, type Span, validateMessage } from "./validate.ts";
+import { type PointerShape, validateMessage } from "./validate.ts";
 
 const UTF8 = new TextEncoder();
 const INTEGER_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
-/** capnp-es wants this much room behind its table, even where the segments are empty. */
-const ARENA_SLACK = 8 + 8 * SEGMENT_COUNT_MAX;
 const EMPTY_STRUCT_POINTER = Uint8Array.of(0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0);
-const NO_BYTES = new Uint8Array(0);
 
 /** Encodes and decodes one struct as the root of a message in stream encoding. */
 export interface StructCodec<V> {
@@ -178,36 +176,37 @@ function requireText(value: unknown, lengthMax: number): asserts value is string
 }
 
 function decodeValues(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  const { message, spans } = validateMessage(bytes, plan.shape);
-  const copy = new Uint8Array(bytes.length + ARENA_SLACK);
-  copy.set(bytes);
-  const root = new Arena(copy.buffer, false).getRoot(plan.structClass);
-  const offset = message.segments[0]?.start ?? 0;
+  const { message, root, pointers } = validateMessage(bytes, plan.shape);
+  const offset = root === undefined ? 0 : wordOffset(message, root.segment, root.at);
+  const dataLength = (root?.dataWords ?? 0) * WORD_SIZE;
+  const scalars = scalarsOf(plan, bytes.subarray(offset, offset + dataLength));
   const values: Record<string, unknown> = {};
   for (const item of plan.fields) {
-    values[item.name] = item.field.kind === "data"
-      ? dataAt(bytes, spans[item.pointer])
-      : loadField(root, item, offset);
+    values[item.name] = item.pointer >= 0
+      ? pointers[item.pointer]
+      : loadScalar(scalars, item, offset);
   }
   return values;
 }
 
-function dataAt(bytes: Uint8Array, span: Span | undefined): Uint8Array {
-  return span === undefined ? NO_BYTES : bytes.subarray(span.offset, span.offset + span.length);
+/**
+ * The data section as the generated class reads it: alone, in a message of the class's very size.
+ *
+ * The reader would move a smaller root (an older writer's) to a new place and wipe the old one, and
+ * with it whatever a hostile message has laid over it.
+ */
+function scalarsOf({ structClass }: StructPlan, data: Uint8Array): Struct {
+  const { dataByteLength, pointerLength } = structClass._capnp.size;
+  const segment = new Uint8Array(WORD_SIZE * (1 + pointerLength) + dataByteLength);
+  new DataView(segment.buffer).setUint32(4, dataByteLength / WORD_SIZE | pointerLength << 16, true);
+  segment.set(data.subarray(0, dataByteLength), WORD_SIZE);
+  return new Arena(segment.buffer, false, true).getRoot(structClass);
 }
 
-function loadField(root: Struct, { name, field, pointer }: FieldPlan, offset: number): unknown {
-  if (field.kind === "textList") return textsAt(root, pointer);
-  const value: unknown = Reflect.get(root, name);
+function loadScalar(scalars: Struct, { name, field }: FieldPlan, offset: number): unknown {
+  const value: unknown = Reflect.get(scalars, name);
   if (field.kind !== "enum") return value;
   const known = typeof value === "number" ? field.values[value] : undefined;
   if (known === undefined) throw new WireError("value_out_of_range", offset);
   return known;
-}
-
-function textsAt(root: Struct, pointer: number): readonly string[] {
-  const list = utils.getList(pointer, TextList, root);
-  const texts: string[] = [];
-  for (let index = 0; index < list.length; index++) texts.push(list.get(index));
-  return texts;
 }

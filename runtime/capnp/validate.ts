@@ -16,27 +16,26 @@ export type PointerShape =
   | { readonly kind: "text" | "data"; readonly lengthMax: number }
   | { readonly kind: "textList"; readonly countMax: number; readonly lengthMax: number };
 
-/** Where the bytes behind a `text` or `data` pointer lie in the frame; text without its NUL. */
-export interface Span {
-  readonly offset: number;
-  readonly length: number;
-}
+/** What was found behind an expected pointer; `data` as a view of the frame. */
+export type PointerValue = string | Uint8Array | readonly string[];
 
-/** A message that is safe to hand to any reader. */
+/** A message that is well formed as far as its root leads. */
 export interface ValidMessage {
   readonly message: Message;
-  /** One entry for each expected pointer; `undefined` for a null pointer and for a list of texts. */
-  readonly spans: readonly (Span | undefined)[];
+  /** The root struct; `undefined` for a null root, which stands for all defaults. */
+  readonly root: StructTarget | undefined;
+  /** One value for each expected pointer: `""`, no bytes or no texts for a null one. */
+  readonly pointers: readonly PointerValue[];
   /** Words visited by the walk: at most those of the message and {@linkcode TRAVERSAL_SLACK_WORDS}. */
   readonly visited: number;
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const TEXT_LIST_SHAPE = "textList";
+const NO_BYTES = new Uint8Array(0);
 
 /**
- * Walks everything that can be reached from the root of a message, and refuses what no honest writer
- * sends, so that a reader with weaker checks never meets it.
+ * Walks everything that can be reached from the root of a message, refuses what no honest writer
+ * sends, and reads what lies behind the pointers that the caller expects.
  *
  * Work and memory are linear in the frame's length, whatever the frame claims. Pointers beyond the
  * shape belong to a newer schema: they are walked like the others, and otherwise ignored.
@@ -53,8 +52,9 @@ export function validateMessage(
 ): ValidMessage {
   const message = openMessage(frame);
   const walk = new Walk(message);
-  const spans = walk.root(shape);
-  return { message, spans, visited: walk.visited };
+  const root = walk.root();
+  const pointers = walk.expected(root, shape);
+  return { message, root, pointers, visited: walk.visited };
 }
 
 class Walk {
@@ -67,49 +67,67 @@ class Walk {
     this.#visitedMax = message.words + TRAVERSAL_SLACK_WORDS;
   }
 
-  root(shape: readonly PointerShape[]): (Span | undefined)[] {
+  root(): StructTarget | undefined {
     const origin = wordOffset(this.#message, 0, 0);
     this.#charge(1, origin);
     const target = followPointer(this.#message, 0, 0);
-    const spans: (Span | undefined)[] = shape.map(() => undefined);
-    if (target === undefined) return spans;
+    if (target === undefined) return undefined;
     if (target.kind !== "struct") throw new WireError("bad_pointer", origin);
     this.#charge(target.cost, origin);
-    const first = target.at + target.dataWords;
-    for (let index = 0; index < target.pointerCount; index++) {
-      const expected = shape[index];
-      if (expected === undefined) this.#pointer(target.segment, first + index, 2);
-      else spans[index] = this.#expected(target.segment, first + index, expected);
-    }
-    return spans;
+    return target;
   }
 
-  #expected(segment: number, word: number, shape: PointerShape): Span | undefined {
-    if (shape.kind !== TEXT_LIST_SHAPE) return this.#blob(segment, word, shape);
-    const list = this.#list(segment, word, ELEMENT_SIZE.pointer);
-    if (list === undefined) return undefined;
-    const origin = wordOffset(this.#message, segment, word);
-    if (list.count > shape.countMax) throw new WireError("length_out_of_range", origin);
-    const text = { kind: "text", lengthMax: shape.lengthMax } as const;
-    for (let index = 0; index < list.count; index++) {
-      this.#blob(list.segment, list.at + index, text);
+  /** Reads the pointers that the shape names, and walks those behind them. */
+  expected(root: StructTarget | undefined, shape: readonly PointerShape[]): PointerValue[] {
+    const values = shape.map(defaultOf);
+    if (root === undefined) return values;
+    const first = root.at + root.dataWords;
+    for (let index = 0; index < root.pointerCount; index++) {
+      const kind = shape[index];
+      if (kind === undefined) this.#pointer(root.segment, first + index, 2);
+      else values[index] = this.#value(root.segment, first + index, kind);
     }
-    return undefined;
+    return values;
   }
 
-  #blob(
+  #value(segment: number, word: number, shape: PointerShape): PointerValue {
+    if (shape.kind === "textList") return this.#texts(segment, word, shape);
+    if (shape.kind === "text") return this.#text(segment, word, shape.lengthMax);
+    return this.#data(segment, word, shape.lengthMax);
+  }
+
+  #data(segment: number, word: number, lengthMax: number): Uint8Array {
+    const list = this.#list(segment, word, ELEMENT_SIZE.byte);
+    if (list === undefined) return NO_BYTES;
+    const offset = wordOffset(this.#message, list.segment, list.at);
+    if (list.count > lengthMax) throw new WireError("length_out_of_range", offset);
+    return this.#message.frame.subarray(offset, offset + list.count);
+  }
+
+  #text(segment: number, word: number, lengthMax: number): string {
+    const list = this.#list(segment, word, ELEMENT_SIZE.byte);
+    if (list === undefined) return "";
+    const offset = wordOffset(this.#message, list.segment, list.at);
+    const length = list.count - 1;
+    if (length < 0) throw new WireError("value_out_of_range", offset);
+    if (length > lengthMax) throw new WireError("length_out_of_range", offset);
+    return textAt(this.#message.frame, offset, length);
+  }
+
+  #texts(
     segment: number,
     word: number,
-    shape: { readonly kind: "text" | "data"; readonly lengthMax: number },
-  ): Span | undefined {
-    const list = this.#list(segment, word, ELEMENT_SIZE.byte);
-    if (list === undefined) return undefined;
-    const offset = wordOffset(this.#message, list.segment, list.at);
-    const length = shape.kind === "text" ? list.count - 1 : list.count;
-    if (length < 0) throw new WireError("value_out_of_range", offset);
-    if (length > shape.lengthMax) throw new WireError("length_out_of_range", offset);
-    if (shape.kind === "text") requireText(this.#message.frame, offset, length);
-    return { offset, length };
+    { countMax, lengthMax }: { readonly countMax: number; readonly lengthMax: number },
+  ): readonly string[] {
+    const list = this.#list(segment, word, ELEMENT_SIZE.pointer);
+    if (list === undefined) return [];
+    const origin = wordOffset(this.#message, segment, word);
+    if (list.count > countMax) throw new WireError("length_out_of_range", origin);
+    const texts: string[] = [];
+    for (let index = 0; index < list.count; index++) {
+      texts.push(this.#text(list.segment, list.at + index, lengthMax));
+    }
+    return texts;
   }
 
   #list(segment: number, word: number, elementSize: number): ListTarget | undefined {
@@ -166,11 +184,16 @@ class Walk {
   }
 }
 
-function requireText(frame: Uint8Array, offset: number, length: number): void {
+function defaultOf({ kind }: PointerShape): PointerValue {
+  if (kind === "text") return "";
+  return kind === "data" ? NO_BYTES : [];
+}
+
+function textAt(frame: Uint8Array, offset: number, length: number): string {
   if (frame[offset + length] !== 0) throw new WireError("value_out_of_range", offset + length);
   try {
     // A copy: the decoder refuses views of shared memory, which frames may come in.
-    UTF8.decode(frame.slice(offset, offset + length));
+    return UTF8.decode(frame.slice(offset, offset + length));
   } catch {
     throw new WireError("not_utf8", offset);
   }
