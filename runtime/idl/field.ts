@@ -162,10 +162,15 @@ export function rest(lengthMax: number): Field<Uint8Array> {
   };
 }
 
-/** A two-byte count and that many records. */
+/**
+ * A two-byte count and that many records.
+ *
+ * @param layout `split`: in each record the lengths of all fields stand before the contents of any.
+ */
 export function list16<F extends Fields>(
   fields: F,
   countMax: number,
+  layout?: "split",
 ): Field<readonly ValuesOf<F>[]> {
   const sizeMax = 2 + countMax * sizeOf(fields);
   const sample = sampleOf(fields);
@@ -179,12 +184,14 @@ export function list16<F extends Fields>(
       const at = reader.offset;
       const count = reader.u16();
       if (count > countMax) throw new WireError("length_out_of_range", at);
-      return Array.from({ length: count }, () => readFields(reader, fields));
+      const readRecord = layout === "split" ? readSplit : readFields;
+      return Array.from({ length: count }, () => readRecord(reader, fields));
     },
     write(writer, values) {
       assert(values.length <= countMax, "a list stays within its bound");
       writer.u16(values.length);
-      for (const value of values) writeFields(writer, fields, value);
+      const writeRecord = layout === "split" ? writeSplit : writeFields;
+      for (const value of values) writeRecord(writer, fields, value);
     },
   };
 }

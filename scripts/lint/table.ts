@@ -21,6 +21,7 @@ const SERVICE_MAY = [
   "runtime/idl",
   "runtime/boot",
   "runtime/crypto",
+  "runtime/capnp/declarations.ts",
   "hw/driver",
   "net",
 ];

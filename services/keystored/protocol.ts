@@ -1,0 +1,132 @@
+/**
+ * keystored: the only holder of secret keys. Keys go in as seeds and never come out.
+ *
+ * Wire: Open Nexus OS, `KS` v1 (`source/services/keystored/src/protocol.rs`); opcodes from 0x20 are
+ * ours.
+ *
+ * @module
+ */
+
+import { bytes16, fixed, rest, u32, u8 } from "@runtime/idl/field.ts";
+import { defineService } from "@runtime/idl/service.ts";
+
+/** Longest message of one signature, in bytes: half an IPC frame, as the largest callers need. */
+export const SIGNED_LENGTH_MAX = 4_096;
+/** Longest payload of VERIFY and DEVICE_SIGN: what is left of a frame of 8 KiB. */
+export const PAYLOAD_LENGTH_MAX = 8_192 - 4 - 4 - 32 - 64;
+/** An X25519 or Ed25519 public key. */
+export const KEY_LENGTH = 32;
+/** An Ed25519 signature. */
+export const SIGNATURE_LENGTH = 64;
+
+/** Role of the signer of a session proof, by its number on the wire. */
+export const PROOF_ROLE = { initiator: 0, responder: 1 } as const;
+
+export const keystored = defineService({
+  name: "keystored",
+  magic: "KS",
+  version: 1,
+  envelope: { request: [], reply: ["status", "length16"] },
+  status: {
+    ok: 0,
+    not_found: 1,
+    malformed: 2,
+    too_large: 3,
+    unsupported: 4,
+    denied: 5,
+    key_exists: 10,
+    key_not_found: 11,
+    private_export_denied: 12,
+    point_refused: 0x20,
+  },
+  ops: {
+    verify: {
+      code: 4,
+      doc: "Checks an Ed25519 signature by the one strict rule; the payload is taken as it is.",
+      capability: "crypto.verify",
+      request: {
+        payloadLength: u32(),
+        verifyingKey: fixed(KEY_LENGTH),
+        signature: fixed(SIGNATURE_LENGTH),
+        payload: rest(PAYLOAD_LENGTH_MAX),
+      },
+      reply: { valid: u8() },
+    },
+    deviceKeygen: {
+      code: 10,
+      doc: "Makes the device key unless there is one, which it then leaves alone.",
+      capability: "device.keygen",
+      request: {},
+      reply: {},
+    },
+    getDevicePubkey: {
+      code: 11,
+      doc: "Tells the device's Ed25519 verifying key.",
+      capability: "device.pubkey.read",
+      request: {},
+      reply: { key: fixed(KEY_LENGTH) },
+      idempotent: true,
+    },
+    deviceSign: {
+      code: 12,
+      doc: "Signs for the purpose `payload`; never the bare bytes.",
+      capability: "crypto.sign",
+      request: { payloadLength: u32(), payload: rest(PAYLOAD_LENGTH_MAX) },
+      reply: { signature: fixed(SIGNATURE_LENGTH) },
+    },
+    getDevicePrivkey: {
+      code: 13,
+      doc: "Always answers PRIVATE_EXPORT_DENIED, whoever asks.",
+      capability: null,
+      request: {},
+      reply: {},
+    },
+    staticPublic: {
+      code: 0x20,
+      doc: "Tells the public key of the node's Noise static key.",
+      capability: "device.pubkey.read",
+      request: {},
+      reply: { key: fixed(KEY_LENGTH) },
+      idempotent: true,
+    },
+    staticDh: {
+      code: 0x21,
+      doc: "X25519 of the node's Noise static key with a remote point; refuses low-order ones.",
+      capability: "identity.session",
+      request: { remote: fixed(KEY_LENGTH) },
+      reply: { shared: fixed(KEY_LENGTH) },
+    },
+    sessionProof: {
+      code: 0x22,
+      doc: "Signs the session v1 digest of the role and keystored's own Noise static key.",
+      capability: "identity.session",
+      target: "role",
+      bounds: { role: { min: 0, max: 1, status: "malformed" } },
+      request: { role: u8() },
+      reply: { signature: fixed(SIGNATURE_LENGTH), verifyingKey: fixed(KEY_LENGTH) },
+    },
+    signPayload: {
+      code: 0x23,
+      doc: "Signs for the purpose `payload`.",
+      capability: "identity.sign",
+      request: { message: bytes16(0, SIGNED_LENGTH_MAX) },
+      reply: { signature: fixed(SIGNATURE_LENGTH) },
+    },
+    signAnnounce: {
+      code: 0x24,
+      doc: "Signs for the purpose `announce`.",
+      capability: "identity.announce",
+      request: { message: bytes16(0, SIGNED_LENGTH_MAX) },
+      reply: { signature: fixed(SIGNATURE_LENGTH) },
+    },
+  },
+  markers: {
+    ready: {
+      line: "keystored: ready",
+      phase: "bring-up",
+      role: "required",
+      proves: "keystored serves; its log says where the device key lives",
+      evidence: [],
+    },
+  },
+});
