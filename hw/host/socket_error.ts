@@ -9,6 +9,7 @@ const CODES: Readonly<Record<string, HostSocketError>> = {
   ECONNABORTED: "aborted",
   ECONNREFUSED: "refused",
   ECONNRESET: "reset",
+  EINVAL: "address_not_available",
   EHOSTUNREACH: "unreachable",
   EMFILE: "too_many",
   ENETUNREACH: "unreachable",

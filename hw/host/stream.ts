@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { assert } from "@runtime/core/assert.ts";
 import type {
   HostAddress,
@@ -7,32 +6,35 @@ import type {
   HostStreamObserver,
   HostTcp,
 } from "@runtime/core/ports.ts";
-import { socketErrorOf } from "./socket_error.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** A connection of the host, TCP or Unix, over the runtime's Node-style socket. */
-export function streamOver(socket: Socket): HostStream {
-  return new NodeStream(socket);
+/** What a runtime's socket tells; the first call comes in a later turn than `start`. */
+export interface CarrierEvents {
+  opened(): void;
+  data(bytes: Uint8Array): void;
+  ended(): void;
+  /** The first error of the connection; `closed` follows. */
+  failed(error: HostSocketError): void;
+  closed(): void;
 }
 
-/**
- * A TCP connection of the host.
- *
- * @param remote The address that was asked for; left out for an accepted connection, whose peer
- *   the socket knows.
- */
-export function tcpOver(socket: Socket, remote?: HostAddress): HostTcp {
-  return new NodeTcp(socket, remote);
+/** One of the runtime's sockets, reduced to what a stream needs. */
+export interface Carrier {
+  start(events: CarrierEvents): void;
+  /** Writes all of `bytes`, which stay untouched until `done`. One write at a time. */
+  write(bytes: Uint8Array, done: () => void): void;
+  /** No `data` may follow before `resume`; the bytes of the last one stay untouched. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN. No write is under way, and none follows. */
+  end(): void;
+  /** Ends at once, with RST where the runtime can. `closed` follows. */
+  reset(): void;
 }
 
-/** IPv4 addresses that an IPv6 socket shows in IPv6 form are given as what they are. */
-export function plainHost(host: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host);
-  return mapped?.[1] ?? host;
-}
-
-class NodeStream implements HostStream {
-  readonly #socket: Socket;
+/** A byte stream of the host over a runtime's socket: a bounded queue out, back-pressure in. */
+export class CarriedStream implements HostStream {
+  readonly #carrier: Carrier;
   readonly #queue: WriteQueue;
   #observer: HostStreamObserver | undefined;
   #error: HostSocketError | undefined;
@@ -41,22 +43,28 @@ class NodeStream implements HostStream {
   #offering = false;
   #blocked = false;
   #ending = false;
+  #opened: boolean;
   #closed = false;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#queue = new WriteQueue((bytes) => socket.write(bytes, () => this.#written()));
+  constructor(carrier: Carrier, opened: boolean) {
+    this.#carrier = carrier;
+    this.#opened = opened;
+    this.#queue = new WriteQueue(
+      (bytes) => carrier.write(bytes, () => this.#written()),
+      opened,
+    );
   }
 
   observe(observer: HostStreamObserver): void {
     assert(this.#observer === undefined, "a stream has one observer");
     this.#observer = observer;
-    const socket = this.#socket;
-    if (socket.connecting) socket.once("connect", () => observer.opened());
-    socket.on("data", (bytes: Uint8Array) => this.#offer(bytes));
-    socket.once("end", () => observer.ended());
-    socket.on("error", (error: unknown) => this.#error ??= socketErrorOf(error));
-    socket.once("close", () => this.#over());
+    this.#carrier.start({
+      opened: () => this.#begin(),
+      data: (bytes) => this.#offer(bytes),
+      ended: () => observer.ended(),
+      failed: (error) => this.#error ??= error,
+      closed: () => this.#over(),
+    });
   }
 
   write(bytes: Uint8Array): number {
@@ -71,44 +79,55 @@ class NodeStream implements HostStream {
     if (rest === undefined || this.#offering || this.#closed) return;
     this.#rest = undefined;
     this.#offer(rest);
-    if (this.#rest === undefined) this.#socket.resume();
+    if (this.#rest === undefined) this.#carrier.resume();
   }
 
   end(): void {
     if (this.#closed || this.#ending) return;
     this.#ending = true;
-    if (this.#queue.empty) this.#socket.end();
+    this.#endIfWritten();
   }
 
   reset(): void {
     if (this.#closed) return;
     this.#error = "aborted";
     this.#queue.clear();
-    if (this.#socket.connecting) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    this.#carrier.reset();
+  }
+
+  #begin(): void {
+    this.#opened = true;
+    this.#queue.start();
+    this.#observer?.opened();
+    this.#endIfWritten();
   }
 
   #offer(bytes: Uint8Array): void {
     const observer = this.#observer;
-    if (observer === undefined || this.#socket.destroyed) return;
+    if (observer === undefined || this.#error !== undefined) return;
     this.#offering = true;
     const taken = observer.data(bytes);
     this.#offering = false;
     if (taken >= bytes.length) return;
     this.#rest = bytes.subarray(taken);
-    this.#socket.pause();
+    this.#carrier.pause();
   }
 
   #written(): void {
     if (this.#closed) return;
     this.#queue.finished();
-    if (this.#ending && this.#queue.empty) this.#socket.end();
+    this.#endIfWritten();
     if (!this.#blocked) return;
     this.#blocked = false;
     this.#observer?.writable();
   }
 
+  #endIfWritten(): void {
+    if (this.#ending && this.#opened && this.#queue.empty) this.#carrier.end();
+  }
+
   #over(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#rest = undefined;
     this.#queue.clear();
@@ -116,21 +135,25 @@ class NodeStream implements HostStream {
   }
 }
 
-class NodeTcp extends NodeStream implements HostTcp {
+/** A {@linkcode CarriedStream} with the addresses of its two ends. */
+export class CarriedTcp extends CarriedStream implements HostTcp {
   readonly remote: HostAddress;
-  readonly #socket: Socket;
+  readonly #local: () => HostAddress;
 
-  constructor(socket: Socket, remote: HostAddress | undefined) {
-    super(socket);
-    this.#socket = socket;
-    this.remote = remote ?? addressOf(socket.remoteAddress, socket.remotePort);
+  constructor(carrier: Carrier, opened: boolean, remote: HostAddress, local: () => HostAddress) {
+    super(carrier, opened);
+    this.remote = remote;
+    this.#local = local;
   }
 
   get local(): HostAddress {
-    return addressOf(this.#socket.localAddress, this.#socket.localPort);
+    return this.#local();
   }
 }
 
-function addressOf(host: string | undefined, port: number | undefined): HostAddress {
-  return { host: plainHost(host ?? "0.0.0.0"), port: port ?? 0 };
+/** The address as text; an IPv4 peer that an IPv6 socket shows in IPv6 form is given as IPv4. */
+export function hostAddress(host: string | undefined, port: number | undefined): HostAddress {
+  const text = host ?? "0.0.0.0";
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text);
+  return { host: mapped?.[1] ?? text, port: port ?? 0 };
 }

@@ -1,13 +1,14 @@
 import { setImmediate } from "node:timers";
 import type { Clock, Turns } from "@runtime/core/ports.ts";
+import { denoAtLeast } from "./runtime_version.ts";
 
 const NS_PER_MS = 1e6;
 /** The longest delay that a host timer takes, in milliseconds; longer ones are set in steps. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** How long turns may follow each other before host I/O is let in for certain. */
 const IO_INTERVAL_NS = 200_000;
-/** First Deno whose `setImmediate` costs about 1 us; before, it is a timer of 1 ms. */
-const FAST_IMMEDIATE_SINCE = [2, 9] as const;
+/** Before 2.9 an immediate is a timer of 1 ms; from then on it costs about 1 us. */
+const fastImmediate = denoAtLeast(2, 9);
 
 /**
  * The host's event loop.
@@ -42,13 +43,6 @@ export function hostTurns(clock: Clock): Turns {
       if (postponed.push(work) === 1) schedule();
     },
   };
-}
-
-const fastImmediate = versionAtLeast(Deno.version.deno, FAST_IMMEDIATE_SINCE);
-
-function versionAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
-  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }
 
 /** Runs each in order. One that throws must not take the others' turn: they get the next. */

@@ -11,20 +11,31 @@ const BUFFER_BYTES_MIN = 4096;
  * together in the next. What comes when none is under way leaves at once.
  */
 export class WriteQueue {
-  readonly #start: (bytes: Uint8Array) => void;
+  readonly #write: (bytes: Uint8Array) => void;
   #filling = new Uint8Array(0);
   #spare = new Uint8Array(0);
   #length = 0;
   #busy = false;
+  #started: boolean;
 
-  /** @param start Begins a write; `finished()` must be called when it is over. */
-  constructor(start: (bytes: Uint8Array) => void) {
-    this.#start = start;
+  /**
+   * @param write Begins a write; `finished()` must be called when it is over.
+   * @param started Whether writes may begin now, or only after `start()`.
+   */
+  constructor(write: (bytes: Uint8Array) => void, started: boolean) {
+    this.#write = write;
+    this.#started = started;
   }
 
   /** Nothing waits and no write is under way. */
   get empty(): boolean {
     return !this.#busy && this.#length === 0;
+  }
+
+  /** Lets writes begin: what waits leaves now. */
+  start(): void {
+    this.#started = true;
+    this.#flush();
   }
 
   /** Copies as much as there is room for. Returns the count of bytes taken. */
@@ -34,7 +45,7 @@ export class WriteQueue {
     this.#grow(this.#length + taken);
     this.#filling.set(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#length);
     this.#length += taken;
-    if (!this.#busy) this.#flush();
+    this.#flush();
     return taken;
   }
 
@@ -42,7 +53,7 @@ export class WriteQueue {
   finished(): void {
     assert(this.#busy, "a write that ends was under way");
     this.#busy = false;
-    if (this.#length > 0) this.#flush();
+    this.#flush();
   }
 
   /** Forgets everything, for a stream that is over. */
@@ -53,11 +64,12 @@ export class WriteQueue {
   }
 
   #flush(): void {
+    if (this.#busy || !this.#started || this.#length === 0) return;
     const bytes = this.#filling.subarray(0, this.#length);
     [this.#filling, this.#spare] = [this.#spare, this.#filling];
     this.#length = 0;
     this.#busy = true;
-    this.#start(bytes);
+    this.#write(bytes);
   }
 
   #grow(length: number): void {

@@ -180,18 +180,20 @@ export interface HostSockets {
   lookup(name: string): Promise<readonly string[]>;
 }
 
+/** A path on the host that accepts. */
+export interface UnixListener {
+  /** Stops accepting and removes the path. Connections already accepted live on. */
+  close(): Promise<void>;
+}
+
 /** The host's Unix stream sockets. */
 export interface UnixSockets {
   /**
    * Listens at a path that must not exist yet.
    *
-   * @returns what stops accepting and removes the path.
    * @throws {HostSocketFailure} with the path as `host` when it cannot be had.
    */
-  listen(
-    path: string,
-    accept: (stream: HostStream) => void,
-  ): Promise<{ close(): Promise<void> }>;
+  listen(path: string, accept: (stream: HostStream) => void): Promise<UnixListener>;
   /** Starts to connect. `opened` or `closed` tells how it went. */
   connect(path: string): HostStream;
 }

@@ -1,0 +1,115 @@
+import { connect, createServer, type Server, type Socket } from "node:net";
+import {
+  type HostAddress,
+  type HostListener,
+  HostSocketFailure,
+  type HostStream,
+  type HostTcp,
+  type UnixListener,
+} from "@runtime/core/ports.ts";
+import { socketErrorOf } from "./socket_error.ts";
+import { CarriedStream, CarriedTcp, type Carrier, hostAddress } from "./stream.ts";
+
+/*
+ * Stream sockets over `node:net`, which alone can send a RST. For Deno 2.9 and later: in 2.4 its
+ * half-close loses bytes (`sockets_deno.ts` serves there).
+ */
+
+/** Connections that the host keeps for us before we accept them. */
+const BACKLOG_COUNT = 512;
+
+export async function listenTcpNode(
+  at: HostAddress,
+  accept: (connection: HostTcp) => void,
+): Promise<HostListener> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    const { remoteAddress, remotePort } = socket;
+    // A peer that left before it was accepted has no address and nothing to say.
+    if (remoteAddress === undefined) socket.on("error", () => {}).destroy();
+    else accept(tcpOver(socket, hostAddress(remoteAddress, remotePort), true));
+  });
+  await listening(server, { host: at.host, port: at.port, backlog: BACKLOG_COUNT }, at);
+  const bound = server.address();
+  const local = bound === null || typeof bound === "string"
+    ? at
+    : hostAddress(bound.address, bound.port);
+  return { local, close: () => closed(server) };
+}
+
+export function connectTcpNode(to: HostAddress): HostTcp {
+  const { host, port } = to;
+  const socket = connect({
+    host,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    autoSelectFamily: false,
+  });
+  return tcpOver(socket, to, false);
+}
+
+export async function listenUnixNode(
+  path: string,
+  accept: (stream: HostStream) => void,
+): Promise<UnixListener> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    accept(new CarriedStream(carrierOver(socket), true));
+  });
+  await listening(server, { path, backlog: BACKLOG_COUNT }, { host: path, port: 0 });
+  return { close: () => closed(server) };
+}
+
+export function connectUnixNode(path: string): HostStream {
+  return new CarriedStream(carrierOver(connect({ path, allowHalfOpen: true })), false);
+}
+
+function tcpOver(socket: Socket, remote: HostAddress, opened: boolean): HostTcp {
+  const local = () => hostAddress(socket.localAddress, socket.localPort);
+  return new CarriedTcp(carrierOver(socket), opened, remote, local);
+}
+
+function carrierOver(socket: Socket): Carrier {
+  return {
+    start(events) {
+      if (socket.connecting) socket.once("connect", events.opened);
+      socket.on("data", events.data);
+      socket.once("end", events.ended);
+      socket.on("error", (error: unknown) => events.failed(socketErrorOf(error)));
+      socket.once("close", events.closed);
+    },
+    write: (bytes, done) => void socket.write(bytes, done),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    end: () => void socket.end(),
+    reset() {
+      if (socket.connecting) socket.destroy();
+      else socket.resetAndDestroy();
+    },
+  };
+}
+
+interface ListenOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly path?: string;
+  readonly backlog: number;
+}
+
+function listening(server: Server, options: ListenOptions, at: HostAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(new HostSocketFailure(socketErrorOf(error), at));
+    server.once("error", fail);
+    server.listen(options, () => {
+      server.off("error", fail);
+      // No descriptor is left for a connection that came: it waits in the backlog.
+      server.on("error", () => {});
+      resolve();
+    });
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  // Node reports `closed` after the last connection only; the port is free at once.
+  server.close();
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
