@@ -112,7 +112,8 @@ async function permitted(
   const capability = op?.capability ?? null;
   if (capability === null) return true;
   const operation = `${service.name}.${request.opName}`.slice(0, OPERATION_LENGTH_MAX);
-  const target = op?.target === undefined ? "" : String(request.values[op.target] ?? "");
+  const target = [op?.target ?? []].flat().map((field) => String(request.values[field] ?? ""))
+    .join(":");
   return await gate({
     subject: call.sender.name,
     capability,

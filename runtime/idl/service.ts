@@ -50,8 +50,8 @@ export interface OpCommon {
   readonly capability: string | null;
   /** Numeric bounds that refuse before the gate is asked, with the status they answer. */
   readonly bounds?: Readonly<Record<string, NumericBound>>;
-  /** Request field that the audit record names as the target. */
-  readonly target?: string;
+  /** Request field that the audit record names as the target; several are joined by colons. */
+  readonly target?: string | readonly string[];
   /** Whether a client may ask again after `gone`. */
   readonly idempotent?: boolean;
 }
