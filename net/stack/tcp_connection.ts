@@ -1,0 +1,416 @@
+import { assert } from "@runtime/core/assert.ts";
+import { NewReno } from "./congestion.ts";
+import type { StackCounters } from "./counters.ts";
+import type { Timed } from "./deadlines.ts";
+import type { Endpoint, TcpFailure, TcpSocket } from "./interface.ts";
+import type { StackLimits } from "./limits.ts";
+import type { NeighbourWaiter } from "./neighbours.ts";
+import { Reassembly } from "./reassembly.ts";
+import { ByteRing } from "./ring.ts";
+import { RttEstimator } from "./rtt.ts";
+import { advanced, distance } from "./sequence.ts";
+import { moved, synchronized, type TcpEvent, type TcpState } from "./tcp_state.ts";
+
+/** Segment size to assume of a peer that names none. Source: RFC 9293, "Maximum Segment Size". */
+export const SEGMENT_SIZE_DEFAULT = 536;
+/** Silence of the peer in FIN-WAIT-2 before it is asked whether it is still there. */
+export const SILENCE_MS = 60_000;
+/** Segments at the start of a connection that are acknowledged at once. */
+const QUICK_ACKS = 16;
+
+/** What a connection tells the layer that holds it. */
+export interface TcpHost {
+  readonly limits: StackLimits;
+  readonly counters: StackCounters;
+  readonly random32: () => number;
+  /** Largest payload that fits the interface. */
+  readonly segmentSize: number;
+  /** The latest time the stack was told. */
+  readonly nowMs: number;
+  /** The connection may have something to send. */
+  ready(connection: TcpConnection): void;
+  /** Something changed that the application can see. */
+  changed(connection: TcpConnection): void;
+  /** A deadline came closer. */
+  timed(connection: TcpConnection): void;
+  /** The handshake is complete. */
+  established(connection: TcpConnection): void;
+  /** The connection waits for old segments to die out. */
+  lingering(connection: TcpConnection): void;
+  /** The connection is over. */
+  closed(connection: TcpConnection): void;
+  /** Sends RST for a connection that is given up. */
+  reset(connection: TcpConnection): void;
+}
+
+/** The sending half. Sequence numbers as in `sequence.ts`; names after RFC 9293, "Terminology". */
+export interface SendSide {
+  readonly initial: number;
+  /** Oldest number not acknowledged (SND.UNA). */
+  una: number;
+  /** Next to send, or to send again. */
+  next: number;
+  /** One past the highest ever sent (SND.NXT). */
+  max: number;
+  /** The peer's window in bytes, the largest it ever was, and when it was last set. */
+  window: number;
+  windowMax: number;
+  windowSequence: number;
+  windowAcknowledgement: number;
+  windowShift: number;
+  /** Largest payload to send. */
+  segment: number;
+  readonly ring: ByteRing;
+  finQueued: boolean;
+  synDue: boolean;
+  /** The segment at `una` is to be sent again. */
+  resendDue: boolean;
+  /** The peer is to be asked whether it is there. */
+  keepAliveDue: boolean;
+  /** One segment is to be sent although the window does not allow it. */
+  probeDue: boolean;
+  /** The round trip being measured: from when, until which number; -1 when none is. */
+  timedFromMs: number;
+  timedUntil: number;
+  lastSentMs: number;
+}
+
+/** The receiving half. */
+export interface ReceiveSide {
+  initial: number;
+  /** Next expected (RCV.NXT). */
+  next: number;
+  /** One past the last number we ever offered to take. */
+  edge: number;
+  windowShift: number;
+  /** Whether the window scale option goes into our SYN. */
+  scaling: boolean;
+  /** Most bytes that the window field can offer, and the ring take. */
+  windowMax: number;
+  readonly ring: ByteRing;
+  readonly gaps: Reassembly;
+  /** Where the peer's FIN stands, once seen. */
+  finSeen: boolean;
+  finAt: number;
+  /** The FIN was reached in order. */
+  ended: boolean;
+}
+
+/** When to acknowledge. */
+export interface AckState {
+  now: boolean;
+  /** Bytes taken since the last acknowledgement went out. */
+  bytes: number;
+  /** Largest payload seen. */
+  segment: number;
+  quick: number;
+  /** Challenge ACKs in the second that began at `challengeFromMs`. */
+  challenges: number;
+  challengeFromMs: number;
+}
+
+/** Deadlines, `Infinity` when not set, and how often the running one has run out. */
+export interface TimerState {
+  retransmitMs: number;
+  persistMs: number;
+  ackMs: number;
+  /** End of TIME-WAIT, of a handshake, or the next probe of a silent peer in FIN-WAIT-2. */
+  waitMs: number;
+  tries: number;
+  probes: number;
+}
+
+/** What a connection starts from. */
+export interface TcpOpening {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly state: "SYN-SENT" | "SYN-RECEIVED";
+}
+
+/**
+ * One connection: the record that input, output and timers work on, and the application's face.
+ */
+export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
+  readonly host: TcpHost;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Whether this side opened it. */
+  readonly active: boolean;
+  state: TcpState;
+  failure: TcpFailure | undefined = undefined;
+  onChange: (() => void) | undefined = undefined;
+
+  readonly send: SendSide;
+  readonly receive: ReceiveSide;
+  readonly ack: AckState;
+  readonly timers: TimerState;
+  readonly rtt = new RttEstimator();
+  congestion: NewReno;
+
+  queueIndex = -1;
+  queuedMs = 0;
+  /** Whether it stands in the queue of those that may send, or of those that changed. */
+  readyQueued = false;
+  changeQueued = false;
+  /** Whether it waits for its next hop's address. */
+  awaitsNeighbour = false;
+  /** The next connection with the same hash. */
+  hashNext: TcpConnection | undefined = undefined;
+
+  constructor(host: TcpHost, opening: TcpOpening) {
+    this.host = host;
+    this.local = opening.local;
+    this.remote = opening.remote;
+    this.state = opening.state;
+    this.active = opening.state === "SYN-SENT";
+    this.send = sendSide(host);
+    this.receive = receiveSide(host);
+    this.ack = {
+      now: false,
+      bytes: 0,
+      segment: 1,
+      quick: QUICK_ACKS,
+      challenges: 0,
+      challengeFromMs: -Infinity,
+    };
+    this.timers = {
+      retransmitMs: Infinity,
+      persistMs: Infinity,
+      ackMs: Infinity,
+      waitMs: Infinity,
+      tries: 0,
+      probes: 0,
+    };
+    this.congestion = this.#congestion();
+  }
+
+  get deadlineMs(): number {
+    const { retransmitMs, persistMs, ackMs, waitMs } = this.timers;
+    return Math.min(retransmitMs, persistMs, ackMs, waitMs);
+  }
+
+  get readable(): number {
+    return this.receive.ring.length;
+  }
+
+  get readEnded(): boolean {
+    return this.receive.ended && this.receive.ring.length === 0;
+  }
+
+  get writable(): number {
+    const open = this.state !== "CLOSED" && !this.send.finQueued;
+    return open ? this.send.ring.free : 0;
+  }
+
+  get unacknowledged(): number {
+    return this.send.ring.length;
+  }
+
+  peek(): Uint8Array {
+    return this.receive.ring.peek();
+  }
+
+  read(into: Uint8Array): number {
+    const count = Math.min(into.length, this.receive.ring.length);
+    this.receive.ring.copy(0, into, 0, count);
+    this.consume(count);
+    return count;
+  }
+
+  consume(count: number): void {
+    this.receive.ring.consume(count);
+    if (this.#windowWorthTelling()) {
+      this.ack.now = true;
+      this.host.ready(this);
+    }
+  }
+
+  write(bytes: Uint8Array): number {
+    if (this.writable === 0) return 0;
+    const count = this.send.ring.write(bytes);
+    if (count > 0) this.host.ready(this);
+    return count;
+  }
+
+  end(): void {
+    if (this.state === "CLOSED" || this.send.finQueued) return;
+    this.send.finQueued = true;
+    if (synchronized(this.state)) this.move("end");
+    this.host.ready(this);
+  }
+
+  abort(): void {
+    if (this.state === "CLOSED") return;
+    if (this.state !== "SYN-SENT" && this.state !== "TIME-WAIT") this.host.reset(this);
+    this.close(undefined);
+  }
+
+  /** Takes a step of the state table; the event must move the state it happens in. */
+  move(event: TcpEvent): void {
+    const next = moved(this.state, event);
+    assert(next !== undefined, "an event that moves nothing does not happen");
+    if (next === "CLOSED") {
+      this.close(undefined);
+      return;
+    }
+    this.state = next;
+    this.host.changed(this);
+    if (next === "ESTABLISHED") {
+      this.timers.waitMs = Infinity;
+      this.host.established(this);
+      if (this.send.finQueued) this.move("end");
+    } else if (next === "FIN-WAIT-2") {
+      this.heard();
+      this.host.timed(this);
+    } else if (next === "TIME-WAIT") {
+      this.linger();
+    }
+  }
+
+  /** The peer gave a sign of life in FIN-WAIT-2, where nothing else bounds the wait for it. */
+  heard(): void {
+    this.timers.waitMs = this.host.nowMs + SILENCE_MS;
+    this.timers.probes = 0;
+  }
+
+  /** Starts, or starts again, the wait of TIME-WAIT, in which only ACKs are sent. */
+  linger(): void {
+    this.stopTimers();
+    this.send.ring.release();
+    this.timers.waitMs = this.host.nowMs + this.host.limits.timeWaitMs;
+    this.host.timed(this);
+    this.host.lingering(this);
+  }
+
+  /** Ends the connection: no timer runs on, and bytes not sent are gone. Read bytes stay. */
+  close(failure: TcpFailure | undefined): void {
+    if (this.state === "CLOSED") return;
+    this.state = "CLOSED";
+    this.failure = failure;
+    this.stopTimers();
+    this.send.ring.release();
+    this.receive.gaps.clear();
+    this.host.closed(this);
+    this.host.changed(this);
+  }
+
+  stopTimers(): void {
+    const { timers } = this;
+    timers.retransmitMs = Infinity;
+    timers.persistMs = Infinity;
+    timers.ackMs = Infinity;
+    timers.waitMs = Infinity;
+  }
+
+  /**
+   * Takes what the peer's SYN says about sequence numbers and options.
+   *
+   * Source: RFC 9293, "Maximum Segment Size Option"; RFC 7323, "Window Scale Option".
+   */
+  meet(
+    syn: {
+      readonly sequence: number;
+      readonly window: number;
+      readonly mss: number;
+      readonly windowShift: number;
+    },
+  ): void {
+    const { send, receive, host } = this;
+    const mss = syn.mss === 0 ? SEGMENT_SIZE_DEFAULT : Math.max(syn.mss, 64);
+    send.segment = Math.min(mss, host.segmentSize);
+    send.windowShift = Math.max(0, syn.windowShift);
+    if (syn.windowShift < 0) {
+      receive.scaling = false;
+      receive.windowShift = 0;
+      receive.windowMax = Math.min(receive.ring.sizeMax, 0xffff);
+    }
+    send.window = syn.window;
+    send.windowMax = syn.window;
+    send.windowSequence = syn.sequence;
+    receive.initial = syn.sequence;
+    receive.next = advanced(syn.sequence, 1);
+    receive.edge = receive.next;
+    this.congestion = this.#congestion();
+  }
+
+  neighbourFound(): void {
+    this.awaitsNeighbour = false;
+    this.host.ready(this);
+  }
+
+  neighbourMissing(): void {
+    this.awaitsNeighbour = false;
+    if (this.state === "CLOSED") return;
+    if (!synchronized(this.state)) this.close("unreachable");
+    else this.tryLater();
+  }
+
+  /** The next hop cannot be reached now: the retransmission timer tries again. */
+  tryLater(): void {
+    const dueMs = this.host.nowMs + this.rtt.rtoMs;
+    if (this.timers.retransmitMs !== Infinity) return;
+    this.timers.retransmitMs = dueMs;
+    this.host.timed(this);
+  }
+
+  /**
+   * Whether the window has opened so far that the peer should hear of it without a further cause.
+   * Source: RFC 9293, "Receiver's Algorithm -- When to Send a Window Update".
+   */
+  #windowWorthTelling(): boolean {
+    const { receive } = this;
+    if (!synchronized(this.state) || receive.ended) return false;
+    const half = receive.windowMax >>> 1;
+    const offered = distance(receive.next, receive.edge);
+    const gained = Math.min(receive.ring.free, receive.windowMax) - offered;
+    return offered < half && gained >= Math.min(half, this.host.segmentSize);
+  }
+
+  #congestion(): NewReno {
+    const { segment, ring, initial } = this.send;
+    return new NewReno(segment, { windowMax: ring.sizeMax, initial });
+  }
+}
+
+function sendSide(host: TcpHost): SendSide {
+  const initial = host.random32() | 0;
+  return {
+    initial,
+    una: initial,
+    next: initial,
+    max: initial,
+    window: 0,
+    windowMax: 0,
+    windowSequence: 0,
+    windowAcknowledgement: initial,
+    windowShift: 0,
+    segment: Math.min(SEGMENT_SIZE_DEFAULT, host.segmentSize),
+    ring: new ByteRing(host.limits.sendRingBytes),
+    finQueued: false,
+    synDue: true,
+    resendDue: false,
+    keepAliveDue: false,
+    probeDue: false,
+    timedFromMs: -1,
+    timedUntil: 0,
+    lastSentMs: -Infinity,
+  };
+}
+
+function receiveSide(host: TcpHost): ReceiveSide {
+  let windowShift = 0;
+  while (host.limits.receiveRingBytes >>> windowShift > 0x1_0000) windowShift++;
+  return {
+    initial: 0,
+    next: 0,
+    edge: 0,
+    windowShift,
+    scaling: true,
+    windowMax: Math.min(host.limits.receiveRingBytes, 0xffff << windowShift),
+    ring: new ByteRing(host.limits.receiveRingBytes),
+    gaps: new Reassembly(host.limits.gaps),
+    finSeen: false,
+    finAt: 0,
+    ended: false,
+  };
+}

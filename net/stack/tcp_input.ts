@@ -1,0 +1,338 @@
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpFields } from "../wire/tcp.ts";
+import { advanced, distance } from "./sequence.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import { receiving } from "./tcp_state.ts";
+
+/** Longest wait for data to carry an acknowledgement, far below the shortest timeout. */
+export const DELAYED_ACK_MS = 40;
+/** Challenge ACKs of one connection per second. Source: RFC 5961, "ACK Throttling". */
+export const CHALLENGE_ACKS_MAX = 10;
+const CHALLENGE_INTERVAL_MS = 1_000;
+
+/** What the layer is to do after a segment. */
+export type SegmentOutcome = "taken" | "send_reset";
+
+/**
+ * Takes one segment of a connection. Source: RFC 9293, "SEGMENT ARRIVES", in its order, with the
+ * tests of RFC 5961.
+ *
+ * @param frame Holds the payload that `segment` points to; used during the call only.
+ * @returns `send_reset` when the segment must be answered with RST although the connection stays.
+ */
+export function receiveSegment(
+  connection: TcpConnection,
+  segment: Readonly<TcpFields>,
+  frame: Uint8Array,
+): SegmentOutcome {
+  if (connection.state === "CLOSED") return "taken";
+  if (connection.state === "FIN-WAIT-2") connection.heard();
+  if (connection.state === "SYN-SENT") return answerToSyn(connection, segment);
+  if (!acceptable(connection, segment)) {
+    unacceptable(connection, segment);
+    return "taken";
+  }
+  if ((segment.flags & TCP_RST) !== 0) {
+    reset(connection, segment);
+    return "taken";
+  }
+  if ((segment.flags & TCP_SYN) !== 0) {
+    challenge(connection);
+    return "taken";
+  }
+  if ((segment.flags & TCP_ACK) === 0) return "taken";
+  if (connection.state === "SYN-RECEIVED" && !completesHandshake(connection, segment)) {
+    return "send_reset";
+  }
+  if (!takeAcknowledgement(connection, segment)) return "taken";
+  takePayload(connection, segment, frame);
+  takeFin(connection, segment);
+  return "taken";
+}
+
+/** First half of the rules for SYN-SENT. */
+function answerToSyn(connection: TcpConnection, segment: Readonly<TcpFields>): SegmentOutcome {
+  const { send, host } = connection;
+  const { flags, acknowledgement } = segment;
+  const hasAck = (flags & TCP_ACK) !== 0;
+  const acksOurs = hasAck && distance(send.una, acknowledgement) > 0 &&
+    distance(acknowledgement, send.max) >= 0;
+  if (hasAck && !acksOurs) return (flags & TCP_RST) === 0 ? "send_reset" : "taken";
+  if ((flags & TCP_RST) !== 0) {
+    if (acksOurs) {
+      host.counters.tcpResetsReceived++;
+      connection.close("refused");
+    }
+    return "taken";
+  }
+  if ((flags & TCP_SYN) === 0) return "taken";
+  connection.meet(segment);
+  if (acksOurs) {
+    acknowledge(connection, segment);
+    connection.move("syn_acknowledged");
+    connection.ack.now = true;
+  } else {
+    connection.move("syn");
+    send.synDue = true;
+  }
+  host.ready(connection);
+  return "taken";
+}
+
+/** Whether the segment touches the window. Source: RFC 9293, "Segment Acceptability Test". */
+function acceptable(connection: TcpConnection, segment: Readonly<TcpFields>): boolean {
+  const { receive } = connection;
+  const window = Math.max(0, distance(receive.next, receive.edge));
+  const start = distance(receive.next, segment.sequence);
+  const length = sequenceLength(segment);
+  if (length === 0) return start === 0 || (start > 0 && start < window);
+  return window > 0 && start < window && start + length > 0;
+}
+
+function sequenceLength(segment: Readonly<TcpFields>): number {
+  const { flags } = segment;
+  return segment.payloadEnd - segment.payloadStart + ((flags & TCP_SYN) !== 0 ? 1 : 0) +
+    ((flags & TCP_FIN) !== 0 ? 1 : 0);
+}
+
+/** A segment outside the window: it is answered with an ACK, and its own ACK may still count. */
+function unacceptable(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  const { receive, send, host } = connection;
+  host.counters.tcpUnacceptable++;
+  if ((segment.flags & TCP_RST) !== 0) return;
+  const syn = (segment.flags & TCP_SYN) !== 0;
+  if (connection.state === "SYN-RECEIVED" && syn && segment.sequence === receive.initial) {
+    if ((segment.flags & TCP_ACK) === 0) send.synDue = true;
+    else connection.ack.now = true;
+    host.ready(connection);
+    return;
+  }
+  const nextInLine = segment.sequence === receive.next;
+  if (nextInLine && !syn && (segment.flags & TCP_ACK) !== 0 && send.una !== send.initial) {
+    takeAcknowledgement(connection, segment);
+  }
+  if (connection.state === "TIME-WAIT" && (segment.flags & TCP_FIN) !== 0) connection.linger();
+  if (sequenceLength(segment) > 0 && !syn) {
+    connection.ack.now = true;
+    host.ready(connection);
+  } else {
+    challenge(connection);
+  }
+}
+
+/** An RST inside the window. Source: RFC 5961, "Mitigation"; RFC 1337 for TIME-WAIT. */
+function reset(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  if (connection.state === "TIME-WAIT") return;
+  if (segment.sequence !== connection.receive.next) {
+    challenge(connection);
+    return;
+  }
+  connection.host.counters.tcpResetsReceived++;
+  connection.close(connection.state === "SYN-RECEIVED" ? "refused" : "reset");
+}
+
+/** Sends an ACK that a real peer answers with the right RST, at a bounded rate. */
+function challenge(connection: TcpConnection): void {
+  const { ack, host } = connection;
+  if (host.nowMs - ack.challengeFromMs >= CHALLENGE_INTERVAL_MS) {
+    ack.challengeFromMs = host.nowMs;
+    ack.challenges = 0;
+  }
+  if (ack.challenges >= CHALLENGE_ACKS_MAX) return;
+  ack.challenges++;
+  host.counters.tcpChallengeAcks++;
+  ack.now = true;
+  host.ready(connection);
+}
+
+function completesHandshake(connection: TcpConnection, segment: Readonly<TcpFields>): boolean {
+  const { send } = connection;
+  const { acknowledgement } = segment;
+  const good = distance(send.una, acknowledgement) > 0 && distance(acknowledgement, send.max) >= 0;
+  if (!good) return false;
+  setWindow(connection, segment);
+  acknowledge(connection, segment);
+  connection.move("syn_acknowledged");
+  connection.host.ready(connection);
+  return true;
+}
+
+/** Takes the ACK of the SYN: nothing of the send ring is covered by it. */
+function acknowledge(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  const { send, timers } = connection;
+  send.una = advanced(send.initial, 1);
+  send.next = send.una;
+  send.windowAcknowledgement = segment.acknowledgement;
+  timers.retransmitMs = Infinity;
+  timers.tries = 0;
+  takeSample(connection, send.una);
+}
+
+function takeSample(connection: TcpConnection, una: number): void {
+  const { send, rtt, host } = connection;
+  if (send.timedFromMs >= 0 && distance(send.timedUntil, una) >= 0) {
+    rtt.sample(host.nowMs - send.timedFromMs);
+    send.timedFromMs = -1;
+  }
+}
+
+function setWindow(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  const { send } = connection;
+  send.window = segment.window << send.windowShift;
+  send.windowMax = Math.max(send.windowMax, send.window);
+  send.windowSequence = segment.sequence;
+  send.windowAcknowledgement = segment.acknowledgement;
+}
+
+/**
+ * The ACK field of a synchronized connection.
+ *
+ * @returns whether the segment's text may be looked at.
+ */
+function takeAcknowledgement(connection: TcpConnection, segment: Readonly<TcpFields>): boolean {
+  const { send, timers } = connection;
+  const { acknowledgement } = segment;
+  const acked = distance(send.una, acknowledgement);
+  if (distance(acknowledgement, send.max) < 0 || acked < -Math.max(send.windowMax, 0xffff)) {
+    challenge(connection);
+    return false;
+  }
+  if (acked < 0) return true;
+  timers.probes = 0;
+  const windowBefore = send.window;
+  const newer = distance(send.windowSequence, segment.sequence);
+  const current = newer > 0 ||
+    (newer === 0 && distance(send.windowAcknowledgement, acknowledgement) >= 0);
+  if (current) setWindow(connection, segment);
+  if (send.window > windowBefore) timers.persistMs = Infinity;
+  if (send.window === 0) timers.tries = 0;
+  if (acked > 0) takeNewAcknowledgement(connection, acked);
+  else if (send.window === windowBefore) takeDuplicate(connection, segment);
+  if (acked > 0 || send.window !== windowBefore) connection.host.ready(connection);
+  return true;
+}
+
+function takeNewAcknowledgement(connection: TcpConnection, acked: number): void {
+  const { send, timers, rtt, congestion, host } = connection;
+  const fin = acked > send.ring.length;
+  send.ring.consume(fin ? send.ring.length : acked);
+  send.una = advanced(send.una, acked);
+  if (distance(send.next, send.una) > 0) send.next = send.una;
+  timers.tries = 0;
+  rtt.settle();
+  takeSample(connection, send.una);
+  const inFlight = distance(send.una, send.max) > 0;
+  timers.retransmitMs = inFlight ? host.nowMs + rtt.rtoMs : Infinity;
+  timers.persistMs = Infinity;
+  if (inFlight) host.timed(connection);
+  const move = congestion.onAcknowledged(acked, send.una, send.max);
+  if (move === "retransmit") send.resendDue = true;
+  if (fin) connection.move("fin_acknowledged");
+  host.changed(connection);
+}
+
+/** Source: RFC 5681, the definition of a duplicate acknowledgement. */
+function takeDuplicate(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  const { send, congestion, host } = connection;
+  if (sequenceLength(segment) > 0 || distance(send.una, send.max) === 0) return;
+  const move = congestion.onDuplicate(send.una, send.max);
+  if (move === "retransmit") {
+    host.counters.tcpFastRetransmits++;
+    send.resendDue = true;
+  }
+  host.ready(connection);
+}
+
+function takePayload(
+  connection: TcpConnection,
+  segment: Readonly<TcpFields>,
+  frame: Uint8Array,
+): void {
+  const { receive, ack } = connection;
+  const length = segment.payloadEnd - segment.payloadStart;
+  if (length === 0 || receive.ended || !receiving(connection.state)) return;
+  const offset = distance(receive.next, segment.sequence);
+  const start = Math.max(0, offset);
+  const room = Math.max(0, distance(receive.next, receive.edge));
+  const end = Math.min(offset + length, room);
+  if (end < offset + length) ack.now = true;
+  if (end > start) {
+    const from = segment.payloadStart + start - offset;
+    if (start === 0) takeInOrder(connection, frame, from, end);
+    else takeAhead(connection, frame, from, { start, end });
+  } else {
+    ack.now = true;
+  }
+  scheduleAck(connection, length);
+}
+
+function takeInOrder(
+  connection: TcpConnection,
+  frame: Uint8Array,
+  from: number,
+  count: number,
+): void {
+  const { receive, ack, host } = connection;
+  receive.ring.place(0, frame, from, from + count);
+  const gapped = !receive.gaps.empty;
+  const joined = receive.gaps.advance(count);
+  receive.ring.extend(count + joined);
+  receive.next = advanced(receive.next, count + joined);
+  if (gapped) ack.now = true;
+  host.changed(connection);
+}
+
+/** Bytes beyond a gap: kept in the ring at their place, and acknowledged at once as duplicates. */
+function takeAhead(
+  connection: TcpConnection,
+  frame: Uint8Array,
+  from: number,
+  run: { readonly start: number; readonly end: number },
+): void {
+  const { receive, ack } = connection;
+  const { start, end } = run;
+  if (receive.gaps.add(start, end)) receive.ring.place(start, frame, from, from + end - start);
+  ack.now = true;
+}
+
+/**
+ * Every second full segment is acknowledged at once, anything less a little later.
+ * Source: RFC 5681, "Generating Acknowledgments"; RFC 9293, "Delayed Acknowledgments".
+ */
+function scheduleAck(connection: TcpConnection, length: number): void {
+  const { ack, timers, host } = connection;
+  ack.bytes += length;
+  ack.segment = Math.max(ack.segment, length);
+  if (ack.quick > 0) {
+    ack.quick--;
+    ack.now = true;
+  }
+  if (ack.bytes >= 2 * ack.segment) ack.now = true;
+  if (ack.now) {
+    host.ready(connection);
+  } else if (timers.ackMs === Infinity) {
+    timers.ackMs = host.nowMs + DELAYED_ACK_MS;
+    host.timed(connection);
+  }
+}
+
+/** Notes where the peer's FIN stands, and acts on it once everything before it has arrived. */
+function takeFin(connection: TcpConnection, segment: Readonly<TcpFields>): void {
+  const { receive, ack, host, state } = connection;
+  if ((segment.flags & TCP_FIN) !== 0 && !receive.finSeen) {
+    const length = segment.payloadEnd - segment.payloadStart;
+    receive.finSeen = true;
+    receive.finAt = advanced(segment.sequence, length);
+  }
+  if ((segment.flags & TCP_FIN) !== 0) {
+    ack.now = true;
+    host.ready(connection);
+  }
+  if (!receive.finSeen || receive.ended || receive.next !== receive.finAt) return;
+  if (!receiving(state)) return;
+  receive.ended = true;
+  receive.next = advanced(receive.next, 1);
+  if (distance(receive.edge, receive.next) > 0) receive.edge = receive.next;
+  ack.now = true;
+  host.ready(connection);
+  connection.move("fin");
+}

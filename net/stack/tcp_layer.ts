@@ -1,0 +1,451 @@
+import type { Ipv4Fields } from "../wire/ipv4.ts";
+import { IPV4_HEADER_LENGTH, PROTOCOL_TCP } from "../wire/ipv4.ts";
+import {
+  putTcp,
+  sealTcp,
+  TCP_ACK,
+  TCP_FIN,
+  TCP_HEADER_LENGTH,
+  TCP_RST,
+  TCP_SYN,
+  type TcpFields,
+  tcpFields,
+} from "../wire/tcp.ts";
+import { ConnectionTable } from "./connection_table.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { Endpoint, PendingTcp, TcpListener, TcpSocket } from "./interface.ts";
+import type { StackLimits } from "./limits.ts";
+import type { Network } from "./network.ts";
+import { advanced, distance } from "./sequence.ts";
+import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
+import { receiveSegment } from "./tcp_input.ts";
+import { Listener, type PendingDecision, PendingSyn, type SynFields } from "./tcp_listener.ts";
+import { writeSegment } from "./tcp_output.ts";
+import { runTimers } from "./tcp_timers.ts";
+
+/** First port of those taken for connections that name none. Source: RFC 6335. */
+const EPHEMERAL_PORT_MIN = 49_152;
+const EPHEMERAL_PORT_COUNT = 16_384;
+
+/** Everything of TCP that is not inside one connection: look-up, listeners, timers, turns to send. */
+export class TcpLayer implements TcpHost, PendingDecision {
+  readonly limits: StackLimits;
+  readonly counters: Network["counters"];
+  readonly random32: () => number;
+  readonly segmentSize: number;
+  nowMs = 0;
+  /** Whether the stack itself is at work: what the application does, it need not be told. */
+  working = false;
+
+  readonly #network: Network;
+  readonly #table: ConnectionTable;
+  readonly #deadlines = new Deadlines<TcpConnection>();
+  readonly #listeners: Listener[] = [];
+  /** The listener of each connection that was not accepted yet. */
+  readonly #unaccepted = new Map<TcpConnection, Listener>();
+  /** Connections in SYN-RECEIVED, oldest first. */
+  readonly #halfOpen = new Set<TcpConnection>();
+  readonly #pendingSyns = new Map<string, PendingSyn>();
+  readonly #segment: TcpFields = tcpFields();
+  #decide: ((request: PendingTcp) => void) | undefined;
+  #ready: TcpConnection[] = [];
+  #readyFirst = 0;
+  #changed: TcpConnection[] = [];
+  #ringing: Listener[] = [];
+  #undecided: PendingSyn[] = [];
+
+  constructor(network: Network, limits: StackLimits, random32: () => number) {
+    this.#network = network;
+    this.limits = limits;
+    this.counters = network.counters;
+    this.random32 = random32;
+    this.segmentSize = network.mtu - IPV4_HEADER_LENGTH - TCP_HEADER_LENGTH;
+    this.#table = new ConnectionTable(random32() | 0);
+  }
+
+  get pending(): boolean {
+    return this.#ready.length > this.#readyFirst;
+  }
+
+  get count(): number {
+    return this.#table.count + this.#listeners.length + this.#pendingSyns.size;
+  }
+
+  onSyn(decide: ((request: PendingTcp) => void) | undefined): void {
+    this.#decide = decide;
+  }
+
+  listen(
+    options: { readonly port: number; readonly backlog: number; readonly address?: number },
+  ): TcpListener | "in_use" | "limit" {
+    const taken = this.#listeners.some((other) =>
+      other.port === options.port &&
+      (other.address === undefined || options.address === undefined ||
+        other.address === options.address)
+    );
+    if (taken) return "in_use";
+    if (this.#listeners.length >= this.limits.listeners) return "limit";
+    const listener = new Listener(options, (closed) => {
+      const index = this.#listeners.indexOf(closed);
+      if (index >= 0) this.#listeners.splice(index, 1);
+    });
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  connect(
+    options: { readonly remote: Endpoint; readonly local?: Partial<Endpoint> },
+  ): TcpSocket | "limit" | "in_use" | "unreachable" {
+    const { remote } = options;
+    const address = options.local?.address ?? this.#network.sourceFor(remote.address);
+    const reachable = address !== undefined &&
+      this.#network.nextHop(remote.address) !== undefined &&
+      !this.#network.broadcast(remote.address) && !this.#network.loops(remote.address);
+    if (!reachable) return "unreachable";
+    if (!this.#roomForOne()) return "limit";
+    const port = options.local?.port ?? this.#freePort(address, remote);
+    if (port === undefined) return "limit";
+    const local = { address, port };
+    if (this.#table.find(local, remote) !== undefined) return "in_use";
+    if (this.#pendingSyns.has(pairName(local, remote))) return "in_use";
+    const connection = new TcpConnection(this, { local, remote, state: "SYN-SENT" });
+    this.#table.add(connection);
+    this.ready(connection);
+    return connection;
+  }
+
+  /** Takes the segment that `packet` carries. */
+  receive(frame: Uint8Array, packet: Readonly<Ipv4Fields>): void {
+    const segment = this.#segment;
+    const local = { address: packet.target, port: segment.targetPort };
+    const remote = { address: packet.source, port: segment.sourcePort };
+    this.counters.tcpReceived++;
+    const connection = this.#table.find(local, remote);
+    if (connection === undefined || this.#reopens(connection)) {
+      this.#receiveStray(local, remote);
+      return;
+    }
+    const outcome = receiveSegment(connection, segment, frame);
+    if (outcome === "send_reset") this.#refuse(local, remote);
+  }
+
+  /** Where `receive` expects the parsed segment. */
+  get segment(): TcpFields {
+    return this.#segment;
+  }
+
+  /** The network says that a SYN of ours cannot be delivered. `sequence` is what it quotes. */
+  undeliverable(
+    local: Endpoint,
+    remote: Endpoint,
+    error: { readonly sequence: number; readonly refused: boolean },
+  ): void {
+    const connection = this.#table.find(local, remote);
+    if (connection?.state !== "SYN-SENT" || connection.send.initial !== error.sequence) return;
+    connection.close(error.refused ? "refused" : "unreachable");
+  }
+
+  /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
+  transmit(into: Uint8Array, nowMs: number): number {
+    this.nowMs = nowMs;
+    for (let connection = this.#takeReady(); connection; connection = this.#takeReady()) {
+      if (connection.state === "CLOSED") continue;
+      const source = connection.local.address;
+      const target = connection.remote.address;
+      const mac = this.#network.macFor({ source, target, nowMs }, connection);
+      if (mac === undefined) continue;
+      const length = writeSegment(connection, {
+        frame: into,
+        source: this.#network.mac,
+        target: mac,
+        nowMs,
+      });
+      if (length === 0) continue;
+      this.ready(connection);
+      return length;
+    }
+    return 0;
+  }
+
+  poll(): void {
+    for (
+      let connection = this.#deadlines.take(this.nowMs);
+      connection !== undefined;
+      connection = this.#deadlines.take(this.nowMs)
+    ) {
+      runTimers(connection);
+      if (connection.state !== "CLOSED") this.#deadlines.update(connection);
+    }
+    for (const request of this.#pendingSyns.values()) {
+      if (request.expiresMs > this.nowMs) break;
+      this.drop(request);
+    }
+  }
+
+  nextTimerMs(): number | undefined {
+    if (this.#changed.length > 0) return this.nowMs;
+    const deadlineMs = this.#deadlines.next();
+    for (const request of this.#pendingSyns.values()) {
+      return Math.min(request.expiresMs, deadlineMs ?? Infinity);
+    }
+    return deadlineMs;
+  }
+
+  /** Calls the application back about everything that has changed. */
+  notify(): void {
+    if (this.#changed.length + this.#ringing.length + this.#undecided.length === 0) return;
+    const changed = this.#changed;
+    const ringing = this.#ringing;
+    const undecided = this.#undecided;
+    this.#changed = [];
+    this.#ringing = [];
+    this.#undecided = [];
+    for (const connection of changed) connection.changeQueued = false;
+    for (const request of undecided) {
+      if (request.open) this.#decide?.(request);
+    }
+    for (const listener of ringing) listener.onChange?.();
+    for (const connection of changed) connection.onChange?.();
+  }
+
+  accept(request: PendingSyn): TcpSocket {
+    const { local, remote } = request;
+    const connection = new TcpConnection(this, { local, remote, state: "SYN-RECEIVED" });
+    if (!request.open) {
+      connection.close("reset");
+      return connection;
+    }
+    this.drop(request);
+    this.#beginHandshake(connection, request.syn);
+    return connection;
+  }
+
+  refuse(request: PendingSyn): void {
+    this.drop(request);
+    const acknowledgement = advanced(request.syn.sequence, 1);
+    const flags = TCP_RST | TCP_ACK;
+    this.#sendReset(request.local, request.remote, { sequence: 0, acknowledgement, flags });
+  }
+
+  drop(request: PendingSyn): void {
+    request.open = false;
+    this.#pendingSyns.delete(pairName(request.local, request.remote));
+  }
+
+  ready(connection: TcpConnection): void {
+    if (connection.readyQueued) return;
+    connection.readyQueued = true;
+    this.#ready.push(connection);
+  }
+
+  changed(connection: TcpConnection): void {
+    if (connection.changeQueued || !this.working) return;
+    connection.changeQueued = true;
+    this.#changed.push(connection);
+  }
+
+  timed(connection: TcpConnection): void {
+    this.#deadlines.update(connection);
+  }
+
+  established(connection: TcpConnection): void {
+    this.#halfOpen.delete(connection);
+    const listener = this.#unaccepted.get(connection);
+    if (listener === undefined) return;
+    listener.complete(connection);
+    this.#ring(listener);
+  }
+
+  lingering(connection: TcpConnection): void {
+    this.#table.linger(connection);
+    if (this.#table.timeWaitCount > this.limits.timeWaits) this.#evictTimeWait();
+  }
+
+  closed(connection: TcpConnection): void {
+    this.#table.remove(connection);
+    this.#deadlines.remove(connection);
+    this.#halfOpen.delete(connection);
+    this.#unaccepted.get(connection)?.forget(connection);
+    this.#unaccepted.delete(connection);
+  }
+
+  reset(connection: TcpConnection): void {
+    const { local, remote, send, receive } = connection;
+    this.#sendReset(local, remote, {
+      sequence: send.max,
+      acknowledgement: receive.next,
+      flags: TCP_RST | TCP_ACK,
+    });
+  }
+
+  /** A segment for which no connection stands. Source: RFC 9293, "CLOSED STATE", "LISTEN STATE". */
+  #receiveStray(local: Endpoint, remote: Endpoint): void {
+    const { flags } = this.#segment;
+    const name = this.#pendingSyns.size > 0 ? pairName(local, remote) : "";
+    const request = this.#pendingSyns.get(name);
+    if ((flags & TCP_RST) !== 0) {
+      const withdrawn = request !== undefined &&
+        this.#segment.sequence === advanced(request.syn.sequence, 1);
+      if (withdrawn) this.drop(request);
+      return;
+    }
+    const opens = (flags & TCP_SYN) !== 0 && (flags & TCP_ACK) === 0;
+    if (request !== undefined) {
+      if (opens) request.syn = { ...this.#segment };
+      return;
+    }
+    const listener = this.#listeners.find((candidate) =>
+      candidate.port === local.port &&
+      (candidate.address === undefined || candidate.address === local.address)
+    );
+    if (!opens || (listener === undefined && this.#decide === undefined)) {
+      this.#refuse(local, remote);
+    } else if (listener !== undefined) {
+      this.#open(listener, local, remote);
+    } else {
+      this.#ask(local, remote);
+    }
+  }
+
+  #open(listener: Listener, local: Endpoint, remote: Endpoint): void {
+    if (listener.full) {
+      const oldest = firstOf(listener.halfOpen);
+      this.counters.tcpSynsDropped++;
+      if (oldest === undefined) return;
+      oldest.close(undefined);
+    }
+    if (!this.#roomForOne()) {
+      this.counters.tcpSynsDropped++;
+      return;
+    }
+    const connection = new TcpConnection(this, { local, remote, state: "SYN-RECEIVED" });
+    listener.halfOpen.add(connection);
+    this.#unaccepted.set(connection, listener);
+    this.#beginHandshake(connection, this.#segment);
+  }
+
+  #beginHandshake(connection: TcpConnection, syn: SynFields): void {
+    if (this.#halfOpen.size >= this.limits.synBacklog) {
+      this.counters.tcpSynsDropped++;
+      firstOf(this.#halfOpen)?.close("timed_out");
+    }
+    this.#halfOpen.add(connection);
+    this.#table.add(connection);
+    connection.meet(syn);
+    this.ready(connection);
+  }
+
+  #ask(local: Endpoint, remote: Endpoint): void {
+    if (this.#pendingSyns.size >= this.limits.pendingSyns || !this.#roomForOne()) {
+      this.counters.tcpSynsDropped++;
+      return;
+    }
+    const expiresMs = this.nowMs + this.limits.pendingSynMs;
+    const syn = { ...this.#segment };
+    const request = new PendingSyn({ local, remote, syn, expiresMs }, this);
+    this.#pendingSyns.set(pairName(local, remote), request);
+    this.#undecided.push(request);
+  }
+
+  /**
+   * Whether a SYN begins a new connection where an old one only waits. The old one is then gone.
+   * Source: RFC 9293, "TIME-WAIT STATE" of the check of the SYN bit.
+   */
+  #reopens(connection: TcpConnection): boolean {
+    const { flags, sequence } = this.#segment;
+    const fresh = connection.state === "TIME-WAIT" && (flags & TCP_SYN) !== 0 &&
+      (flags & (TCP_ACK | TCP_RST)) === 0 && distance(connection.receive.next, sequence) > 0;
+    if (fresh) connection.close(undefined);
+    return fresh;
+  }
+
+  /** Answers the current segment with RST. Source: RFC 9293, "Reset Generation". */
+  #refuse(local: Endpoint, remote: Endpoint): void {
+    const { flags, sequence, acknowledgement, payloadStart, payloadEnd } = this.#segment;
+    if ((flags & TCP_RST) !== 0) return;
+    if ((flags & TCP_ACK) !== 0) {
+      const answer = { sequence: acknowledgement, acknowledgement: 0, flags: TCP_RST };
+      this.#sendReset(local, remote, answer);
+      return;
+    }
+    const length = payloadEnd - payloadStart + ((flags & TCP_SYN) !== 0 ? 1 : 0) +
+      ((flags & TCP_FIN) !== 0 ? 1 : 0);
+    this.#sendReset(local, remote, {
+      sequence: 0,
+      acknowledgement: advanced(sequence, length),
+      flags: TCP_RST | TCP_ACK,
+    });
+  }
+
+  #sendReset(
+    local: Endpoint,
+    remote: Endpoint,
+    reset: {
+      readonly sequence: number;
+      readonly acknowledgement: number;
+      readonly flags: number;
+    },
+  ): void {
+    const { address: source } = local;
+    const { address: target } = remote;
+    const length = TCP_HEADER_LENGTH;
+    const packet = this.#network.queue({ source, target, protocol: PROTOCOL_TCP, length });
+    if (typeof packet === "string") return;
+    const ports = { sourcePort: local.port, targetPort: remote.port };
+    putTcp(packet, IPV4_HEADER_LENGTH, { ...ports, ...reset, window: 0, optionsLength: 0 });
+    sealTcp(packet, IPV4_HEADER_LENGTH, { source, target, length });
+    this.counters.tcpResetsSent++;
+  }
+
+  #roomForOne(): boolean {
+    if (this.#table.count + this.#pendingSyns.size < this.limits.tcpSockets) return true;
+    return this.#evictTimeWait();
+  }
+
+  #evictTimeWait(): boolean {
+    const oldest = this.#table.oldestTimeWait();
+    if (oldest === undefined) return false;
+    this.counters.tcpTimeWaitsEvicted++;
+    oldest.close(undefined);
+    return true;
+  }
+
+  #freePort(address: number, remote: Endpoint): number | undefined {
+    const first = this.random32() % EPHEMERAL_PORT_COUNT;
+    for (let step = 0; step < EPHEMERAL_PORT_COUNT; step++) {
+      const port = EPHEMERAL_PORT_MIN + (first + step) % EPHEMERAL_PORT_COUNT;
+      const taken = this.#table.find({ address, port }, remote) !== undefined ||
+        this.#listeners.some((listener) => listener.port === port);
+      if (!taken) return port;
+    }
+    return undefined;
+  }
+
+  #ring(listener: Listener): void {
+    if (!this.#ringing.includes(listener)) this.#ringing.push(listener);
+  }
+
+  #takeReady(): TcpConnection | undefined {
+    const connection = this.#ready[this.#readyFirst];
+    if (connection === undefined) return undefined;
+    this.#readyFirst++;
+    if (this.#readyFirst === this.#ready.length) {
+      this.#ready.length = 0;
+      this.#readyFirst = 0;
+    } else if (this.#readyFirst > 64 && this.#readyFirst * 2 > this.#ready.length) {
+      this.#ready.splice(0, this.#readyFirst);
+      this.#readyFirst = 0;
+    }
+    connection.readyQueued = false;
+    return connection;
+  }
+}
+
+function pairName(local: Endpoint, remote: Endpoint): string {
+  return `${local.address}:${local.port} ${remote.address}:${remote.port}`;
+}
+
+function firstOf(set: ReadonlySet<TcpConnection>): TcpConnection | undefined {
+  for (const connection of set) return connection;
+  return undefined;
+}
