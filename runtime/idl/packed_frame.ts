@@ -94,12 +94,16 @@ export function encodeReply(
   return replyFrame(service, { code: op.code, nonce: reply.nonce, status: reply.status, body });
 }
 
-/** Builds the reply to a frame that did not parse. */
+/** Builds the reply to a frame that did not parse, as long as any other of its operation. */
 export function encodeRefusal(
   service: PackedService,
   refused: { code: number; nonce: Nonce; status: string },
 ): Uint8Array {
-  return replyFrame(service, { ...refused, body: new Uint8Array(0) });
+  const op = Object.values(service.ops).find(({ code }) => code === refused.code);
+  const body = op === undefined
+    ? new Uint8Array(0)
+    : replyBody(op, { status: refused.status, values: {} });
+  return replyFrame(service, { ...refused, body });
 }
 
 /** Parses a request, or says why it does not parse and how to answer. */
@@ -108,11 +112,11 @@ export function parseRequest(
   frame: Uint8Array,
 ): ParsedRequest | RefusedRequest {
   const reader = new Reader(frame);
-  let code = 0;
+  const code = frame[HEADER_LENGTH - 1] ?? 0;
   let nonce: Nonce;
   try {
     readHeader(reader, service);
-    code = reader.u8();
+    reader.u8();
     for (const part of service.envelope.request) {
       if (part !== "tailNonce64") nonce = readNonce(reader, part);
     }

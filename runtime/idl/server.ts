@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import type { WireError } from "../core/error.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import { encodeCapnpRefusal, encodeCapnpReply, parseCapnpRequest } from "./capnp_frame.ts";
 import {
@@ -21,18 +22,30 @@ export interface Call {
   readonly moved: Slot | undefined;
 }
 
+/** Key of the handler that hears of frames that did not parse, before their refusal goes out. */
+export const REFUSED: unique symbol = Symbol("refused");
+
+/** Hears why a frame was refused, and the opcode byte it had: 0 where it had none. */
+export type RefusedHandler = (
+  refusal: { readonly cause: WireError; readonly code: number },
+  call: Call,
+) => void | Promise<void>;
+
 /** Behaviour of one protocol, an operation each. No bytes, no policy code. */
-export type Handlers<S extends Service> = {
-  readonly [K in OpName<S>]: (
-    request: RequestOf<S, K>,
-    call: Call,
-  ) => Answer<S, K> | Promise<Answer<S, K>>;
-};
+export type Handlers<S extends Service> =
+  & {
+    readonly [K in OpName<S>]: (
+      request: RequestOf<S, K>,
+      call: Call,
+    ) => Answer<S, K> | Promise<Answer<S, K>>;
+  }
+  & { readonly [REFUSED]?: RefusedHandler };
 
 /** A protocol with its behaviour. */
 export interface Bound {
   readonly service: Service;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
+  readonly refused: RefusedHandler | undefined;
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -50,7 +63,11 @@ export type FrameHandler = (frame: Uint8Array, call: Call) => Promise<ReplyFrame
 
 /** Ties behaviour to its protocol. The casts of the server side stand here. */
 export function bind<S extends Service>(service: S, handlers: Handlers<S>): Bound {
-  return { service, handlers: handlers as unknown as Bound["handlers"] };
+  return {
+    service,
+    handlers: handlers as unknown as Bound["handlers"],
+    refused: handlers[REFUSED],
+  };
 }
 
 /**
@@ -75,13 +92,16 @@ export function serve(bound: readonly Bound[], gate: Gate): FrameHandler {
 }
 
 async function answer(
-  { service, handlers }: Bound,
+  { service, handlers, refused: hear }: Bound,
   { frame, call, gate }: { frame: Uint8Array; call: Call; gate: Gate },
 ): Promise<ReplyFrame> {
   const request = service.plane === "capnp"
     ? parseCapnpRequest(service, frame)
     : parseRequest(service, frame);
-  if ("refusal" in request) return { frame: refusal(service, request), move: undefined };
+  if ("refusal" in request) {
+    await hear?.({ cause: request.refusal, code: request.code }, call);
+    return { frame: refusal(service, request), move: undefined };
+  }
   const { opName, nonce } = request;
   const refused = outOfBounds(service, request) ??
     (await permitted(service, { request, call, gate }) ? undefined : "denied");
@@ -132,8 +152,9 @@ function reply(
 }
 
 function refusal(service: Service, refused: RefusedRequest): Uint8Array {
-  const unknown = refused.refusal.code === "unknown_op" && "unsupported" in service.status;
-  const status = unknown ? "unsupported" : "malformed";
+  const cause = refused.refusal.code;
+  const unknown = cause === "unknown_op" && "unsupported" in service.status;
+  const status = service.refusals?.[cause] ?? (unknown ? "unsupported" : "malformed");
   return service.plane === "capnp"
     ? encodeCapnpRefusal(service, refused.code, status)
     : encodeRefusal(service, { code: refused.code, nonce: refused.nonce, status });

@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import type { WireErrorCode } from "../core/error.ts";
 import type { Slot } from "../core/syscalls.ts";
 import type { CapnpSchema, CapnpStruct, CapnpValues } from "../capnp/struct.ts";
 import type { Fields, ValuesOf } from "./field.ts";
@@ -76,6 +77,11 @@ export interface CapnpOp extends OpCommon {
 interface ServiceCommon {
   readonly name: string;
   readonly status: StatusCodes;
+  /**
+   * Statuses of frames that do not parse, by cause. Unless said, `unknown_op` is `unsupported` where
+   * the protocol has that, and everything else is `malformed`.
+   */
+  readonly refusals?: Readonly<Partial<Record<WireErrorCode, string>>>;
   /** Endpoint of the daemon that serves this protocol, when it has more than one. */
   readonly endpoint?: string;
   /** Marker lines that the daemon may print, by key. */
@@ -123,6 +129,8 @@ function checkCodes(declaration: Omit<PackedService, "plane"> | Omit<CapnpServic
   assert(new Set(codes).size === codes.length, "opcodes of a protocol differ");
   const statuses = Object.values(declaration.status);
   assert(new Set(statuses).size === statuses.length, "status codes of a protocol differ");
+  const refusals = Object.values(declaration.refusals ?? {});
+  assert(refusals.every((status) => status in declaration.status), "a refusal is a status");
 }
 
 /** Name of one of the protocol's operations. */

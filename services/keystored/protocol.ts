@@ -39,6 +39,7 @@ export const keystored = defineService({
     private_export_denied: 12,
     point_refused: 0x20,
   },
+  refusals: { bad_version: "unsupported", length_out_of_range: "too_large" },
   ops: {
     verify: {
       code: 4,

@@ -49,6 +49,16 @@ const STATUS = {
   denied: 0x0f,
 } as const;
 
+/** As upstream answers frames that do not parse. */
+const REFUSALS = {
+  bad_magic: "invalid_args",
+  bad_version: "unsupported",
+  length_out_of_range: "over_limit",
+  not_utf8: "invalid_args",
+  trailing_bytes: "invalid_args",
+  truncated: "invalid_args",
+} as const;
+
 const NONCE64 = { request: ["nonce64"], reply: ["status", "nonce64"] } as const;
 
 const CONTENTS = {
@@ -63,7 +73,7 @@ const APPEND = {
   code: 1,
   doc: "Keeps a record; at most 24 a second from one sender.",
   capability: null,
-  bounds: { level: { min: 0, max: LEVELS.length - 1, status: "malformed" } },
+  bounds: { level: { min: 0, max: LEVELS.length - 1, status: "invalid_args" } },
   requestLayout: "split",
   replyFields: "always",
   request: { level: u8(), ...CONTENTS },
@@ -107,7 +117,7 @@ const QUERY_AFTER = {
   code: 0x20,
   doc: "Records of one ring behind a record, with their senders' names, as many as fit a frame.",
   capability: null,
-  bounds: { ring: { min: 0, max: RING.audit, status: "malformed" } },
+  bounds: { ring: { min: 0, max: RING.audit, status: "invalid_args" } },
   request: {
     ring: u8(),
     afterId: u64(),
@@ -140,6 +150,7 @@ export const logd = defineService({
   version: 1,
   envelope: BARE,
   status: STATUS,
+  refusals: REFUSALS,
   ops: { append: APPEND, stats: STATS },
   markers: {
     ready: {
@@ -180,6 +191,7 @@ export const logdV2 = defineService({
   version: 2,
   envelope: NONCE64,
   status: STATUS,
+  refusals: REFUSALS,
   ops: { append: APPEND, stats: STATS },
 });
 
@@ -191,6 +203,7 @@ export const logdQueryV1 = defineService({
   version: 1,
   envelope: BARE,
   status: STATUS,
+  refusals: REFUSALS,
   ops: { query: QUERY, stats: STATS },
 });
 
@@ -202,6 +215,7 @@ export const logdQuery = defineService({
   version: 2,
   envelope: NONCE64,
   status: STATUS,
+  refusals: REFUSALS,
   ops: { query: QUERY, stats: STATS, queryAfter: QUERY_AFTER },
 });
 
@@ -213,14 +227,15 @@ export const logdAudit = defineService({
   version: 2,
   envelope: NONCE64,
   status: STATUS,
+  refusals: REFUSALS,
   ops: {
     appendAudit: {
       code: 0x21,
       doc: "Keeps the record of one decision.",
       capability: null,
       bounds: {
-        decision: { min: 0, max: DECISION.deny, status: "malformed" },
-        reason: { min: 0, max: REASONS.length - 1, status: "malformed" },
+        decision: { min: 0, max: DECISION.deny, status: "invalid_args" },
+        reason: { min: 0, max: REASONS.length - 1, status: "invalid_args" },
       },
       replyFields: "always",
       request: {

@@ -15,6 +15,8 @@ import { defineService } from "@runtime/idl/service.ts";
 export const REQUESTER_LENGTH_MAX = 48;
 
 const STATUS = { ok: 0, denied: 1, malformed: 2, unsupported: 3 } as const;
+/** A version that policyd does not speak is unsupported, as upstream. */
+const REFUSALS = { bad_version: "unsupported" } as const;
 const REQUESTER = text8(1, REQUESTER_LENGTH_MAX);
 const CAPABILITY = text8(0, CAPABILITY_LENGTH_MAX);
 const NONCED = {
@@ -52,6 +54,7 @@ export const policyd = defineService({
   version: 1,
   envelope: { request: [], reply: ["status", "zero8"] },
   status: STATUS,
+  refusals: REFUSALS,
   ops: {
     check: {
       code: 1,
@@ -103,6 +106,7 @@ export const policydV2 = defineService({
   version: 2,
   envelope: NONCED,
   status: STATUS,
+  refusals: REFUSALS,
   ops: { route: ROUTE, exec: EXEC, checkDelegated: CHECK_DELEGATED, decide: DECIDE },
 });
 
@@ -113,6 +117,7 @@ export const policydV3 = defineService({
   version: 3,
   envelope: NONCED,
   status: STATUS,
+  refusals: REFUSALS,
   ops: {
     route: { ...ROUTE, request: { requester: u64(), target: u64() } },
     exec: { ...EXEC, request: { requester: u64(), image: u8() } },

@@ -23,6 +23,7 @@ export const samgrd = defineService({
   name: "samgrd",
   magic: "SM",
   version: 1,
+  refusals: { bad_version: "unsupported" },
   envelope: { request: ["tailNonce64"], reply: ["status", "tailNonce64"] },
   status: { ok: 0, not_found: 1, malformed: 2, unsupported: 3, over_limit: 4, denied: 0x0f },
   ops: {
