@@ -37,7 +37,7 @@ export function writeRecordPrefix(length: number, out: Uint8Array, offset = 0): 
 export class RecordDecoder {
   /** Longest record accepted from here on; a session lowers it until its peer has proved itself. */
   lengthMax: number;
-  #chunk = new Uint8Array(0);
+  #chunk: Uint8Array = new Uint8Array(0);
   #at = 0;
   /** The record in parts: prefix and body, `#held` bytes of it. */
   #partial = new Uint8Array(0);

@@ -180,3 +180,15 @@ test("createAead treats wrong sizes, small buffers and use after a wipe as bugs"
     throws(() => aead.sealInto(pattern(12, 5), none, none, new Uint8Array(16)), InvariantError);
   }
 });
+
+test("wipe overwrites the key that the implementations are handed", () => {
+  let seen: Uint32Array | undefined;
+  const aead = createAead(pattern(32, 3), {
+    seal: (key) => void (seen = key),
+    open: () => false,
+  });
+  aead.sealInto(pattern(12, 5), new Uint8Array(0), new Uint8Array(0), new Uint8Array(16));
+  equal(seen?.some((word) => word !== 0), true);
+  aead.wipe();
+  deepEqual(seen, new Uint32Array(8));
+});
