@@ -7,9 +7,11 @@ import {
   dsoftbusSchema,
   identitySchema,
   keystoredSchema,
+  logSchema,
   policydSchema,
   samgrSchema,
 } from "./declarations.ts";
+import type { CapnpField } from "./struct.ts";
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import VECTORS from "@tests/vectors/capnp/messages.json" with { type: "json" };
@@ -100,6 +102,54 @@ test("createStructCodec refuses values that the type checker would not see", () 
   throws(() => encodeStruct(dsoftbusSchema, "ConnectResponse", { ok: 1 }), InvariantError);
   throws(() => encodeStruct(dsoftbusSchema, "ConnectRequest", { deviceId: 1 }), InvariantError);
   throws(() => encodeStruct(dsoftbusSchema, "Missing", {}), InvariantError);
+});
+
+/** The largest value that a field takes. */
+function largest(field: CapnpField): unknown {
+  switch (field.kind) {
+    case "text":
+      return "z".repeat(field.lengthMax);
+    case "data":
+      return new Uint8Array(field.lengthMax).fill(0xff);
+    case "textList":
+      return Array.from({ length: field.countMax }, () => "z".repeat(field.lengthMax));
+    case "enum":
+      return field.values.at(-1);
+    case "bool":
+      return true;
+    case "u64":
+      return (1n << 64n) - 1n;
+    default:
+      return { u8: 0xff, u16: 0xffff, u32: 0xffffffff }[field.kind];
+  }
+}
+
+test("encodeStruct and decodeStruct round-trip every declared struct at its bounds", () => {
+  let count = 0;
+  for (const schema of CAPNP_SCHEMAS) {
+    for (const struct of schema.structs) {
+      const values = Object.fromEntries(
+        Object.entries(struct.fields).map(([name, field]) => [name, largest(field)]),
+      );
+      const bytes = encodeStruct(schema, struct.name, values);
+      deepEqual(decodeStruct(schema, struct.name, bytes), values);
+      count += 1;
+    }
+  }
+  equal(count, 32);
+});
+
+test("createStructCodec holds a u64 to its width", () => {
+  const { encode, decode } = createStructCodec(logSchema, "QueryRequest");
+  const last = { sinceNsec: (1n << 64n) - 1n, maxCount: 0xffff };
+  deepEqual(decode(encode(last)), last);
+  for (const sinceNsec of [-1n, 1n << 64n]) {
+    throws(() => encode({ sinceNsec, maxCount: 0 }), InvariantError);
+  }
+  throws(
+    () => encodeStruct(logSchema, "QueryRequest", { sinceNsec: 1, maxCount: 0 }),
+    InvariantError,
+  );
 });
 
 test("encodeStruct refuses an enum's value that is not declared", () => {

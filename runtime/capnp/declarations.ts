@@ -20,6 +20,10 @@ export const SIGNED_LENGTH_MAX = 8_000;
 export const PUBLIC_KEY_LENGTH_MAX = 32;
 /** An Ed25519 signature. */
 export const SIGNATURE_LENGTH_MAX = 64;
+/** What one journal record may hold of each. */
+export const LOG_SCOPE_LENGTH_MAX = 64;
+export const LOG_MESSAGE_LENGTH_MAX = 256;
+export const LOG_FIELDS_LENGTH_MAX = 512;
 /** Names in one list. */
 export const NAME_COUNT_MAX = 64;
 
@@ -160,6 +164,50 @@ export const policydSchema = {
   ],
 } as const satisfies CapnpSchema;
 
+/** logd's host plane, as far as its structs hold no others. */
+export const logSchema = {
+  fileId: 0xf0f0f0f0f0f0f0f0n,
+  fileName: "log",
+  structs: [
+    {
+      name: "AppendRequest",
+      fields: {
+        level: {
+          kind: "enum",
+          ordinal: 0,
+          typeName: "LogLevel",
+          values: ["error", "warn", "info", "debug", "trace"],
+        },
+        scope: { kind: "text", ordinal: 1, lengthMax: LOG_SCOPE_LENGTH_MAX },
+        message: { kind: "text", ordinal: 2, lengthMax: LOG_MESSAGE_LENGTH_MAX },
+        fields: { kind: "data", ordinal: 3, lengthMax: LOG_FIELDS_LENGTH_MAX },
+      },
+    },
+    {
+      name: "AppendResponse",
+      fields: {
+        ok: { kind: "bool", ordinal: 0 },
+        recordId: { kind: "u64", ordinal: 1 },
+        dropped: { kind: "u64", ordinal: 2 },
+      },
+    },
+    {
+      name: "QueryRequest",
+      fields: { sinceNsec: { kind: "u64", ordinal: 0 }, maxCount: { kind: "u16", ordinal: 1 } },
+    },
+    { name: "StatsRequest", fields: {} },
+    {
+      name: "StatsResponse",
+      fields: {
+        totalRecords: { kind: "u64", ordinal: 0 },
+        droppedRecords: { kind: "u64", ordinal: 1 },
+        capacityRecords: { kind: "u32", ordinal: 2 },
+        capacityBytes: { kind: "u32", ordinal: 3 },
+      },
+    },
+  ],
+} as const satisfies CapnpSchema;
+
 /** Every schema; the generator writes text, request and classes for each. */
 export const CAPNP_SCHEMAS: readonly CapnpSchema[] = [
   dsoftbusSchema,
@@ -167,4 +215,5 @@ export const CAPNP_SCHEMAS: readonly CapnpSchema[] = [
   identitySchema,
   keystoredSchema,
   policydSchema,
+  logSchema,
 ];

@@ -214,6 +214,21 @@ test("validateMessage refuses one object read again and again", () => {
   refuses(message([struct(0, 0, 2), ...doubling, ZERO, ZERO]), "limit_exceeded");
 });
 
+test("validateMessage refuses a list of texts that are all the same one", () => {
+  const texts = (count: number, words: number) => {
+    const pointers = Array.from(
+      { length: count },
+      (_, index) => list(count - 1 - index, 2, words * 8),
+    );
+    const payload = Array.from({ length: words }, () => ZERO);
+    return message([ROOT_OF_ONE, list(0, 6, count), ...pointers, ...payload]);
+  };
+  const shape = [{ kind: "textList", countMax: 1_000, lengthMax: 8_000 }] as const;
+  equal(validateMessage(texts(2, 1_000), shape).visited, 2_004);
+  throws(() => validateMessage(texts(3, 1_000), shape), refused("limit_exceeded"));
+  throws(() => validateMessage(texts(1_000, 1_000), shape), refused("limit_exceeded"));
+});
+
 test("validateMessage reports a blob's place and walks pointers beyond the shape", () => {
   const bytes = message([struct(0, 0, 2), list(1, 2, 8), list(1, 5, 1), ZERO, ZERO]);
   deepEqual(placesOf(bytes, DATA), [{ offset: 32, length: 8 }]);

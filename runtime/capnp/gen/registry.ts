@@ -5,6 +5,7 @@ import * as samgr from "./samgr.ts";
 import * as identity from "./identity.ts";
 import * as keystored from "./keystored.ts";
 import * as policyd from "./policyd.ts";
+import * as log from "./log.ts";
 
 /** A generated class, as its registry knows it. */
 export type StructClass = StructCtor<Struct>;
@@ -50,5 +51,12 @@ export const STRUCT_CLASSES: ReadonlyMap<bigint, Readonly<Record<string, StructC
   [0xc1f8fd7aa82ba3d0n, {
     CheckRequest: policyd.CheckRequest,
     CheckResponse: policyd.CheckResponse,
+  }],
+  [0xf0f0f0f0f0f0f0f0n, {
+    AppendRequest: log.AppendRequest,
+    AppendResponse: log.AppendResponse,
+    QueryRequest: log.QueryRequest,
+    StatsRequest: log.StatsRequest,
+    StatsResponse: log.StatsResponse,
   }],
 ]);
