@@ -21,6 +21,8 @@ import {
  * It has no way to send a RST: a reset leaves as a FIN.
  */
 
+/** Connections that the host keeps for us before we accept them. */
+const BACKLOG_COUNT = 512;
 const READ_BYTES_MIN = 16_384;
 const READ_BYTES_MAX = 262_144;
 /** How long accepting rests after the host had no descriptor left. */
@@ -31,7 +33,7 @@ export function listenTcpDeno(
   accept: (connection: HostTcp) => void,
 ): Promise<HostListener> {
   return failing(at, () => {
-    const listener = Deno.listen({ hostname: at.host, port: at.port });
+    const listener = Deno.listen({ hostname: at.host, port: at.port, tcpBacklog: BACKLOG_COUNT });
     const close = acceptFrom(listener, (conn) => accept(tcpOver(conn)));
     return { local: hostAddress(listener.addr.hostname, listener.addr.port), close };
   });
