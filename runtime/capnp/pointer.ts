@@ -21,7 +21,8 @@ export interface ListTarget {
   readonly kind: "list";
   readonly segment: number;
   readonly at: number;
-  readonly elementSize: ElementSize;
+  /** One of {@linkcode ELEMENT_SIZE}. */
+  readonly elementSize: number;
   readonly count: number;
   readonly cost: number;
 }
@@ -48,9 +49,6 @@ export const ELEMENT_SIZE = {
   pointer: 6,
   composite: 7,
 } as const;
-
-/** How a list pointer says what its elements are. */
-export type ElementSize = number;
 
 const KIND_STRUCT = 0;
 const KIND_LIST = 1;
