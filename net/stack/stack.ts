@@ -21,6 +21,7 @@ import {
 import { readTcp } from "../wire/tcp.ts";
 import { readUdp } from "../wire/udp.ts";
 import { type StackCounters, stackCounters } from "./counters.ts";
+import { FrameMirror } from "./frame_mirror.ts";
 import { IcmpLayer } from "./icmp_layer.ts";
 import type {
   Endpoint,
@@ -55,10 +56,12 @@ class Interface implements Stack {
   readonly #tcp: TcpLayer;
   readonly #udp: UdpLayer;
   readonly #icmp: IcmpLayer;
+  readonly #mirror: FrameMirror;
   readonly #packet: Ipv4Fields = ipv4Fields();
 
   constructor(options: StackOptions) {
     const limits = stackLimits(options.limits);
+    this.#mirror = new FrameMirror(options.mtu + ETHERNET_HEADER_LENGTH);
     this.#network = new Network(options, limits, this.#counters);
     this.#tcp = new TcpLayer(this.#network, limits, options.random32);
     this.#udp = new UdpLayer(this.#network, limits);
@@ -69,18 +72,24 @@ class Interface implements Stack {
     this.#counters.framesReceived++;
     this.#tcp.nowMs = nowMs;
     this.#tcp.working = true;
-    this.#receiveFrame(frame, nowMs);
+    const owned = this.#mirror.taken(frame);
+    if (owned === undefined) this.#counters.malformed++;
+    else this.#receiveFrame(owned, nowMs);
     this.#tcp.working = false;
     this.#notify();
   }
 
   transmit(into: Uint8Array, nowMs: number): number {
+    if (!this.pending) return 0;
     this.#tcp.working = true;
-    let length = this.#network.pending ? this.#network.transmit(into, nowMs) : 0;
-    if (length === 0) length = this.#tcp.transmit(into, nowMs);
-    if (length === 0 && this.#network.pending) length = this.#network.transmit(into, nowMs);
+    const frame = this.#mirror.place(into);
+    let length = this.#network.pending ? this.#network.transmit(frame, nowMs) : 0;
+    if (length === 0) length = this.#tcp.transmit(frame, nowMs);
+    if (length === 0 && this.#network.pending) length = this.#network.transmit(frame, nowMs);
     this.#tcp.working = false;
-    if (length > 0) this.#counters.framesSent++;
+    if (length === 0) return 0;
+    this.#counters.framesSent++;
+    this.#mirror.give(into, length);
     return length;
   }
 
