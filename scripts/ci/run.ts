@@ -8,7 +8,7 @@
 
 import { PAIR_TARGET } from "./offline_pair.ts";
 import { runSteps, type Step } from "./step.ts";
-import { lineOf, ofLine, sum } from "./tally.ts";
+import { lineOf, NOTHING, ofCheck, ofLine, sum, type Tally } from "./tally.ts";
 
 const GATE_TIMEOUT_MS = 1_200_000;
 const COMPILE_TIMEOUT_MS = 600_000;
@@ -58,13 +58,31 @@ const LONG_CHECKS: readonly Step[] = ["fuzz", "soak"].map((task) => ({
   options: { timeoutMs: LONG_CHECK_TIMEOUT_MS },
 }));
 
+/** What tests and tasks have needed stands in the lock file, or it would have changed. */
+function lockCheck(before: string, after: string): Tally {
+  const complete = before === after;
+  if (!complete) console.log("FAILED deno.lock was not complete: commit what the run made of it");
+  return ofCheck(complete);
+}
+
+async function runAll(folder: string): Promise<Tally> {
+  const lock = await Deno.readTextFile("deno.lock");
+  const gate = await runSteps(GATE);
+  const rest = await runSteps([...artifactSteps(folder), ...LONG_CHECKS]);
+  return sum(sum(gate, rest), lockCheck(lock, await Deno.readTextFile("deno.lock")));
+}
+
 async function main(): Promise<number> {
   const folder = await Deno.makeTempDir({ prefix: "nx-ci-" });
   await Deno.mkdir(`${folder}/empty`);
-  const gate = await runSteps(GATE);
-  const rest = await runSteps([...artifactSteps(folder), ...LONG_CHECKS]);
+  let total = NOTHING;
+  try {
+    total = await runAll(folder);
+  } catch (error) {
+    console.error(error);
+    total = sum(total, ofCheck(false));
+  }
   await Deno.remove(folder, { recursive: true });
-  const total = sum(gate, rest);
   console.log(`\n${lineOf(total)}`);
   return total.failed === 0 ? 0 : 1;
 }

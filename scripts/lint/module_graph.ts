@@ -3,8 +3,8 @@ export type ModuleGraph = ReadonlyMap<string, readonly Import[]>;
 
 export interface Import {
   readonly target: string;
-  /** Loaded by `import()`: no cycle at load time, but alive. */
-  readonly dynamic: boolean;
+  /** Whether it is there when the importer is loaded: neither a type alone nor an `import()`. */
+  readonly loads: boolean;
 }
 
 interface InfoDependency {
@@ -56,14 +56,19 @@ export function moduleGraph(root: string, info: ModuleInfo): ModuleGraph {
     const imports: Import[] = [];
     for (const { code, type, isDynamic } of module.dependencies ?? []) {
       const target = own(code?.specifier ?? type?.specifier);
-      if (target !== undefined) imports.push({ target, dynamic: isDynamic ?? false });
+      const loads = code !== undefined && isDynamic !== true;
+      if (target !== undefined) imports.push({ target, loads });
     }
     graph.set(path, imports);
   }
   return graph;
 }
 
-/** @returns Each cycle of static imports that a walk meets, from a file back to the same file. */
+/**
+ * Types may need each other: they are gone before anything is loaded.
+ *
+ * @returns Each cycle of loading that a walk meets, from a file back to the same file.
+ */
 export function importCycles(graph: ModuleGraph): string[][] {
   const cycles: string[][] = [];
   const done = new Set<string>();
@@ -73,7 +78,7 @@ export function importCycles(graph: ModuleGraph): string[][] {
     if (start >= 0) cycles.push([...trail.slice(start), path]);
     if (start >= 0 || done.has(path)) return;
     trail.push(path);
-    for (const { target, dynamic } of graph.get(path) ?? []) if (!dynamic) visit(target);
+    for (const { target, loads } of graph.get(path) ?? []) if (loads) visit(target);
     trail.pop();
     done.add(path);
   };
