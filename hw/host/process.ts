@@ -1,0 +1,103 @@
+import type { Child, ChildOptions, Processes, StopSignal, Terminal } from "@runtime/core/ports.ts";
+import { writeAllSync } from "./uart_stdout.ts";
+
+/** A longer line of a child is cut here. */
+const LINE_LENGTH_MAX = 65_536;
+const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM"];
+
+/** This process and its children. */
+export function hostProcesses(): Processes {
+  return {
+    env: (name) => Deno.env.get(name),
+    id: Deno.pid,
+    userId: Deno.uid() ?? undefined,
+    spawnSelf,
+    onStop,
+    inputEnded,
+    setExitCode(code) {
+      Deno.exitCode = code;
+    },
+    exit: (code) => Deno.exit(code),
+  };
+}
+
+/** Standard output and error as text. */
+export function hostTerminal(): Terminal {
+  const encoder = new TextEncoder();
+  return {
+    interactive: Deno.stdout.isTerminal(),
+    out: (text) => writeAllSync(Deno.stdout, encoder.encode(text)),
+    error: (text) => writeAllSync(Deno.stderr, encoder.encode(text)),
+  };
+}
+
+/** The arguments before the program's own: none for a compiled executable. */
+function programArgs(): readonly string[] {
+  if (Deno.build.standalone) return [];
+  return ["run", "--allow-all", "--quiet", Deno.mainModule];
+}
+
+function spawnSelf(options: ChildOptions): Child {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...programArgs(), ...options.args],
+    env: { ...options.env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const told = Promise.all([
+    tellLines(child.stdout, options.outLine),
+    tellLines(child.stderr, options.errorLine),
+  ]);
+  let inputOpen = true;
+  const endInput = () => {
+    if (inputOpen) child.stdin.close().catch(() => {}); // the child may be gone already
+    inputOpen = false;
+  };
+  const exited = child.status.then(async ({ code }) => {
+    endInput();
+    await told;
+    return code;
+  });
+  return { id: child.pid, exited, endInput, kill: (signal) => killChild(child, signal) };
+}
+
+function killChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // It has ended: both names occur, by version.
+    if (error instanceof TypeError || error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+}
+
+async function tellLines(
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  tell: (line: string) => void,
+): Promise<void> {
+  let rest = "";
+  for await (const text of bytes.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = (lines.pop() ?? "").slice(0, LINE_LENGTH_MAX);
+    for (const line of lines) tell(line.slice(0, LINE_LENGTH_MAX));
+  }
+  if (rest !== "") tell(rest);
+}
+
+function onStop(stop: (signal: StopSignal) => void): () => void {
+  const handlers = STOP_SIGNALS.map((signal) => ({ signal, run: () => stop(signal) }));
+  for (const { signal, run } of handlers) Deno.addSignalListener(signal, run);
+  return () => {
+    for (const { signal, run } of handlers) Deno.removeSignalListener(signal, run);
+  };
+}
+
+async function inputEnded(): Promise<void> {
+  const bytes = new Uint8Array(1024);
+  try {
+    while (await Deno.stdin.read(bytes) !== null);
+  } catch {
+    // An input that cannot be read has ended.
+  }
+}
