@@ -6,6 +6,7 @@ import type { DriverQueue } from "./queue.ts";
 export class FrameBuffers {
   readonly #whole: readonly Uint8Array[];
   readonly #front: Uint8Array[];
+  readonly #headers: readonly Uint8Array[];
 
   constructor(
     dma: DmaRegion,
@@ -17,6 +18,15 @@ export class FrameBuffers {
       return dma.bytes.subarray(start, start + ETHERNET_HEADER_SIZE + mtu);
     });
     this.#front = [...this.#whole];
+    this.#headers = Array.from({ length: queue.size }, (_, id) => {
+      const start = queue.bufferOffset(id);
+      return dma.bytes.subarray(start, start + NET_HEADER_SIZE);
+    });
+  }
+
+  /** Makes every header say that its frame wants no offload: once, because nothing else may. */
+  clearHeaders(): void {
+    for (const header of this.#headers) header.fill(0);
   }
 
   /** All of a buffer behind the virtio header. */

@@ -175,6 +175,7 @@ class VirtioNetDriver implements NetworkCard {
     this.#sent = new FrameBuffers(parts.dma, { queue: parts.transmit, mtu: parts.mtu });
     this.#free = Uint16Array.from({ length: parts.transmit.size }, (_, index) => index);
     this.#freeCount = parts.transmit.size;
+    this.#sent.clearHeaders();
     this.#readLink();
     parts.transmit.muteInterrupt();
     for (let id = 0; id < parts.receive.size; id++) this.#recycle(id);
