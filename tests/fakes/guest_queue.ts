@@ -18,8 +18,11 @@ export interface Descriptor {
 /** Where a guest puts a queue in a region. */
 export interface GuestPlace {
   readonly size: number;
-  /** Offset of the descriptor table; the rings follow it at the next pages. */
+  /** Offset of the descriptor table. */
   readonly offset: number;
+  /** Offsets of the rings; without them they follow at the next pages. */
+  readonly available?: number;
+  readonly used?: number;
 }
 
 /**
@@ -40,8 +43,8 @@ export class GuestQueue {
     this.size = place.size;
     this.base = region.base;
     this.table = place.offset;
-    this.available = this.table + pages(16 * place.size);
-    this.used = this.available + pages(6 + 2 * place.size);
+    this.available = place.available ?? this.table + pages(16 * place.size);
+    this.used = place.used ?? this.available + pages(6 + 2 * place.size);
     this.#view = new DataView(region.bytes.buffer);
   }
 
