@@ -1,0 +1,138 @@
+import { ANNOUNCE_MAGIC, ANNOUNCE_REQUEST } from "@net/discovery/announce.ts";
+import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
+import type { AdmissionTable, Admitted } from "./admission.ts";
+import { type Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
+import { respond } from "./handshake.ts";
+import { RecordStream } from "./record_stream.ts";
+import { Refusal, refusalOf } from "./refusal.ts";
+import type { Stream } from "./stream.ts";
+
+/** Bytes that tell a session from a request for the announce: no record prefix looks like it. */
+const FIRST_LENGTH = ANNOUNCE_MAGIC.length;
+
+/** What was accepted so far. */
+export interface Accepted {
+  readonly connections: number;
+  readonly announces: number;
+}
+
+/** Takes connections that others open: sessions and requests for the announce. */
+export class Acceptor {
+  readonly #bus: Bus;
+  readonly #table: AdmissionTable;
+  #connections = 0;
+  #announces = 0;
+
+  constructor(bus: Bus, table: AdmissionTable) {
+    this.#bus = bus;
+    this.#table = table;
+  }
+
+  get accepted(): Accepted {
+    return { connections: this.#connections, announces: this.#announces };
+  }
+
+  /** Accepts until the listener closes. Connections are served side by side. */
+  async run(): Promise<void> {
+    for (;;) {
+      const stream = await this.#bus.ports.network.accept();
+      if (stream === "gone") return;
+      this.#connections += 1;
+      this.#serve(stream);
+    }
+  }
+
+  async #serve(stream: Stream): Promise<void> {
+    let evicted = false;
+    const admission = this.#table.admit(stream.address, () => {
+      evicted = true;
+      stream.abort();
+    });
+    if (admission.status !== "admitted") {
+      stream.abort();
+      return this.#refuse(new Refusal(admission.status), stream);
+    }
+    try {
+      await this.#converse(stream, admission.entry);
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (evicted) return this.#refuse(new Refusal("evicted"), stream);
+      if (refusal.reason === "identity_mismatch" && refusal.peer !== undefined) {
+        this.#bus.ports.markers.mismatch(refusal.peer);
+      }
+      this.#refuse(refusal, stream);
+      stream.close();
+    } finally {
+      this.#table.release(admission.entry);
+    }
+  }
+
+  async #converse(stream: Stream, entry: Admitted): Promise<void> {
+    const { clock, handshake } = this.#bus.ports;
+    const deadlineNs = clock.nowNs() + HANDSHAKE_TIMEOUT_MS * 1e6;
+    const first = await this.#read(stream, { deadlineNs, lengthMin: FIRST_LENGTH });
+    if (equalBytes(first.subarray(0, FIRST_LENGTH), ANNOUNCE_MAGIC)) {
+      return await this.#announce(stream, { first, deadlineNs });
+    }
+    const records = new RecordStream(stream, clock, first);
+    const authenticated = await respond(records, handshake, deadlineNs);
+    entry.authenticated = true;
+    const session = this.#bus.open("responder", records, authenticated);
+    const reason = await this.#bus.run(session, stream);
+    if (REFUSED.has(reason)) this.#refuse(new Refusal(reason, session.deviceId), stream);
+  }
+
+  async #announce(
+    stream: Stream,
+    { first, deadlineNs }: { first: Uint8Array; deadlineNs: number },
+  ): Promise<void> {
+    const lengthMin = ANNOUNCE_REQUEST.length;
+    const request = first.length >= lengthMin
+      ? first
+      : concatBytes(first, await this.#read(stream, { deadlineNs, lengthMin: 1 }));
+    if (!equalBytes(request.subarray(0, lengthMin), ANNOUNCE_REQUEST)) {
+      throw new Refusal("announce_request_malformed");
+    }
+    const announce = await this.#bus.ports.announcer.make();
+    if (announce === undefined) throw new Refusal("custody");
+    this.#announces += 1;
+    await stream.write(announce.slice());
+    await stream.close();
+  }
+
+  /** At least `lengthMin` bytes before the deadline, however they trickle in. */
+  async #read(
+    stream: Stream,
+    { deadlineNs, lengthMin }: { deadlineNs: number; lengthMin: number },
+  ): Promise<Uint8Array> {
+    let bytes: Uint8Array = new Uint8Array(0);
+    while (bytes.length < lengthMin) {
+      const leftMs = Math.ceil((deadlineNs - this.#bus.ports.clock.nowNs()) / 1e6);
+      const read = leftMs > 0 ? await stream.read(leftMs) : { status: "timed_out" as const };
+      if (read.status === "timed_out") throw new Refusal("handshake_timeout");
+      if (read.status === "closed") throw new Refusal("closed_early");
+      if (read.status !== "ok") throw new Refusal("connection_reset");
+      bytes = bytes.length === 0 ? read.bytes : concatBytes(bytes, read.bytes);
+    }
+    return bytes;
+  }
+
+  #refuse(refusal: Refusal, stream: Stream): void {
+    this.#bus.ports.journal.refused(refusal, stream);
+  }
+}
+
+/** Ends of a session that count as refusals: the peer broke the protocol. */
+const REFUSED: ReadonlySet<string> = new Set([
+  "record_length",
+  "noise_decrypt",
+  "message_length",
+  "frame_malformed",
+  "unknown_channel",
+  "unasked_reply",
+  "announce_malformed",
+  "announce_invalid",
+  "announce_replayed",
+  "clone",
+  "idle",
+]);

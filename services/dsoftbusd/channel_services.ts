@@ -1,0 +1,109 @@
+import { concatBytes } from "@runtime/core/bytes.ts";
+import type { Clock } from "@runtime/core/ports.ts";
+import {
+  encodeCapnpRefusal,
+  encodeCapnpReply,
+  encodeCapnpRequest,
+  parseCapnpReply,
+  parseCapnpRequest,
+} from "@runtime/idl/capnp_frame.ts";
+import type { Client } from "@runtime/idl/client.ts";
+import type { Gate } from "@runtime/idl/policy.ts";
+import { samgrdCapnp } from "../samgrd/protocol.ts";
+import { PING, PONG } from "./session.ts";
+
+/** How long a decision about a peer's pings is good for, in milliseconds. */
+export const PING_DECISION_MS = 1_000;
+
+/** A refusal on the services channel that is no samgr reply: `0x80 || status denied`. */
+const DENIED_PING = Uint8Array.of(0x80, samgrdCapnp.status.denied);
+
+/** What the services channel needs. */
+export interface ServicesPorts {
+  readonly gate: Gate;
+  readonly samgr: Client<typeof samgrdCapnp>;
+  readonly clock: Clock;
+}
+
+/**
+ * Serves one peer's requests on the services channel: ping and samgr resolve, each judged under
+ * `peer:<device id>`, never under dsoftbusd's own rights.
+ */
+export function createServicesChannel(
+  ports: ServicesPorts,
+  deviceId: string,
+): (request: Uint8Array) => Uint8Array | Promise<Uint8Array> {
+  const subject = `peer:${deviceId}`;
+  let pingAllowed = false;
+  let pingDecidedNs = Number.NEGATIVE_INFINITY;
+  const ping = async (request: Uint8Array) => {
+    const payload = request.slice(PING.length);
+    const ask = { subject, capability: "dsoftbus.ping", operation: "session.ping", target: "" };
+    pingAllowed = await ports.gate(ask);
+    pingDecidedNs = ports.clock.nowNs();
+    return pingAllowed ? concatBytes(PONG, payload) : DENIED_PING;
+  };
+  return (request) => {
+    if (!pings(request)) return samgr(ports, subject, request);
+    const fresh = ports.clock.nowNs() - pingDecidedNs < PING_DECISION_MS * 1e6;
+    if (!fresh || !pingAllowed) return ping(request);
+    // The reply differs from the request in one letter: turned round in place, no copy.
+    request.set(PONG);
+    return request;
+  };
+}
+
+/** Makes a resolve request for the services channel. */
+export function resolveRequest(name: string): Uint8Array {
+  return encodeCapnpRequest(samgrdCapnp, { opName: "resolve", values: { name } });
+}
+
+/** Reads its reply. @throws {WireError} when it is none. */
+export function resolveReply(reply: Uint8Array): {
+  readonly status: string;
+  readonly found: boolean;
+  readonly endpoint: number;
+} {
+  const { status, values } = parseCapnpReply(samgrdCapnp, "resolve", reply);
+  return {
+    status,
+    found: values["found"] === true,
+    endpoint: typeof values["endpoint"] === "number" ? values["endpoint"] : 0,
+  };
+}
+
+/** Whether a reply to a ping is its pong. */
+export function pongs(reply: Uint8Array): boolean {
+  return PONG.every((byte, index) => reply[index] === byte);
+}
+
+function pings(request: Uint8Array): boolean {
+  return PING.every((byte, index) => request[index] === byte);
+}
+
+/** A peer may resolve. Whatever else it asks for is refused by name, and the session lives on. */
+async function samgr(
+  { gate, samgr }: ServicesPorts,
+  subject: string,
+  frame: Uint8Array,
+): Promise<Uint8Array> {
+  const request = parseCapnpRequest(samgrdCapnp, frame);
+  if ("refusal" in request) {
+    const status = request.refusal.code === "unknown_op" ? "unsupported" : "malformed";
+    return encodeCapnpRefusal(samgrdCapnp, request.code, status);
+  }
+  const { opName, values } = request;
+  const op = samgrdCapnp.ops[opName as keyof typeof samgrdCapnp.ops];
+  const name = typeof values["name"] === "string" ? values["name"] : "";
+  const { capability } = op;
+  const ask = { subject, capability, operation: `samgrd.${opName}`, target: name.slice(0, 64) };
+  if (!await gate(ask)) return encodeCapnpRefusal(samgrdCapnp, op.code, "denied");
+  if (opName !== "resolve") return encodeCapnpRefusal(samgrdCapnp, op.code, "unsupported");
+  const reply = await samgr.resolve({ name });
+  if (reply.status === "gone" || reply.status === "no_reply") {
+    return encodeCapnpRefusal(samgrdCapnp, op.code, "unsupported");
+  }
+  if (reply.status !== "ok") return encodeCapnpRefusal(samgrdCapnp, op.code, reply.status);
+  const { endpoint, found } = reply;
+  return encodeCapnpReply(samgrdCapnp, { opName, status: "ok", values: { endpoint, found } });
+}

@@ -1,0 +1,261 @@
+import { Handshake, type HandshakeStep } from "@net/noise/handshake.ts";
+import { type DecodedProof, decodeProof } from "@net/noise/proof.ts";
+import type { Transport } from "@net/noise/transport.ts";
+import {
+  RECORD_LENGTH_MAX,
+  RECORD_PREFIX_LENGTH,
+  writeRecordPrefix,
+} from "@net/transport/record.ts";
+import { createStructCodec } from "@runtime/capnp/codec.ts";
+import { dsoftbusSchema } from "@runtime/capnp/declarations.ts";
+import { assert } from "@runtime/core/assert.ts";
+import { WireError } from "@runtime/core/error.ts";
+import type { Client } from "@runtime/idl/client.ts";
+import type { identityd } from "../identityd/protocol.ts";
+import type { keystored } from "../keystored/protocol.ts";
+import type { EntropyPool, LocalIdentity } from "./custody.ts";
+import type { RecordStream } from "./record_stream.ts";
+import { Refusal } from "./refusal.ts";
+
+/** First message of the handshake: ephemeral key and tag around no payload. */
+const MESSAGE_1_LENGTH = 48;
+/** Longest message with a proof that is read. Upstream's have at most 560 bytes. */
+const MESSAGE_LENGTH_MAX = 8_192;
+const EPHEMERAL_LENGTH = 32;
+
+const connectRequest = createStructCodec(dsoftbusSchema, "ConnectRequest");
+const connectResponse = createStructCodec(dsoftbusSchema, "ConnectResponse");
+
+/** The daemons and the identity that a handshake needs. */
+export interface HandshakePorts {
+  readonly keys: Client<typeof keystored>;
+  readonly identity: Client<typeof identityd>;
+  readonly entropy: EntropyPool;
+  readonly local: LocalIdentity;
+  /** Prints `identity bound`, after the check. */
+  readonly bound: (deviceId: string) => void;
+}
+
+/** A peer that proved itself, with the keys of its session. */
+export interface Authenticated {
+  readonly deviceId: string;
+  readonly transport: Transport;
+  /** The handshake hash. */
+  readonly hash: Uint8Array;
+}
+
+/** Whom an initiator dials. */
+export interface Expected {
+  /** X25519 public key, from the announce or the command line. */
+  readonly noiseStatic: Uint8Array;
+  /** Device id that the proof must be of; `undefined` when any will do (a pinned static key). */
+  readonly deviceId: string | undefined;
+}
+
+/**
+ * The initiator's side of session v1: handshake, proofs, connect exchange.
+ *
+ * @param deadlineNs Absolute, for all of it.
+ * @throws {Refusal} naming what did not hold; {@linkcode NoiseError} for the handshake itself.
+ *
+ * Source: session-wire, "Handshake" and "Connect exchange".
+ */
+export async function initiate(
+  records: RecordStream,
+  ports: HandshakePorts,
+  { expected, deadlineNs }: { expected: Expected; deadlineNs: number },
+): Promise<Authenticated> {
+  const handshake = new Handshake({
+    role: "initiator",
+    localStatic: ports.local.noiseStatic,
+    remoteStatic: expected.noiseStatic,
+    ephemeralSecret: await ephemeral(ports),
+  });
+  try {
+    await writeMessage(records, await resolved(ports, handshake, handshake.write(NOTHING)));
+    const message2 = await readRecord(records, deadlineNs);
+    const payload = await resolved(ports, handshake, handshake.read(message2));
+    const deviceId = await verified(ports, {
+      role: "server",
+      noiseStatic: expected.noiseStatic,
+      payload,
+      expected: expected.deviceId,
+    });
+    const message3 = handshake.write(ports.local.proofs.initiator);
+    await writeMessage(records, await resolved(ports, handshake, message3));
+    const { hash } = handshake;
+    const transport = handshake.split();
+    const request = connectRequest.encode({ deviceId: ports.local.deviceId });
+    await writeSealed(records, transport, request);
+    const response = await readSealed(records, transport, deadlineNs);
+    if (!decoded(connectResponse, response).ok) throw new Refusal("connect_rejected", deviceId);
+    return { deviceId, transport, hash };
+  } catch (error) {
+    handshake.wipe();
+    throw error;
+  }
+}
+
+/**
+ * The responder's side of session v1.
+ *
+ * @throws as {@linkcode initiate}.
+ */
+export async function respond(
+  records: RecordStream,
+  ports: HandshakePorts,
+  deadlineNs: number,
+): Promise<Authenticated> {
+  records.decoder.lengthMax = MESSAGE_1_LENGTH;
+  const message1 = await readRecord(records, deadlineNs);
+  if (message1.length !== MESSAGE_1_LENGTH) throw new Refusal("message_length");
+  records.decoder.lengthMax = MESSAGE_LENGTH_MAX;
+  const handshake = new Handshake({
+    role: "responder",
+    localStatic: ports.local.noiseStatic,
+    ephemeralSecret: await ephemeral(ports),
+  });
+  try {
+    await resolved(ports, handshake, handshake.read(message1.slice()));
+    const message2 = handshake.write(ports.local.proofs.responder);
+    await writeMessage(records, await resolved(ports, handshake, message2));
+    const message3 = await readRecord(records, deadlineNs);
+    const payload = await resolved(ports, handshake, handshake.read(message3));
+    const noiseStatic = handshake.remoteStatic;
+    assert(noiseStatic !== undefined, "message 3 brings the initiator's static key");
+    const { hash } = handshake;
+    const transport = handshake.split();
+    records.decoder.lengthMax = RECORD_LENGTH_MAX;
+    const expected = undefined;
+    const deviceId = await verified(ports, { role: "client", noiseStatic, payload, expected });
+    const request = await readSealed(records, transport, deadlineNs);
+    const ok = decoded(connectRequest, request).deviceId === deviceId;
+    await writeSealed(records, transport, connectResponse.encode({ ok }));
+    if (!ok) throw new Refusal("connect_mismatch", deviceId);
+    return { deviceId, transport, hash };
+  } catch (error) {
+    handshake.wipe();
+    throw error;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+async function ephemeral({ entropy }: HandshakePorts): Promise<Uint8Array> {
+  const secret = await entropy.take(EPHEMERAL_LENGTH);
+  if (secret === undefined) throw new Refusal("custody");
+  return secret;
+}
+
+/** Lets keystored do the Diffie-Hellman that a step needs the static secret for. */
+async function resolved(
+  { keys }: HandshakePorts,
+  handshake: Handshake,
+  step: HandshakeStep,
+): Promise<Uint8Array> {
+  let next = step;
+  while (next.need === "staticDh") {
+    const reply = await keys.staticDh({ remote: next.remote });
+    if (reply.status !== "ok" && reply.status !== "point_refused") throw new Refusal("custody");
+    const shared = reply.status === "ok" ? reply.shared : undefined;
+    next = handshake.resume(shared);
+    shared?.fill(0);
+  }
+  assert(next.need === "nothing", "every message is written with its payload");
+  return next.bytes;
+}
+
+/** The device id of a proof that identityd found to hold. Nothing else grants trust. */
+async function verified(
+  { identity, bound }: HandshakePorts,
+  proof: {
+    role: "client" | "server";
+    noiseStatic: Uint8Array;
+    payload: Uint8Array;
+    expected: string | undefined;
+  },
+): Promise<string> {
+  const { role, noiseStatic, expected } = proof;
+  const { deviceId, verifyingKey, signature } = parsedProof(proof.payload);
+  const reply = await identity.verifyProof({
+    role,
+    noiseStatic,
+    deviceId,
+    verifyingKey,
+    signature,
+  });
+  if (reply.status !== "ok") throw new Refusal("custody");
+  if (!reply.valid) throw new Refusal("identity_mismatch", deviceId);
+  if (expected !== undefined && expected !== deviceId) {
+    throw new Refusal("identity_mismatch", deviceId);
+  }
+  bound(deviceId);
+  return deviceId;
+}
+
+function parsedProof(payload: Uint8Array): DecodedProof {
+  try {
+    return decodeProof(payload);
+  } catch (error) {
+    if (error instanceof WireError) throw new Refusal("proof_malformed");
+    throw error;
+  }
+}
+
+function decoded<V>(codec: { decode(bytes: Uint8Array): V }, bytes: Uint8Array): V {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    if (error instanceof WireError) throw new Refusal("connect_malformed");
+    throw error;
+  }
+}
+
+async function readRecord(records: RecordStream, deadlineNs: number): Promise<Uint8Array> {
+  const read = await records.read(deadlineNs);
+  switch (read.status) {
+    case "ok":
+      return read.record;
+    case "timed_out":
+      throw new Refusal("handshake_timeout");
+    case "closed":
+      throw new Refusal("closed_early");
+    case "reset":
+      throw new Refusal("connection_reset");
+    default:
+      throw new Refusal("gone");
+  }
+}
+
+async function readSealed(
+  records: RecordStream,
+  transport: Transport,
+  deadlineNs: number,
+): Promise<Uint8Array> {
+  const sealed = await readRecord(records, deadlineNs);
+  const plain = new Uint8Array(sealed.length);
+  return plain.subarray(0, transport.open(sealed, plain));
+}
+
+async function writeMessage(records: RecordStream, message: Uint8Array): Promise<void> {
+  const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + message.length);
+  bytes.set(message, writeRecordPrefix(message.length, bytes));
+  await writeAll(records, bytes);
+}
+
+async function writeSealed(
+  records: RecordStream,
+  transport: Transport,
+  plain: Uint8Array,
+): Promise<void> {
+  const length = plain.length + 16;
+  const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + length);
+  transport.seal(plain, bytes, writeRecordPrefix(length, bytes));
+  await writeAll(records, bytes);
+}
+
+async function writeAll(records: RecordStream, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  const status = await records.stream.write(bytes);
+  if (status === "ok") return;
+  throw new Refusal(status === "reset" ? "connection_reset" : "closed_early");
+}

@@ -1,0 +1,164 @@
+import { formatIpv4, parseIpv4 } from "@net/wire/ipv4.ts";
+import { assert } from "@runtime/core/assert.ts";
+import type { Syscalls } from "@runtime/core/syscalls.ts";
+import type { Client } from "@runtime/idl/client.ts";
+import {
+  ANY_IPV4,
+  FOREVER_MS,
+  netstackd,
+  STREAM_INLINE_MAX,
+  STREAM_LENGTH_MAX,
+} from "../netstackd/protocol.ts";
+import type { Network, Stream, StreamEnd, StreamRead } from "./stream.ts";
+
+/** Most bytes of one read: several of the largest records. */
+const READ_LENGTH_MAX = 256 << 10;
+/** Beyond the time that netstackd waits, the caller waits this long for netstackd. */
+const REPLY_MARGIN_MS = 2_000;
+
+type Netstack = Client<typeof netstackd>;
+
+/** Where connections come from and go to: netstackd, through its facade. */
+export interface OpenedNetwork extends Network {
+  /** Stops accepting. */
+  stopListening(): Promise<void>;
+}
+
+/**
+ * Listens on a port and opens connections.
+ *
+ * @returns the facade's status when the port cannot be listened on.
+ */
+export async function openNetwork(
+  netstack: Netstack,
+  syscalls: Syscalls,
+  port: number,
+): Promise<OpenedNetwork | { readonly failed: string }> {
+  const listener = await netstack.listen({ ip: ANY_IPV4, port });
+  if (listener.status !== "ok") return { failed: listener.status };
+  const { handle } = listener;
+  return {
+    async accept() {
+      const reply = await netstack.accept({ handle, timeoutMs: FOREVER_MS }, {
+        timeoutMs: "never",
+      });
+      if (reply.status !== "ok") return "gone";
+      return new NetstackStream({ netstack, syscalls }, reply.handle, {
+        address: addressOf(reply.ip),
+        port: reply.port,
+      });
+    },
+    connect: (to) => connect({ netstack, syscalls }, to),
+    async stopListening() {
+      await netstack.close({ handle });
+    },
+  };
+}
+
+interface Ports {
+  readonly netstack: Netstack;
+  readonly syscalls: Syscalls;
+}
+
+async function connect(
+  ports: Ports,
+  to: { address: number; port: number; timeoutMs: number },
+): ReturnType<Network["connect"]> {
+  const reply = await ports.netstack.connect(
+    { ip: formatIpv4(to.address), port: to.port, timeoutMs: to.timeoutMs },
+    { timeoutMs: to.timeoutMs + REPLY_MARGIN_MS },
+  );
+  switch (reply.status) {
+    case "ok":
+      return new NetstackStream(ports, reply.handle, to);
+    case "refused":
+    case "reset":
+      return "refused";
+    case "timed_out":
+    case "lost":
+    case "no_reply":
+      return "timed_out";
+    case "unreachable":
+      return "unreachable";
+    case "denied":
+      return "denied";
+    default:
+      return "failed";
+  }
+}
+
+function addressOf(text: string): number {
+  const address = parseIpv4(text);
+  assert(address !== undefined, "netstackd gives addresses");
+  return address;
+}
+
+class NetstackStream implements Stream {
+  readonly address: number;
+  readonly port: number;
+  readonly #netstack: Netstack;
+  readonly #syscalls: Syscalls;
+  readonly #handle: number;
+
+  constructor(
+    { netstack, syscalls }: Ports,
+    handle: number,
+    remote: { readonly address: number; readonly port: number },
+  ) {
+    this.#netstack = netstack;
+    this.#syscalls = syscalls;
+    this.#handle = handle;
+    this.address = remote.address;
+    this.port = remote.port;
+  }
+
+  async read(timeoutMs: number): Promise<StreamRead> {
+    const reply = await this.#netstack.read(
+      { handle: this.#handle, min: 1, max: READ_LENGTH_MAX, timeoutMs },
+      { timeoutMs: timeoutMs === FOREVER_MS ? "never" : timeoutMs + REPLY_MARGIN_MS },
+    );
+    if (reply.status !== "ok") return { status: endOf(reply.status) };
+    if (reply.move === undefined) return { status: "ok", bytes: reply.bytes };
+    const bytes = this.#syscalls.vmoMap(reply.move)?.subarray(0, reply.length);
+    this.#syscalls.capClose(reply.move);
+    return bytes === undefined ? { status: "gone" } : { status: "ok", bytes };
+  }
+
+  async write(bytes: Uint8Array<ArrayBuffer>): Promise<"ok" | StreamEnd> {
+    assert(bytes.length <= STREAM_LENGTH_MAX, "one write fits one memory object");
+    const { length } = bytes;
+    const request = { handle: this.#handle, timeoutMs: FOREVER_MS, length };
+    if (length <= STREAM_INLINE_MAX) {
+      const reply = await this.#netstack.write({ ...request, bytes }, { timeoutMs: "never" });
+      return reply.status === "ok" ? "ok" : endOf(reply.status);
+    }
+    const vmo = this.#syscalls.vmoFrom(bytes);
+    if (vmo.status !== "ok") return "gone";
+    const reply = await this.#netstack.write(
+      { ...request, bytes: new Uint8Array(0) },
+      { timeoutMs: "never", move: vmo.slot },
+    );
+    return reply.status === "ok" ? "ok" : endOf(reply.status);
+  }
+
+  async close(): Promise<void> {
+    await this.#netstack.close({ handle: this.#handle });
+  }
+
+  async abort(): Promise<void> {
+    await this.#netstack.abort({ handle: this.#handle });
+  }
+}
+
+function endOf(status: string): StreamEnd {
+  switch (status) {
+    case "closed":
+    case "reset":
+    case "timed_out":
+      return status;
+    case "lost":
+      return "reset";
+    default:
+      return "gone";
+  }
+}

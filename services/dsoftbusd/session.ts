@@ -1,0 +1,271 @@
+import { NOISE_TAG_LENGTH } from "@net/noise/pattern.ts";
+import type { Transport } from "@net/noise/transport.ts";
+import { RECORD_PREFIX_LENGTH, writeRecordPrefix } from "@net/transport/record.ts";
+import { decodeFrame, encodeFrame, frameLength } from "@runtime/capnp/frame.ts";
+import { assert } from "@runtime/core/assert.ts";
+import type { Clock } from "@runtime/core/ports.ts";
+import type { RecordStream } from "./record_stream.ts";
+import { Refusal, refusalOf, type RefusalReason } from "./refusal.ts";
+
+/** Channel of announces, used by nodes of ours alone. */
+export const CHANNEL_ANNOUNCE = 0;
+/** Channel of samgr calls and pings. Source: session-wire, "Channels". */
+export const CHANNEL_SERVICES = 1;
+/**
+ * Set on the channel of requests that the responder makes, and of their replies, so that both ends
+ * may ask. A v1 peer never sees it: only one that sent an announce on channel 0 is asked.
+ */
+export const CHANNEL_REVERSE = 0x8000_0000;
+
+/** Requests of ours that may wait for their replies. */
+export const REQUESTS_MAX = 64;
+/** Frames that may wait to be sent; more make the peer wait. */
+const OUTBOX_MAX = 128;
+/** Bytes that one write gathers at most. */
+const WRITE_LENGTH_MAX = 256 << 10;
+/** How long a session may be silent before its initiator sends a ping. */
+export const KEEPALIVE_MS = 15_000;
+/** How long a session may bring nothing at all. */
+export const IDLE_TIMEOUT_MS = 60_000;
+const PLAIN_LENGTH_MAX = 65_535 - NOISE_TAG_LENGTH;
+
+/** What a session starts from. */
+export interface SessionOptions {
+  readonly role: "initiator" | "responder";
+  readonly deviceId: string;
+  readonly hash: Uint8Array;
+  readonly transport: Transport;
+  readonly records: RecordStream;
+  readonly clock: Clock;
+  /** Answers a request of the peer's on the services channel. */
+  readonly serve: (session: Session, request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Takes a frame of the announce channel. */
+  readonly announced: (session: Session, bytes: Uint8Array) => Promise<void>;
+}
+
+/** Reply of the peer, or how the session ended before it came. */
+export type PeerReply = Uint8Array | { readonly ended: RefusalReason | "timed_out" };
+
+interface Waiting {
+  settle(reply: PeerReply): void;
+}
+
+interface Outgoing {
+  readonly channel: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * An authenticated session: sealed records, each one `Frame{chan, bytes}`.
+ *
+ * One request at a time is served and replies keep the order of requests, so that a reply belongs to
+ * the oldest request without one.
+ */
+export class Session {
+  readonly role: "initiator" | "responder";
+  readonly deviceId: string;
+  readonly hash: Uint8Array;
+  readonly sinceNs: number;
+  /** The peer sent an announce of ours on channel 0: it takes requests on the reverse channel. */
+  peerAnnounced = false;
+  readonly #options: SessionOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #outbox: Outgoing[] = [];
+  readonly #plain = new Uint8Array(PLAIN_LENGTH_MAX);
+  readonly #opened = new Uint8Array(PLAIN_LENGTH_MAX + NOISE_TAG_LENGTH);
+  #flushing = false;
+  #roomAgain: (() => void)[] = [];
+  #lastReceivedNs: number;
+  #lastSentNs: number;
+  #records = 0;
+  #ended: RefusalReason | undefined;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.role = options.role;
+    this.deviceId = options.deviceId;
+    this.hash = options.hash;
+    this.sinceNs = options.clock.nowNs();
+    this.#lastReceivedNs = this.sinceNs;
+    this.#lastSentNs = this.sinceNs;
+  }
+
+  /** Records opened so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  get ended(): RefusalReason | undefined {
+    return this.#ended;
+  }
+
+  /** Whether requests can be made: an initiator always may, a responder of a peer of ours. */
+  get askable(): boolean {
+    return this.#ended === undefined && (this.role === "initiator" || this.peerAnnounced);
+  }
+
+  /** Sends a request on the services channel and waits for its reply. */
+  request(bytes: Uint8Array): Promise<PeerReply> {
+    if (this.#ended !== undefined) return Promise.resolve({ ended: this.#ended });
+    if (this.#waiting.length >= REQUESTS_MAX) return Promise.resolve({ ended: "limit_total" });
+    return new Promise((resolve) => {
+      this.#waiting.push({ settle: resolve });
+      this.#post({ channel: this.#requestChannel, bytes });
+    });
+  }
+
+  /** Sends this node's announce on channel 0. */
+  announce(bytes: Uint8Array): void {
+    if (this.#ended === undefined) this.#post({ channel: CHANNEL_ANNOUNCE, bytes });
+  }
+
+  /**
+   * Serves the session until it ends.
+   *
+   * @returns why it ended.
+   */
+  async run(): Promise<RefusalReason> {
+    let reason: RefusalReason;
+    try {
+      reason = await this.#receive();
+    } catch (error) {
+      reason = refusalOf(error).reason;
+    }
+    return this.end(reason);
+  }
+
+  /** Ends the session now. The first reason stays. */
+  end(reason: RefusalReason): RefusalReason {
+    if (this.#ended !== undefined) return this.#ended;
+    this.#ended = reason;
+    this.#options.transport.wipe();
+    this.#outbox.length = 0;
+    for (const waiting of this.#waiting.splice(0)) waiting.settle({ ended: reason });
+    for (const resolve of this.#roomAgain.splice(0)) resolve();
+    const { stream } = this.#options.records;
+    if (ORDERLY.has(reason)) stream.close();
+    else stream.abort();
+    return reason;
+  }
+
+  get #requestChannel(): number {
+    return this.role === "initiator" ? CHANNEL_SERVICES : CHANNEL_SERVICES + CHANNEL_REVERSE;
+  }
+
+  get #servedChannel(): number {
+    return this.role === "initiator" ? CHANNEL_SERVICES + CHANNEL_REVERSE : CHANNEL_SERVICES;
+  }
+
+  async #receive(): Promise<RefusalReason> {
+    const { records, clock } = this.#options;
+    while (this.#ended === undefined) {
+      const read = await records.read(clock.nowNs() + KEEPALIVE_MS * 1e6);
+      if (this.#ended !== undefined) break;
+      switch (read.status) {
+        case "ok":
+          await this.#take(read.record);
+          break;
+        case "timed_out":
+          this.#keepAlive();
+          break;
+        case "closed":
+          return "closed";
+        case "reset":
+          return "connection_reset";
+        default:
+          return "gone";
+      }
+    }
+    return this.#ended ?? "local_close";
+  }
+
+  /** Opens a record and hands its frame on. Frames are served one after the other. */
+  async #take(sealed: Uint8Array): Promise<void> {
+    const length = this.#options.transport.open(sealed, this.#opened);
+    this.#records += 1;
+    this.#lastReceivedNs = this.#options.clock.nowNs();
+    const { chan, bytes } = decodeFrame(this.#opened.subarray(0, length));
+    if (chan === this.#requestChannel) return this.#settle(bytes);
+    if (chan === this.#servedChannel) {
+      const reply = this.#options.serve(this, bytes);
+      await this.#reply(reply instanceof Uint8Array ? reply : await reply);
+      return;
+    }
+    if (chan !== CHANNEL_ANNOUNCE) throw new Refusal("unknown_channel");
+    await this.#options.announced(this, bytes.slice());
+  }
+
+  #settle(bytes: Uint8Array): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) throw new Refusal("unasked_reply");
+    waiting.settle(bytes.slice());
+  }
+
+  /** A peer that does not take its replies is not read from either. */
+  async #reply(bytes: Uint8Array): Promise<void> {
+    while (this.#outbox.length >= OUTBOX_MAX && this.#ended === undefined) {
+      await new Promise<void>((resolve) => this.#roomAgain.push(resolve));
+    }
+    if (this.#ended === undefined) this.#post({ channel: this.#servedChannel, bytes });
+  }
+
+  /** `bytes` may lie in the buffer of the record just opened: it is sealed before the next one. */
+  #post(outgoing: Outgoing): void {
+    if (this.#flushing || this.#outbox.length > 0) {
+      this.#outbox.push({ ...outgoing, bytes: outgoing.bytes.slice() });
+    } else {
+      this.#outbox.push(outgoing);
+    }
+    if (!this.#flushing) this.#flush();
+  }
+
+  /** Writes what waits, gathered into few writes; a write ends when netstackd holds its bytes. */
+  async #flush(): Promise<void> {
+    this.#flushing = true;
+    while (this.#outbox.length > 0 && this.#ended === undefined) {
+      const status = await this.#options.records.stream.write(this.#gathered());
+      for (const resolve of this.#roomAgain.splice(0)) resolve();
+      if (status !== "ok") {
+        this.end(status === "reset" ? "connection_reset" : "closed");
+      }
+    }
+    this.#flushing = false;
+  }
+
+  /** Seals frames of the outbox into one buffer, at least one and as many as one write takes. */
+  #gathered(): Uint8Array<ArrayBuffer> {
+    let count = 0;
+    let length = 0;
+    for (const { bytes } of this.#outbox) {
+      const record = RECORD_PREFIX_LENGTH + frameLength(bytes.length) + NOISE_TAG_LENGTH;
+      if (count > 0 && length + record > WRITE_LENGTH_MAX) break;
+      count += 1;
+      length += record;
+    }
+    const gathered = new Uint8Array(length);
+    let offset = 0;
+    for (const { channel, bytes } of this.#outbox.splice(0, count)) {
+      const plainLength = encodeFrame(channel, bytes, this.#plain, 0);
+      offset = writeRecordPrefix(plainLength + NOISE_TAG_LENGTH, gathered, offset);
+      const plain = this.#plain.subarray(0, plainLength);
+      offset += this.#options.transport.seal(plain, gathered, offset);
+    }
+    assert(offset === length, "gathered records fill their buffer");
+    this.#lastSentNs = this.#options.clock.nowNs();
+    return gathered;
+  }
+
+  #keepAlive(): void {
+    const now = this.#options.clock.nowNs();
+    if (now - this.#lastReceivedNs >= IDLE_TIMEOUT_MS * 1e6) throw new Refusal("idle");
+    const silent = now - Math.max(this.#lastSentNs, this.#lastReceivedNs) >= KEEPALIVE_MS * 1e6;
+    if (silent && this.role === "initiator") this.request(PING);
+  }
+}
+
+/** What a ping says, and what its reply says, each with the payload behind it. */
+export const PING = Uint8Array.of(0x70, 0x69, 0x6e, 0x67);
+export const PONG = Uint8Array.of(0x70, 0x6f, 0x6e, 0x67);
+
+/** Reasons after which what was written should still arrive. */
+const ORDERLY: ReadonlySet<RefusalReason> = new Set(["closed", "local_close", "idle", "clone"]);

@@ -1,0 +1,39 @@
+/** How a byte stream ends. */
+export type StreamEnd =
+  /** The peer closed in order. */
+  | "closed"
+  /** The peer or the network cut it off. */
+  | "reset"
+  /** Nothing came before the deadline; the stream lives on. */
+  | "timed_out"
+  /** netstackd is gone. */
+  | "gone";
+
+/** What a read ends with. */
+export type StreamRead =
+  | { readonly status: "ok"; readonly bytes: Uint8Array }
+  | { readonly status: StreamEnd };
+
+/** A TCP connection as the session layer sees it. */
+export interface Stream {
+  /** Remote address as u32 and port. */
+  readonly address: number;
+  readonly port: number;
+  /** The next bytes, at least one. `timeoutMs` 0 waits for ever. */
+  read(timeoutMs: number): Promise<StreamRead>;
+  /** Sends all of `bytes`, whose buffer may be taken. Resolves when netstackd holds them. */
+  write(bytes: Uint8Array<ArrayBuffer>): Promise<"ok" | StreamEnd>;
+  /** Ends in order: what was written still arrives. */
+  close(): Promise<void>;
+  /** Cuts off. */
+  abort(): Promise<void>;
+}
+
+/** What opens streams. */
+export interface Network {
+  connect(to: { address: number; port: number; timeoutMs: number }): Promise<
+    Stream | "refused" | "timed_out" | "unreachable" | "denied" | "failed"
+  >;
+  /** The next connection that somebody else opened. */
+  accept(): Promise<Stream | "gone">;
+}
