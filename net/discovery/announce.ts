@@ -23,6 +23,7 @@ export const ANNOUNCE_V1_LENGTH_MAX = 1145;
 /** Largest announce with its envelope, in bytes. */
 export const ANNOUNCE_LENGTH_MAX = ANNOUNCE_V1_LENGTH_MAX + 6 + 132;
 
+const UTF8 = new TextEncoder();
 const VERSION = 1;
 const ENVELOPE_MAGIC = "NXA2";
 /** Key 32, epoch 4, boot id 16, sequence 8, notAfterMs 8, signature 64. */
@@ -71,10 +72,16 @@ export interface DecodedAnnounce {
 export function encodeAnnounce(announce: Announce): Uint8Array {
   const writer = new Writer(ANNOUNCE_V1_LENGTH_MAX);
   writer.bytes(ANNOUNCE_MAGIC).u8(VERSION);
-  writer.u8(announce.deviceId.length).text(announce.deviceId);
+  putText(writer, announce.deviceId);
   writer.u16Be(announce.port).bytes(announce.noiseStatic).u8(announce.services.length);
-  for (const service of announce.services) writer.u8(service.length).text(service);
+  for (const service of announce.services) putText(writer, service);
   return writer.finish().slice();
+}
+
+/** The length counts bytes, not letters. */
+function putText(writer: Writer, text: string): void {
+  const bytes = UTF8.encode(text);
+  writer.u8(bytes.length).bytes(bytes);
 }
 
 /** The bytes that the envelope's signature covers: v1 bytes, `NXA2`, length, the fields before it. */
