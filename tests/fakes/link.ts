@@ -1,4 +1,4 @@
-import type { Stack } from "@net/stack/stack.ts";
+import { createStack, type Stack, type StackOptions } from "@net/stack/stack.ts";
 
 /** A seeded source of numbers: the same seed, the same test. */
 export interface Dice {
@@ -31,6 +31,24 @@ export function dice(seed: number): Dice {
       return bytes;
     },
   };
+}
+
+/** 10.0.0.`host`, the address of {@linkcode testStack}. */
+export function testAddress(host: number): number {
+  return 0x0a000000 + host;
+}
+
+/** A stack at 10.0.0.`host`/24 with MAC 02:00:00:00:00:`host` and seeded randomness. */
+export function testStack(host: number, options: Partial<StackOptions> = {}): Stack {
+  const numbers = dice(host);
+  return createStack({
+    mac: Uint8Array.of(2, 0, 0, 0, 0, host),
+    mtu: 1500,
+    addresses: [testAddress(host)],
+    prefixLength: 24,
+    random32: () => numbers.next(),
+    ...options,
+  });
 }
 
 /** What a link does to frames. Probabilities 0..1 per frame, times in milliseconds. */
@@ -190,9 +208,13 @@ export class LossyLink {
     }
   }
 
-  /** A copy with one bit flipped behind the Ethernet header, where every bit is checked. */
+  /**
+   * A copy with one bit flipped where a checksum of the stack's guards it: in an IPv4 packet. (A
+   * flipped bit elsewhere is what the Ethernet check sequence catches: the frame just stays out.)
+   */
   #corrupted(frame: Uint8Array): Uint8Array {
     const bytes = frame.slice();
+    if (bytes[12] !== 8 || bytes[13] !== 0) return new Uint8Array(0);
     const at = 14 + this.dice.below(bytes.length - 14);
     bytes[at] = (bytes[at] ?? 0) ^ (1 << this.dice.below(8));
     return bytes;
