@@ -6,8 +6,7 @@ import {
   RECORD_PREFIX_LENGTH,
   writeRecordPrefix,
 } from "@net/transport/record.ts";
-import { createStructCodec } from "@runtime/capnp/codec.ts";
-import { dsoftbusSchema } from "@runtime/capnp/declarations.ts";
+import { connectRequest, connectResponse } from "@net/transport/session_messages.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Client } from "@runtime/idl/client.ts";
@@ -22,9 +21,6 @@ const MESSAGE_1_LENGTH = 48;
 /** Longest message with a proof that is read. Upstream's have at most 560 bytes. */
 const MESSAGE_LENGTH_MAX = 8_192;
 const EPHEMERAL_LENGTH = 32;
-
-const connectRequest = createStructCodec(dsoftbusSchema, "ConnectRequest");
-const connectResponse = createStructCodec(dsoftbusSchema, "ConnectResponse");
 
 /** The daemons and the identity that a handshake needs. */
 export interface HandshakePorts {

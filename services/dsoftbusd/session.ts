@@ -1,7 +1,7 @@
 import { NOISE_TAG_LENGTH } from "@net/noise/pattern.ts";
 import type { Transport } from "@net/noise/transport.ts";
 import { RECORD_PREFIX_LENGTH, writeRecordPrefix } from "@net/transport/record.ts";
-import { decodeFrame, encodeFrame, frameLength } from "@runtime/capnp/frame.ts";
+import { decodeFrame, encodeFrame, frameLength } from "@net/transport/session_messages.ts";
 import { assert } from "@runtime/core/assert.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import type { RecordStream } from "./record_stream.ts";
