@@ -210,7 +210,7 @@ export const netstackV1 = defineService({
       phase: "net",
       role: "required",
       proves: "the stack has an address and its network loop runs",
-      evidence: ["address", "seed"],
+      evidence: ["address", "entropy"],
     },
   },
 });
