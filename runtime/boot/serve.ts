@@ -55,14 +55,20 @@ async function answer(served: ServedEndpoint, message: Message): Promise<void> {
   const { syscalls } = served;
   const { moved, sender } = message;
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
+  let taken = false;
   const reply = await served.handler(message.frame, {
     sender,
-    moved: payload ? moved : undefined,
+    get moved() {
+      taken = true;
+      return payload ? moved : undefined;
+    },
   });
   const replyRight = moved !== undefined && !payload ? moved : undefined;
   const route = replyRight ?? served.replyTo.get(sender.sid);
   if (reply !== undefined && route !== undefined) await send(syscalls, route, reply);
-  if (replyRight !== undefined) syscalls.capClose(replyRight);
+  else if (reply?.move !== undefined) syscalls.capClose(reply.move);
+  // A payload that no handler looked at, refused requests' among them, would fill the table.
+  if (moved !== undefined && (replyRight !== undefined || !taken)) syscalls.capClose(moved);
 }
 
 async function send(syscalls: Syscalls, route: Slot, reply: ReplyFrame): Promise<void> {
