@@ -193,9 +193,21 @@ class Cursor {
   #skipWord(): void {
     const start = this.offset;
     while (isWord(this.#bytes[this.offset])) this.offset++;
+    // Nearly all of a proof is short plain integers: these need no text made of them.
+    if (this.#isPlain(start, this.offset)) return;
     const word = decode(this.#bytes, start, this.offset);
     if (NUMBER.test(word) || LITERALS.has(word)) return;
     throw new WireError("not_json", start);
+  }
+
+  /** Whether the bytes are digits that do not start with a zero. */
+  #isPlain(start: number, end: number): boolean {
+    if (start === end || this.#bytes[start] === ZERO) return false;
+    for (let at = start; at < end; at++) {
+      const digit = (this.#bytes[at] ?? 0) - ZERO;
+      if (digit < 0 || digit > 9) return false;
+    }
+    return true;
   }
 
   #digit(): number {

@@ -74,7 +74,7 @@ export class NewReno {
   onAcknowledged(acked: number, una: number, max: number): CongestionMove {
     this.#duplicates = 0;
     if (!this.#recovering) {
-      this.#grow(acked);
+      this.#grow(acked, distance(this.#recover, una) < 0);
       return "none";
     }
     if (distance(this.#recover, una) >= 0) {
@@ -103,9 +103,15 @@ export class NewReno {
     this.#window = Math.min(this.#window, this.#initialWindow());
   }
 
-  #grow(acked: number): void {
+  /**
+   * Grows by the bytes acknowledged, however many one ACK covers: a receiver that is handed frames
+   * in batches sends one for each batch. After a timeout, while lost data is made up for, one
+   * segment an ACK. Source: RFC 3465, "Slow Start", without its limit for the first case.
+   */
+  #grow(acked: number, afterTimeout: boolean): void {
     if (this.#window < this.#threshold) {
-      this.#window = Math.min(this.#windowMax, this.#window + Math.min(acked, 2 * this.#segment));
+      const growth = afterTimeout ? Math.min(acked, this.#segment) : acked;
+      this.#window = Math.min(this.#windowMax, this.#window + growth);
       return;
     }
     this.#acked += acked;

@@ -86,6 +86,15 @@ test("NewReno starts with ten segments and doubles each round trip", () => {
   equal(control.window, 20_000);
 });
 
+test("NewReno grows by all that one ACK covers, but by a segment while it makes up for a timeout", () => {
+  const control = reno();
+  control.onAcknowledged(8000, 8000, 10_000);
+  equal(control.window, 18_000);
+  control.onTimeout(8000, 26_000, false);
+  control.onAcknowledged(9000, 17_000, 26_000);
+  equal(control.window, 2000);
+});
+
 test("NewReno retransmits at the third duplicate and halves its window", () => {
   const control = reno();
   control.onAcknowledged(1000, 1000, 11_000);

@@ -230,10 +230,13 @@ function takeNewAcknowledgement(connection: TcpConnection, acked: number): void 
   host.changed(connection);
 }
 
-/** Source: RFC 5681, the definition of a duplicate acknowledgement. */
+/**
+ * Source: RFC 5681, the definition of a duplicate acknowledgement. An answer to a zero-window probe
+ * is none: nothing but the probe is in flight then.
+ */
 function takeDuplicate(connection: TcpConnection, segment: Readonly<TcpFields>): void {
   const { send, congestion, host } = connection;
-  if (sequenceLength(segment) > 0 || distance(send.una, send.max) === 0) return;
+  if (sequenceLength(segment) > 0 || send.next === send.una) return;
   const move = congestion.onDuplicate(send.una, send.max);
   if (move === "retransmit") {
     host.counters.tcpFastRetransmits++;
