@@ -1,0 +1,45 @@
+/**
+ * Every capability that a grant may name. A grant of any other is a mistake, and the node does not
+ * start with it; a test compares the list with what operations and daemons ask for.
+ */
+export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
+  "crypto.sign",
+  "crypto.verify",
+  "device.keygen",
+  "device.mmio.net",
+  "device.mmio.rng",
+  "device.pubkey.read",
+  "dsoftbus.connect",
+  "dsoftbus.peers",
+  "dsoftbus.ping",
+  "dsoftbus.resolve",
+  "identity.announce",
+  "identity.read",
+  "identity.session",
+  "identity.sign",
+  "identity.verify",
+  "ipc.core",
+  "log.query",
+  "net.connect",
+  "net.listen",
+  "net.ping",
+  "net.udp",
+  "node.stop",
+  "policy.check",
+  "policy.delegate",
+  "proc.spawn",
+  "rng.entropy",
+  "route.execd",
+  "samgr.register",
+  "samgr.resolve",
+]);
+
+/** Capabilities that policyd itself looks for, by the check that does. Source: Open Nexus OS. */
+export const CHECKED_CAPABILITY = {
+  check: "ipc.core",
+  route: "ipc.core",
+  /** In the place of `route`'s when the target is this one. */
+  routeExecd: "route.execd",
+  exec: "proc.spawn",
+  delegate: "policy.delegate",
+} as const;
