@@ -157,7 +157,6 @@ export class Plic implements MmioDevice {
   #complete(context: Context, source: number): void {
     // The specification: a completion for a source that is not enabled for this target is ignored.
     if (source < 1 || source > SOURCE_COUNT || !hasBit(context.enabled, source)) return;
-    if (!hasBit(this.#claimed, source)) return;
     clearBit(this.#claimed, source);
     if (hasBit(this.#level, source)) setBit(this.#pending, source);
     this.#update();

@@ -78,6 +78,18 @@ test("Plic ignores the completion of what is not claimed or not enabled", () => 
   equal(controller.claim(), 0);
 });
 
+test("Plic claims and completes through its registers as Linux does: until the claim reads 0", () => {
+  const { plic } = enabled(8);
+  const line = plic.line(8);
+  line(true);
+  equal(plic.read(CLAIM_S, 4), 8);
+  plic.write(CLAIM_S, 4, 8);
+  equal(plic.read(CLAIM_S, 4), 8);
+  line(false);
+  plic.write(CLAIM_S, 4, 8);
+  equal(plic.read(CLAIM_S, 4), 0);
+});
+
 test("Plic's trap runs when the line to the hart rises, and once for several sources", () => {
   const { plic, controller, traps } = enabled(1, 2, 3);
   plic.line(1)(true);

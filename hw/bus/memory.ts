@@ -10,8 +10,6 @@ export const REGION_LENGTH_MAX = 2 ** 30;
 /** Regions that one device's memory may have. */
 export const REGION_COUNT_MAX = 16;
 
-/** Address bits above these would not be exact in a double, and no region lies there. */
-const HIGH_WORD_MAX = 0x1fffff;
 const WORD = 2 ** 32;
 
 /**
@@ -77,7 +75,7 @@ export class GuestMemory {
    * @param length Bytes, 0..2^32-1.
    */
   find(low: number, high: number, length: number): RamRegion | undefined {
-    if (high > HIGH_WORD_MAX) return undefined;
+    // From 2^53 on the sum is rounded, but stays at or above 2^53, and every region ends below.
     const address = high * WORD + low;
     for (const region of this.#regions) {
       const offset = address - region.base;

@@ -65,6 +65,48 @@ test("VirtioNet sends a frame however its bytes are cut into buffers", () => {
   }
 });
 
+test("VirtioNet hands a frame in one piece to the link without copying it", () => {
+  for (const [cut, inPlace] of [[112, true], [12, true], [13, false], [6, false]] as const) {
+    const { region, link, tx, kick } = setUp();
+    const places: boolean[] = [];
+    link.transmit = (frame) => void places.push(frame.buffer === region.bytes.buffer);
+    tx.describe(0, { address: BASE + DATA, length: cut, flags: cut === 112 ? 0 : NEXT, next: 1 });
+    tx.describe(1, { address: BASE + DATA + cut, length: 112 - cut });
+    tx.offer(0);
+    kick(TX);
+    deepEqual(places, [inPlace]);
+  }
+});
+
+test("VirtioNet lets the link write into a buffer in one piece that holds any frame", () => {
+  for (const [length, inPlace] of [[1526, true], [1525, false]] as const) {
+    const { region, link, rx, kick } = setUp();
+    const places: boolean[] = [];
+    link.receive = (into) => (places.push(into.buffer === region.bytes.buffer), 0);
+    rx.describe(0, { address: BASE + DATA, length, flags: WRITE });
+    rx.offer(0);
+    kick(RX);
+    deepEqual(places, [inPlace]);
+    equal(rx.usedIndex, 0);
+  }
+});
+
+test("VirtioNet with a queue that is not live leaves that direction alone", () => {
+  const { link, mmio, rx, tx, kick, postponed } = setUp();
+  tx.describe(0, { address: BASE + DATA, length: 72 });
+  tx.offer(...Array.from({ length: 400 }, () => 0));
+  kick(TX);
+  const sent = link.sent.length;
+  for (const queue of [RX, TX]) {
+    mmio.write(0x30, 4, queue);
+    mmio.write(0x44, 4, 0);
+  }
+  for (const work of postponed.splice(0)) work();
+  link.offer(numberedFrame(1, 60));
+  equal(link.sent.length, sent);
+  deepEqual([rx.usedIndex, link.waiting.length], [0, 1]);
+});
+
 test("VirtioNet breaks on a request shorter than its header", () => {
   const { link, mmio, tx, kick } = setUp();
   tx.describe(0, { address: BASE + DATA, length: 11 });

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { bringUp, GuestQueue, readyQueue } from "@tests/fakes/guest_queue.ts";
 import { test } from "@tests/fakes/test.ts";
 import { GuestMemory, RamRegion } from "../bus/memory.ts";
@@ -349,13 +349,48 @@ test("VirtioMmio drops work that was put off before a reset", () => {
   equal(ran, 10);
 });
 
-test("VirtioMmio contains what breaks outside a register write, and lets bugs through", () => {
+test("VirtioMmio contains what breaks outside a register write", () => {
   const probe = probeDevice();
   bringUp(probe.mmio, { queues: probe.queues });
   probe.hostOf().run(() => {
     throw new QueueError("too_short", 0);
   });
   equal(read(probe, 0x70), 0xf | NEEDS_RESET);
+});
+
+test("VirtioMmio lets bugs through: they are no driver's doing", () => {
+  const probe = probeDevice();
+  bringUp(probe.mmio, { queues: probe.queues });
+  const bug = () => {
+    throw new RangeError("a bug");
+  };
+  throws(() => probe.hostOf().run(bug), RangeError);
+  equal(read(probe, 0x70), 0xf);
+});
+
+test("VirtioMmio runs no work of its device while the driver is not ready", () => {
+  const probe = probeDevice();
+  negotiate(probe);
+  let ran = 0;
+  probe.hostOf().run(() => ran++);
+  equal(ran, 0);
+  write(probe, 0x70, 0xf);
+  probe.hostOf().run(() => ran++);
+  equal(ran, 1);
+});
+
+test("VirtioMmio goes on with a queue that is declared ready a second time", () => {
+  const probe = probeDevice();
+  bringUp(probe.mmio, { queues: probe.queues });
+  const [queue] = probe.queues;
+  queue.describe(0, { address: BASE, length: 1 });
+  queue.offer(0);
+  write(probe, 0x50, 0);
+  write(probe, 0x30, 0);
+  write(probe, 0x44, 1);
+  queue.offer(0);
+  write(probe, 0x50, 0);
+  equal(queue.usedIndex, 2);
 });
 
 test("an empty slot identifies itself and is otherwise silent", () => {

@@ -1,5 +1,5 @@
 import { assert } from "@runtime/core/assert.ts";
-import type { DmaRegion, Irq, MmioWindow } from "@runtime/core/ports.ts";
+import type { Irq } from "@runtime/core/ports.ts";
 import {
   FEATURE_EVENT_IDX,
   FEATURE_NET_MAC,
@@ -22,6 +22,7 @@ import {
 import { INTERRUPT_CONFIG, REGISTER } from "../virtio/registers.ts";
 import { DriverError } from "./error.ts";
 import { FrameBuffers } from "./frame_buffers.ts";
+import type { DriverParts } from "./parts.ts";
 import { DriverQueue, queueFootprint } from "./queue.ts";
 import { DriverTransport } from "./transport.ts";
 
@@ -70,13 +71,6 @@ export interface NetworkCard {
    * link; now and then for nothing. One caller at a time.
    */
   wait(): Promise<void>;
-}
-
-/** What a driver is given of its device. */
-export interface DriverParts {
-  readonly window: MmioWindow;
-  readonly dma: DmaRegion;
-  readonly irq: Irq;
 }
 
 /**

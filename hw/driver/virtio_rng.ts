@@ -1,8 +1,9 @@
 import { assert } from "@runtime/core/assert.ts";
-import type { DmaRegion, Irq, MmioWindow } from "@runtime/core/ports.ts";
+import type { DmaRegion, Irq } from "@runtime/core/ports.ts";
 import { FEATURE_EVENT_IDX } from "../virtio/features.ts";
 import { DEVICE_ID_RNG } from "../virtio/ids.ts";
 import { DriverError } from "./error.ts";
+import type { DriverParts } from "./parts.ts";
 import { DriverQueue, queueFootprint } from "./queue.ts";
 import { DriverTransport } from "./transport.ts";
 
@@ -27,13 +28,6 @@ export interface EntropyDevice {
    *   succeeds.
    */
   read(length: number, expiry?: Promise<unknown>): Promise<Uint8Array | undefined>;
-}
-
-/** What a driver is given of its device. */
-export interface DriverParts {
-  readonly window: MmioWindow;
-  readonly dma: DmaRegion;
-  readonly irq: Irq;
 }
 
 /**
