@@ -26,6 +26,8 @@ export function fuzz(seed: number): void {
   const bytes = encodeProof(proof, extensions);
   deepEqual(decodeProof(bytes), { ...proof, extensions });
   replay(choices.oneIn(2) ? choices.damaged(bytes) : spliced(choices, bytes));
+  const foreign = { ...proof, deviceId: deviceIdOf(choices.bytes(32)) };
+  deepEqual(parsedOrRefused(encodeProof(foreign), decodeProof), undefined);
 }
 
 export function replay(bytes: Uint8Array): void {
@@ -39,6 +41,7 @@ function readsAlike(decoded: DecodedProof, bytes: Uint8Array): void {
   );
   deepEqual(decoded.deviceId, deviceId);
   deepEqual([...decoded.verifyingKey], key);
+  deepEqual(deviceIdOf(decoded.verifyingKey), deviceId);
   deepEqual([...decoded.signature], signature);
   deepEqual([...decoded.extensions.keys()].sort(), Object.keys(rest).sort());
   for (const [member, text] of decoded.extensions) {
