@@ -161,6 +161,24 @@ test("a link that answers every frame at once gets its answers back as one batch
   equal(booted.traps.taken, 1);
 });
 
+test("a card whose buffers are all with the device wakes its driver when one comes back", async () => {
+  const booted = bootMachine();
+  const card = openNet(booted);
+  let sent = 0;
+  while (card.transmit(() => 60)) sent++;
+  ok(sent > 256 && sent < 1000);
+  ok(booted.link.sent.length < sent);
+  const woken = card.wait();
+  equal(booted.traps.taken, 0);
+  booted.clock.runLater();
+  await woken;
+  equal(booted.traps.taken, 1);
+  equal(card.transmit(() => 60), true);
+  card.flush();
+  booted.clock.runLater();
+  equal(booted.link.sent.length, sent + 1);
+});
+
 test("a network driver that names the rng's memory breaks its own card only", async () => {
   const booted = bootMachine();
   const rng = openRng(booted);

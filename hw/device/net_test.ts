@@ -78,6 +78,25 @@ test("VirtioNet hands a frame in one piece to the link without copying it", () =
   }
 });
 
+test("VirtioNet follows a head whose descriptor changes from frame to frame", () => {
+  const { region, link, rx, tx, kick } = setUp();
+  const sent = [[0, 72], [0x1000, 72], [0x1000, 80], [0, 72]] as const;
+  for (const [offset, length] of sent) {
+    region.bytes.set(numberedFrame(offset + length, length - 12), DATA + offset + 12);
+    tx.describe(0, { address: BASE + DATA + offset, length });
+    tx.offer(0);
+    kick(TX);
+    deepEqual(link.sent.pop(), numberedFrame(offset + length, length - 12));
+  }
+  for (const [offset, length] of [[0x2000, 1526], [0x3000, 1526], [0x3000, 1600]] as const) {
+    const frame = numberedFrame(offset, 100);
+    rx.describe(0, { address: BASE + DATA + offset, length, flags: WRITE });
+    rx.offer(0);
+    link.offer(frame);
+    deepEqual(region.bytes.slice(DATA + offset + 12, DATA + offset + 112), frame);
+  }
+});
+
 test("VirtioNet lets the link write into a buffer in one piece that holds any frame", () => {
   for (const [length, inPlace] of [[1526, true], [1525, false]] as const) {
     const { region, link, rx, kick } = setUp();
