@@ -49,6 +49,8 @@ export interface Bound {
 }
 
 type Values = Readonly<Record<string, unknown>>;
+
+const UTF8 = new TextEncoder();
 type AnyAnswer = { readonly status: string; readonly move?: Slot | undefined } & Values;
 type AnyHandler = (request: never, call: Call) => AnyAnswer | Promise<AnyAnswer>;
 
@@ -129,17 +131,30 @@ async function permitted(
   { request, call, gate }: { request: ParsedRequest; call: Call; gate: Gate },
 ): Promise<boolean> {
   const op = service.ops[request.opName];
+  const subject = subjectOf(service, call.sender.name);
+  if (subject === undefined) return false;
   const capability = op?.capability ?? null;
   if (capability === null) return true;
-  const operation = `${service.name}.${request.opName}`.slice(0, OPERATION_LENGTH_MAX);
+  const operation = clipped(`${service.name}.${request.opName}`, OPERATION_LENGTH_MAX);
   const target = [op?.target ?? []].flat().map((field) => String(request.values[field] ?? ""))
     .join(":");
   return await gate({
-    subject: call.sender.name,
+    subject,
     capability,
     operation,
-    target: target.slice(0, TARGET_LENGTH_MAX),
+    target: clipped(target, TARGET_LENGTH_MAX),
   });
+}
+
+/** The front of a text, as many whole characters as fit into so many bytes. */
+function clipped(text: string, lengthMax: number): string {
+  return text.slice(0, UTF8.encodeInto(text, new Uint8Array(lengthMax)).read);
+}
+
+/** As whom policy judges a caller; `undefined` for one that the protocol is not for. */
+function subjectOf({ callers }: Service, sender: string): string | undefined {
+  if (callers === undefined) return sender;
+  return Object.hasOwn(callers, sender) ? callers[sender] : undefined;
 }
 
 function reply(

@@ -84,6 +84,11 @@ interface ServiceCommon {
   readonly refusals?: Readonly<Partial<Record<WireErrorCode, string>>>;
   /** Endpoint of the daemon that serves this protocol, when it has more than one. */
   readonly endpoint?: string;
+  /**
+   * The only principals that may call, each with the subject as which policy judges it; everyone
+   * else is denied. Where it is absent, everyone is judged under the name that the kernel stamped.
+   */
+  readonly callers?: Readonly<Record<string, string>>;
   /** Marker lines that the daemon may print, by key. */
   readonly markers?: Readonly<Record<string, MarkerDeclaration>>;
 }

@@ -10,8 +10,8 @@
 import { bytes16, fixed, rest, u32, u8 } from "@runtime/idl/field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
-/** Longest message of one signature, in bytes: half an IPC frame, as the largest callers need. */
-export const SIGNED_LENGTH_MAX = 4_096;
+/** Longest message of one signature, in bytes: what identityd's Sign takes. */
+export const SIGNED_LENGTH_MAX = 8_000;
 /** Longest payload of VERIFY and DEVICE_SIGN: what is left of a frame of 8 KiB. */
 export const PAYLOAD_LENGTH_MAX = 8_192 - 4 - 4 - 32 - 64;
 /** An X25519 or Ed25519 public key. */
@@ -21,6 +21,15 @@ export const SIGNATURE_LENGTH = 64;
 
 /** Role of the signer of a session proof, by its number on the wire. */
 export const PROOF_ROLE = { initiator: 0, responder: 1 } as const;
+
+/** What stands before the Noise static key in a session proof's digest. Source: Open Nexus OS, dsoftbus. */
+export const PROOF_TAG = { initiator: "client-static", responder: "server-static" } as const;
+
+/** What stands before every other message that the device key signs. */
+export const PURPOSE_PREFIX = {
+  payload: "nexus:payload\0",
+  announce: "nexus:announce\0",
+} as const;
 
 export const keystored = defineService({
   name: "keystored",
