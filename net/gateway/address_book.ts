@@ -156,11 +156,9 @@ function canonical(host: string): string | undefined {
   if (host.length > HOST_TEXT_LENGTH_MAX) return undefined;
   const address = parseIpv4(host);
   if (address !== undefined) return formatIpv4(address);
-  if (!host.includes(":")) return undefined;
-  const [text = "", zone] = host.split("%", 2);
+  const [, text, zone = ""] = /^([0-9a-f:.]*:[0-9a-f:.]*)(%\w+)?$/i.exec(host) ?? [];
   const url = URL.parse(`http://[${text}]/`);
-  if (url === null) return undefined;
-  return url.hostname.slice(1, -1) + (zone === undefined ? "" : `%${zone}`);
+  return url === null ? undefined : url.hostname.slice(1, -1) + zone;
 }
 
 function loopback(text: string): boolean {

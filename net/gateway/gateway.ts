@@ -1,0 +1,232 @@
+import {
+  type Clock,
+  type HostAddress,
+  type HostListener,
+  HostSocketFailure,
+  type HostSockets,
+  type Link,
+  type LinkPort,
+  type Turns,
+} from "@runtime/core/ports.ts";
+import { createStack, type Ipv4Address, type Stack, type StackCounters } from "../stack/stack.ts";
+import {
+  AddressBook,
+  GATEWAY_ADDRESS,
+  GUEST_ADDRESS,
+  GUEST_PREFIX_LENGTH,
+} from "./address_book.ts";
+import { type GatewayCounters, gatewayCounters } from "./counters.ts";
+import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+import { type GatewayParts, TcpFlows } from "./tcp_flows.ts";
+import { UdpNat } from "./udp_nat.ts";
+
+export { GATEWAY_ADDRESS, GUEST_ADDRESS, GUEST_PREFIX_LENGTH } from "./address_book.ts";
+export type { GatewayCounters } from "./counters.ts";
+export { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+
+/** The gateway's own station address: QEMU's. */
+export const GATEWAY_MAC: Uint8Array = Uint8Array.of(0x52, 0x55, 0x0a, 0x00, 0x02, 0x02);
+
+const NS_PER_MS = 1e6;
+/** The stack forgets a SYN only after the gateway has given up on its host. */
+const SYN_GRACE_MS = 1000;
+
+/** What a gateway is made of. */
+export interface GatewayOptions {
+  readonly sockets: HostSockets;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  /** A fresh random integer 0..2^32-1. */
+  readonly random32: () => number;
+  /** Largest IP packet in bytes, 576..65535. */
+  readonly mtu: number;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+/** A port of the host that leads to one of the guest. */
+export interface PortForward {
+  /** Where the host listens; port 0 lets it choose. */
+  readonly host: HostAddress;
+  readonly guestPort: number;
+}
+
+/** A gateway as the far end of a network card. */
+export interface Gateway extends Link {
+  /**
+   * Opens a port of the host and leads what connects there to the guest, which sees the peer's
+   * real IPv4 address; the host's loopback as 10.0.2.2, IPv6 as an address in 198.18.0.0/15.
+   *
+   * @returns the address that the host listens on.
+   * @throws {HostSocketFailure} when the port cannot be had; `too_many` when the limit is reached.
+   */
+  forward(forward: PortForward): Promise<HostAddress>;
+  /**
+   * The address under which the guest reaches a host address (text, no name); kept for good.
+   *
+   * @returns `undefined` when it cannot be dialled, or too many are kept.
+   */
+  guestAddressOf(hostAddress: string): Ipv4Address | undefined;
+  counters(): GatewayCounters;
+  stackCounters(): StackCounters;
+  /** Everything that holds state: flows, UDP mappings, forwards, the stack's sockets. */
+  count(): number;
+  /** Resets every connection and closes every port; resolves when the host has let go of all. */
+  close(): Promise<void>;
+}
+
+/**
+ * What QEMU calls `-netdev user`: a network of its own, 10.0.2.0/24, whose gateway 10.0.2.2 turns
+ * TCP and UDP of the guest 10.0.2.15 into sockets of the host.
+ *
+ * The guest's SYN is answered once the host's connection stands; a refusal, a reset and a timeout
+ * reach the guest as RST. Echo requests are answered for 10.0.2.2 alone: an answer in another
+ * host's name would be a lie.
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new UserGateway(options);
+}
+
+class UserGateway implements Gateway {
+  readonly mtu: number;
+  readonly #parts: GatewayParts;
+  readonly #stack: Stack;
+  readonly #tcp: TcpFlows;
+  readonly #udp: UdpNat;
+  readonly #listeners = new Set<HostListener>();
+  #port: LinkPort | undefined;
+  #awake = false;
+  #closed = false;
+  #timerNs = Infinity;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: GatewayOptions) {
+    const limits = { ...GATEWAY_LIMITS, ...options.limits };
+    const counters = gatewayCounters();
+    this.mtu = options.mtu;
+    this.#stack = gatewayStack(options, limits);
+    this.#parts = {
+      sockets: options.sockets,
+      clock: options.clock,
+      turns: options.turns,
+      stack: this.#stack,
+      book: new AddressBook(limits, counters),
+      limits,
+      counters,
+      wake: () => this.#wake(),
+    };
+    this.#tcp = new TcpFlows(this.#parts);
+    this.#udp = new UdpNat(this.#parts);
+    this.#stack.onTcpSyn((request) => this.#tcp.outward(request));
+    this.#stack.onUdp((target, guest, bytes) => this.#udp.outward(target, guest, bytes));
+  }
+
+  attach(port: LinkPort): void {
+    this.#port = port;
+    this.#wake();
+  }
+
+  transmit(frame: Uint8Array): void {
+    if (this.#closed) return;
+    this.#stack.receive(frame, this.#nowMs());
+    this.#wake();
+  }
+
+  receive(into: Uint8Array): number {
+    const length = this.#stack.transmit(into, this.#nowMs());
+    // A frame that leaves may set a timer.
+    if (length > 0) this.#wake();
+    return length;
+  }
+
+  async forward({ host, guestPort }: PortForward): Promise<HostAddress> {
+    const { limits, sockets } = this.#parts;
+    if (this.#listeners.size >= limits.forwards) throw new HostSocketFailure("too_many", host);
+    const listener = await sockets.listenTcp(host, (tcp) => this.#tcp.inward(tcp, guestPort));
+    if (this.#closed) {
+      await listener.close();
+      throw new HostSocketFailure("aborted", host);
+    }
+    this.#listeners.add(listener);
+    return listener.local;
+  }
+
+  guestAddressOf(hostAddress: string): Ipv4Address | undefined {
+    return this.#parts.book.dialled(hostAddress);
+  }
+
+  counters(): GatewayCounters {
+    return { ...this.#parts.counters };
+  }
+
+  stackCounters(): StackCounters {
+    return this.#stack.counters();
+  }
+
+  count(): number {
+    return this.#tcp.count + this.#udp.count + this.#listeners.size + this.#stack.sockets();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelTimer?.();
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    await Promise.all([
+      ...listeners.map((listener) => listener.close()),
+      this.#tcp.close(),
+      this.#udp.close(),
+    ]);
+  }
+
+  #nowMs(): number {
+    return Math.floor(this.#parts.clock.nowNs() / NS_PER_MS);
+  }
+
+  /** Puts off a flush, so that everything that is ready now is in it. */
+  #wake(): void {
+    if (this.#awake || this.#closed) return;
+    this.#awake = true;
+    this.#parts.turns.later(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#awake = false;
+    if (this.#closed) return;
+    this.#tcp.pump();
+    if (this.#stack.pending) this.#port?.available();
+    this.#setTimer();
+  }
+
+  /** Keeps one timer, which may be early: then it finds nothing due and is set again. */
+  #setTimer(): void {
+    const nextMs = this.#stack.nextTimerMs();
+    if (nextMs === undefined || nextMs * NS_PER_MS >= this.#timerNs) return;
+    this.#cancelTimer?.();
+    this.#timerNs = nextMs * NS_PER_MS;
+    this.#cancelTimer = this.#parts.turns.at(this.#timerNs, () => this.#timerRan());
+  }
+
+  #timerRan(): void {
+    this.#timerNs = Infinity;
+    this.#cancelTimer = undefined;
+    this.#stack.poll(this.#nowMs());
+    this.#wake();
+  }
+}
+
+function gatewayStack(options: GatewayOptions, limits: GatewayLimits): Stack {
+  return createStack({
+    mac: GATEWAY_MAC,
+    mtu: options.mtu,
+    addresses: "any",
+    notMine: [GUEST_ADDRESS],
+    echoAddresses: [GATEWAY_ADDRESS],
+    prefixLength: GUEST_PREFIX_LENGTH,
+    router: GUEST_ADDRESS,
+    random32: options.random32,
+    limits: {
+      pendingSyns: limits.connecting,
+      pendingSynMs: limits.connectTimeoutMs + SYN_GRACE_MS,
+    },
+  });
+}
