@@ -1,5 +1,6 @@
 import type { Clock, DmaRegion, Irq, MmioWindow } from "../core/ports.ts";
 import type { Syscalls } from "../core/syscalls.ts";
+import type { RawChannel } from "../idl/channel.ts";
 import type { Client } from "../idl/client.ts";
 import type { MarkerDeclaration } from "../idl/marker.ts";
 import type { Gate } from "../idl/policy.ts";
@@ -49,6 +50,8 @@ export type Devices = Readonly<Record<string, DeviceName>>;
 /** Everything that a daemon is given. There is nothing else that it can reach. */
 export interface Given<Serves extends Services, Calls extends Services, Uses extends Devices> {
   readonly call: { readonly [K in keyof Calls]: Client<Calls[K]> };
+  /** The same daemons frame by frame, for what no client can say: the selftest's malformed frames. */
+  readonly channel: { readonly [K in keyof Calls]: RawChannel };
   readonly device: { readonly [K in keyof Uses]: DevicePorts };
   readonly clock: Clock;
   readonly syscalls: Syscalls;

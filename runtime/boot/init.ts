@@ -38,6 +38,8 @@ export interface BootPorts {
   readonly policy: string;
   /** Command line, by component. */
   readonly args: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Runs when every daemon serves and before the boot says so: tells samgrd who offers what. */
+  readonly settle?: (node: Booted) => Promise<void>;
   /** Sees every marker that was printed. */
   readonly observe: (marker: ProvenMarker) => void;
   /** A daemon could not start or faulted; the reason never holds bytes of a frame. */
@@ -97,6 +99,7 @@ class Node implements Booted {
   constructor(ports: BootPorts) {
     this.#ports = ports;
     this.#init = ports.kernel.spawn(INIT_NAME);
+    this.#outside.set(INIT_NAME, this.#init);
     this.#printer = new MarkerPrinter(
       ports.machine.uart,
       () => ports.clock.nowNs(),
@@ -117,6 +120,7 @@ class Node implements Booted {
       }
       await this.#begin(component);
     }
+    await this.#ports.settle?.(this);
     this.#prove(INIT_NAME, INIT_MARKERS.ready, { daemons: order.length });
   }
 
@@ -167,8 +171,10 @@ class Node implements Booted {
     const { component, task } = running;
     const { name } = component;
     const declared = markersOf(component);
+    const channel = this.#channels(running);
     const given = {
-      call: this.#clients(running),
+      call: clientsOf(component, channel),
+      channel,
       device: await this.#devices(running),
       clock: task.clock,
       syscalls: task,
@@ -192,11 +198,11 @@ class Node implements Booted {
     }
   }
 
-  #clients({ component, task }: Running): Record<string, unknown> {
-    const clients = Object.entries(component.calls).map(([key, service]) =>
-      [key, createClient(service, this.#channel(task, service))] as const
+  #channels({ component, task }: Running): Record<string, SyscallChannel> {
+    const channels = Object.entries(component.calls).map(([key, service]) =>
+      [key, this.#channel(task, service)] as const
     );
-    return Object.fromEntries(clients);
+    return Object.fromEntries(channels);
   }
 
   /** Mints a send right to the service and a reply endpoint that its server may send to. */
@@ -330,6 +336,18 @@ class Node implements Booted {
   ): void {
     this.#printer.prove(task, declaration, evidence);
   }
+}
+
+function clientsOf(
+  component: AnyComponent,
+  channels: Readonly<Record<string, SyscallChannel>>,
+): Record<string, unknown> {
+  const clients = Object.entries(component.calls).map(([key, service]) => {
+    const channel = channels[key];
+    assert(channel !== undefined, "every called service has its channel");
+    return [key, createClient(service, channel)] as const;
+  });
+  return Object.fromEntries(clients);
 }
 
 /** Messages of other errors may quote what they choked on: their name is all that is told. */
