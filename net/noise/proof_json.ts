@@ -41,7 +41,7 @@ export class JsonMember {
   /** @throws {WireError} `value_out_of_range` when it is no string. */
   string(): string {
     if (this.#bytes[this.offset] !== QUOTE) throw new WireError("value_out_of_range", this.offset);
-    return JSON.parse(this.text());
+    return stringValue(this.#bytes, this.offset, this.end);
   }
 
   /**
@@ -125,7 +125,7 @@ class Cursor {
   name(): string {
     const start = this.skipSpace();
     this.#skipString();
-    return JSON.parse(decode(this.#bytes, start, this.offset));
+    return stringValue(this.#bytes, start, this.offset);
   }
 
   /** The next integer 0..255. */
@@ -221,11 +221,28 @@ class Cursor {
 }
 
 function checkString(bytes: Uint8Array, start: number, end: number): void {
+  if (isPlainText(bytes, start + 1, end - 1)) return;
   try {
     JSON.parse(decode(bytes, start, end));
   } catch {
     throw new WireError("not_json", start);
   }
+}
+
+/** Printable ASCII without a backslash: a string whose text is its value. */
+function isPlainText(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte < 0x20 || byte > 0x7e || byte === BACKSLASH) return false;
+  }
+  return true;
+}
+
+function stringValue(bytes: Uint8Array, start: number, end: number): string {
+  if (!isPlainText(bytes, start + 1, end - 1)) return JSON.parse(decode(bytes, start, end));
+  let text = "";
+  for (let at = start + 1; at < end - 1; at++) text += String.fromCharCode(bytes[at] ?? 0);
+  return text;
 }
 
 function decode(bytes: Uint8Array, start: number, end: number): string {
