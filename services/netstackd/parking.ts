@@ -99,11 +99,14 @@ export class ParkingLot {
   readonly nowMs: () => number;
   readonly #counts = new Map<bigint, number>();
   readonly #deadlines = new Map<Parked, WaitQueue>();
+  readonly #nearer: () => void;
   #total = 0;
   #nextMs = Infinity;
 
-  constructor(nowMs: () => number) {
+  /** @param nearer Runs when {@linkcode nextMs} has come nearer. */
+  constructor(nowMs: () => number, nearer: () => void) {
     this.nowMs = nowMs;
+    this.#nearer = nearer;
   }
 
   /** Earliest deadline, or one that has gone away; `Infinity` when there is none. */
@@ -139,7 +142,9 @@ export class ParkingLot {
   watch(parked: Parked, queue: WaitQueue): void {
     if (parked.deadlineMs === Infinity) return;
     this.#deadlines.set(parked, queue);
-    this.#nextMs = Math.min(this.#nextMs, parked.deadlineMs);
+    if (parked.deadlineMs >= this.#nextMs) return;
+    this.#nextMs = parked.deadlineMs;
+    this.#nearer();
   }
 
   /** Gives up what is overdue. Looks at every deadline, and only when one may have passed. */

@@ -55,7 +55,7 @@ export class Sockets implements Served {
 
   constructor(ports: SocketsPorts, table = new HandleTable()) {
     this.table = table;
-    this.lot = new ParkingLot(ports.nowMs);
+    this.lot = new ParkingLot(ports.nowMs, ports.touch);
     this.#ports = ports;
     this.#pingIdent = ports.random32() & 0xffff;
   }
