@@ -22,6 +22,17 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
 /** Files that the program loads by address, which the module graph therefore does not show. */
 const LOADED_BY_ADDRESS = ["hw/host/task_worker.ts"];
 
+/** What the program may do, from source as compiled: no foreign functions, no code from elsewhere. */
+export const PERMISSIONS: readonly string[] = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+  "--allow-run",
+];
+
 const COMPILE_TIMEOUT_MS = 300_000;
 
 export interface CompileOptions {
@@ -57,7 +68,7 @@ async function compiled(
   env: Record<string, string>,
 ): Promise<boolean> {
   const included = LOADED_BY_ADDRESS.filter(present).flatMap((file) => ["--include", file]);
-  const flags = ["--no-check", "--allow-all", "--target", options.target, "--output", path];
+  const flags = ["--no-check", ...PERMISSIONS, "--target", options.target, "--output", path];
   const args = ["compile", "--quiet", ...flags, ...included, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;
@@ -72,7 +83,7 @@ function present(path: string): boolean {
 }
 
 /** Writes the checksums of every executable in a folder, in the form that `sha256sum -c` reads. */
-async function writeChecksums(folder: string): Promise<void> {
+export async function writeChecksums(folder: string): Promise<void> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(folder)) if (name.startsWith("nx-")) names.push(name);
   const lines: string[] = [];

@@ -10,7 +10,7 @@ export interface OfflinePair {
 export const PAIR_TARGET = "x86_64-unknown-linux-gnu";
 
 /** What is installed, with the hash that npm must have checked. The base is the file `vlt`. */
-const PACKAGES: Readonly<Record<string, { version: string; integrity: string }>> = {
+export const PACKAGES: Readonly<Record<string, { version: string; integrity: string }>> = {
   "deno": {
     version: "2.4.2",
     integrity:
@@ -66,18 +66,24 @@ async function install(cache: string): Promise<void> {
 
 /** @returns Why what lies in the cache is not the pair, or `undefined`. */
 function installProblem(cache: string): string | undefined {
-  let installed: Record<string, { integrity?: string } | undefined>;
   try {
-    const record = JSON.parse(
-      Deno.readTextFileSync(`${cache}/node_modules/.package-lock.json`),
-    );
-    installed = record.packages;
+    const record = Deno.readTextFileSync(`${cache}/node_modules/.package-lock.json`);
+    return foreignPackage(JSON.parse(record));
   } catch {
     return `npm could not install Deno 2.4.2 and its base into ${cache}`;
   }
+}
+
+/** The part of npm's record of a folder that is read here. */
+interface InstallRecord {
+  readonly packages: Readonly<Record<string, { readonly integrity?: string } | undefined>>;
+}
+
+/** @returns Which package of the pair is not the pinned one, or `undefined`. */
+export function foreignPackage({ packages }: InstallRecord): string | undefined {
   for (const [name, { integrity }] of Object.entries(PACKAGES)) {
-    const seen = installed[`node_modules/${name}`]?.integrity;
-    if (seen !== integrity) return `${name} in ${cache} is not the pinned one: ${seen ?? "absent"}`;
+    const seen = packages[`node_modules/${name}`]?.integrity;
+    if (seen !== integrity) return `${name} is not the pinned one: ${seen ?? "absent"}`;
   }
   return undefined;
 }
