@@ -78,6 +78,16 @@ test("VirtioNet hands a frame in one piece to the link without copying it", () =
   }
 });
 
+test("VirtioNet makes no new view for a buffer that comes again", () => {
+  const { link, tx, kick } = setUp();
+  const views = new Set<Uint8Array>();
+  link.transmit = (frame) => void views.add(frame);
+  tx.describe(0, { address: BASE + DATA, length: 72 });
+  tx.offer(0, 0, 0);
+  kick(TX);
+  equal(views.size, 1);
+});
+
 test("VirtioNet follows a head whose descriptor changes from frame to frame", () => {
   const { region, link, rx, tx, kick } = setUp();
   const sent = [[0, 72], [0x1000, 72], [0x1000, 80], [0, 72]] as const;

@@ -32,6 +32,14 @@ test("Uart prints a line when it ends, and what has no end in a later turn", () 
   deepEqual(printed, ["one\n", "two"]);
 });
 
+test("Uart writes nothing in a later turn when the line has ended meanwhile", () => {
+  const { print, printed, postponed } = uart();
+  print("one");
+  print("\n");
+  for (const work of postponed.splice(0)) work();
+  deepEqual(printed, ["one\n"]);
+});
+
 test("Uart prints a line that is longer than its buffer in pieces", () => {
   const { print, printed } = uart();
   print("x".repeat(OUTPUT_LENGTH_MAX + 1) + "\n");
@@ -117,6 +125,13 @@ test("Rtc reads nanoseconds since the epoch, the high half as it was with the lo
   const high = device.read(4, 4);
   clock.advanceMs(10_000);
   equal(device.read(4, 4), high);
+});
+
+test("Rtc answers 32-bit accesses alone", () => {
+  const { device, now } = rtc(5_000);
+  equal(device.read(0, 1), 0);
+  device.write(4, 2, 1);
+  equal(now(), 5_000_000_000n);
 });
 
 test("Rtc goes on from the time that it was set to", () => {

@@ -144,6 +144,17 @@ test("receive hands on frames as views, and gives the buffers back in one batch"
   equal(card.receive(() => {}, 10), 0);
 });
 
+test("receive makes no new view for a buffer that comes again with the same length", () => {
+  const { device, card } = setUp({ regionLength: 0x1000 });
+  equal(device.queue(RX).size, 1);
+  const views = new Set<Uint8Array>();
+  for (let count = 0; count < 3; count++) {
+    deliver(device, FRAME);
+    card.receive((frame) => void views.add(frame), 1);
+  }
+  equal(views.size, 1);
+});
+
 test("receive stops at its limit and goes on from there", () => {
   const { device, card } = setUp();
   for (const first of [1, 2, 3]) deliver(device, [first, ...FRAME]);
