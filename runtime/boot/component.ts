@@ -60,6 +60,8 @@ export interface Given<Serves extends Services, Calls extends Services, Uses ext
   /** Asks policyd about a subject that is no task. Its capability must stand in `asks`. */
   readonly gate: Gate;
   readonly prove: Prove<Serves>;
+  /** Resolves when every daemon serves. */
+  readonly settled: Promise<void>;
   /** Runs a loop of the daemon's own. What it throws faults the task. */
   readonly spawn: (loop: () => Promise<void>) => void;
 }

@@ -93,6 +93,8 @@ class Node implements Booted {
   readonly #running = new Map<string, Running>();
   readonly #init: Task;
   readonly #outside = new Map<string, Task>();
+  readonly #settled: Promise<void>;
+  #settle: () => void = () => {};
   #decide: Client<typeof decider> | undefined;
   #faulted: string | undefined;
 
@@ -100,6 +102,7 @@ class Node implements Booted {
     this.#ports = ports;
     this.#init = ports.kernel.spawn(INIT_NAME);
     this.#outside.set(INIT_NAME, this.#init);
+    this.#settled = new Promise((resolve) => this.#settle = resolve);
     this.#printer = new MarkerPrinter(
       ports.machine.uart,
       () => ports.clock.nowNs(),
@@ -122,6 +125,7 @@ class Node implements Booted {
     }
     await this.#ports.settle?.(this);
     this.#prove(INIT_NAME, INIT_MARKERS.ready, { daemons: order.length });
+    this.#settle();
   }
 
   connect(principal: string, service: Service): SyscallChannel {
@@ -185,6 +189,7 @@ class Node implements Booted {
         assert(declaration !== undefined, "a daemon prints markers of its own protocol");
         this.#prove(name, declaration, evidence);
       },
+      settled: this.#settled,
       spawn: (loop: () => Promise<void>) => {
         loop().catch((error) => this.#fault(running, error));
       },

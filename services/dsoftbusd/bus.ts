@@ -8,6 +8,7 @@ import { createServicesChannel, type ServicesPorts } from "./channel_services.ts
 import type { Authenticated } from "./handshake.ts";
 import type { BusJournal } from "./journal.ts";
 import type { OpenedNetwork } from "./network.ts";
+import { ANY_PEER } from "./protocol.ts";
 import type { RecordStream } from "./record_stream.ts";
 import { Refusal, type RefusalReason } from "./refusal.ts";
 import { Session } from "./session.ts";
@@ -45,6 +46,7 @@ export interface LiveSession {
 export class Bus {
   readonly ports: BusPorts;
   readonly #live = new Set<LiveSession>();
+  readonly #awaiting: ((session: Session) => void)[] = [];
   #sessions = 0;
   #stopped = false;
 
@@ -92,14 +94,25 @@ export class Bus {
     this.#sessions += 1;
     this.ports.markers.established(session);
     this.ports.journal.session("session established", session.deviceId);
+    this.#tellAskable(session);
     const reason = await session.run();
     this.#live.delete(live);
     this.ports.journal.session(`session ended ${reason}`, session.deviceId);
     return reason;
   }
 
+  /** Resolves with a session that can be asked over, at once when there is one. */
+  askable(): Promise<Session> {
+    const session = this.live.find((live) => live.session.askable)?.session;
+    if (session !== undefined) return Promise.resolve(session);
+    return new Promise((resolve) => this.#awaiting.push(resolve));
+  }
+
   /** A session with the peer whose device id starts with `prefix`, askable ones first. */
   find(prefix: string): Session | "not_found" | "ambiguous" {
+    if (prefix === ANY_PEER) {
+      return this.live.find((live) => live.session.askable)?.session ?? "not_found";
+    }
     const matching = this.live.map(({ session }) => session)
       .filter(({ deviceId }) => deviceId.startsWith(prefix));
     if (new Set(matching.map(({ deviceId }) => deviceId)).size > 1) return "ambiguous";
@@ -126,6 +139,7 @@ export class Bus {
     const verdict = this.ports.announcer.judge(decoded);
     if (session.role === "responder" && !session.peerAnnounced) await this.announceTo(session);
     session.peerAnnounced = true;
+    this.#tellAskable(session);
     switch (verdict) {
       case "valid":
         return;
@@ -139,6 +153,11 @@ export class Bus {
       default:
         throw new Refusal("announce_invalid", session.deviceId);
     }
+  }
+
+  #tellAskable(session: Session): void {
+    if (!session.askable) return;
+    for (const resolve of this.#awaiting.splice(0)) resolve(session);
   }
 
   /** Sends this node's announce as a frame on channel 0. */

@@ -9,6 +9,8 @@
 import { bytes8, fixed, list16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
+/** In the place of a device id: whichever peer can be asked. */
+export const ANY_PEER = "any";
 /** Port that sessions and discovery are served on, inside the machine. Source: dsoftbusd. */
 export const SESSION_PORT = 34567;
 /** Peers that one `peers` reply holds at most. */
@@ -128,6 +130,14 @@ export const dsoftbusd = defineService({
       capability: "node.stop",
       request: {},
       reply: { closed: u32() },
+    },
+    awaitPeer: {
+      code: 0x27,
+      doc: "Waits until a session stands that can be asked over; `timeoutMs` 0 waits for ever.",
+      capability: "dsoftbus.peers",
+      request: { timeoutMs: u32() },
+      reply: { deviceId: text8(64, 64) },
+      idempotent: true,
     },
     stats: {
       code: 0x26,

@@ -51,6 +51,11 @@ export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd>
       return { status: "ok", deviceId: session.deviceId, ...times };
     },
     resolve: (request) => resolve(bus, request),
+    awaitPeer: async ({ timeoutMs }) => {
+      const session = await within(bus.ports.syscalls, bus.askable(), timeoutMs);
+      if (session === "timed_out") return { status: session };
+      return { status: "ok", deviceId: session.deviceId };
+    },
     closeAll: async () => {
       const closed = bus.stop();
       await bus.ports.network.stopListening();
