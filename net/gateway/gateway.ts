@@ -225,7 +225,8 @@ function gatewayStack(options: GatewayOptions, limits: GatewayLimits): Stack {
     router: GUEST_ADDRESS,
     random32: options.random32,
     limits: {
-      pendingSyns: limits.connecting,
+      // One more, so that the gateway can refuse it.
+      pendingSyns: limits.connecting + 1,
       pendingSynMs: limits.connectTimeoutMs + SYN_GRACE_MS,
     },
   });
