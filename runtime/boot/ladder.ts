@@ -1,0 +1,125 @@
+import { type MarkerDeclaration, markerPattern, type Phase, PHASES } from "../idl/marker.ts";
+import { FORBIDDEN } from "./phases/forbidden.ts";
+
+/** A marker of the manifest: its declaration, and who prints it. */
+export interface LadderMarker extends MarkerDeclaration {
+  readonly task: string;
+}
+
+/** Where a run ends. */
+export interface LadderOptions {
+  /** Stop after this phase's last required marker; without one, after the ladder's last. */
+  readonly phase?: Phase | undefined;
+  /** Stop after this line, whatever else is missing by then. */
+  readonly until?: string | undefined;
+}
+
+/** Why a ladder is red. */
+export type LadderFailure =
+  | { readonly kind: "missing"; readonly phase: Phase; readonly line: string }
+  | { readonly kind: "forbidden" | "failure" | "undeclared"; readonly line: string }
+  | { readonly kind: "order"; readonly line: string; readonly before: string };
+
+/** Lines that only a daemon's declaration may make. */
+const MARKER_SHAPE = /^(?:K?SELFTEST|[a-z]+d|init|net|dsoftbus|blk|abi-[a-z]+): /;
+
+/**
+ * Judges one console against the manifest: whole lines, exactly; required ones present, in order;
+ * no forbidden one, no failure, and no line that looks like a marker and was never declared.
+ */
+export class LadderJudge {
+  readonly #markers: readonly { readonly marker: LadderMarker; readonly pattern: RegExp }[];
+  readonly #required: readonly LadderMarker[];
+  readonly #orders: readonly (readonly string[])[];
+  readonly #until: string | undefined;
+  readonly #seen = new Set<string>();
+  readonly #failures: LadderFailure[] = [];
+  #untilSeen = false;
+
+  /**
+   * @param manifest Every declared marker, in the order of the ladder.
+   * @param orders Lines that must appear in this order, each chain on its own.
+   */
+  constructor(
+    manifest: readonly LadderMarker[],
+    orders: readonly (readonly string[])[],
+    options: LadderOptions = {},
+  ) {
+    this.#markers = manifest.map((marker) => ({ marker, pattern: markerPattern(marker.line) }));
+    this.#required = requiredOf(manifest, options.phase);
+    this.#orders = orders;
+    this.#until = options.until;
+  }
+
+  /** Takes one line of the console, without its line feed. */
+  take(line: string): void {
+    if (this.#until === line) this.#untilSeen = true;
+    const found = this.#markers.find(({ pattern }) => pattern.test(line));
+    if (found?.marker.role === "failure") this.#failures.push({ kind: "failure", line });
+    else if (FORBIDDEN.some((pattern) => pattern.test(line))) {
+      this.#failures.push({ kind: "forbidden", line });
+    } else if (found !== undefined) this.#see(found.marker);
+    else if (MARKER_SHAPE.test(line)) this.#failures.push({ kind: "undeclared", line });
+  }
+
+  /** Whether nothing more needs to be waited for: green as far as asked, or red for good. */
+  get finished(): boolean {
+    if (this.#failures.length > 0) return true;
+    if (this.#until !== undefined) return this.#untilSeen;
+    return this.#required.every(({ line }) => this.#seen.has(line));
+  }
+
+  /** What is wrong so far, the first missing marker last. Empty is green. */
+  verdict(): readonly LadderFailure[] {
+    if (this.#until !== undefined && this.#untilSeen) return [...this.#failures];
+    const missing = this.#required.find(({ line }) => !this.#seen.has(line));
+    if (missing === undefined || missing.phase === null) return [...this.#failures];
+    const { phase, line } = missing;
+    return [...this.#failures, { kind: "missing", phase, line }];
+  }
+
+  /** Required markers seen, and all of them. */
+  get progress(): { readonly seen: number; readonly required: number } {
+    const seen = this.#required.filter(({ line }) => this.#seen.has(line)).length;
+    return { seen, required: this.#required.length };
+  }
+
+  #see({ line }: LadderMarker): void {
+    if (this.#seen.has(line)) return;
+    this.#seen.add(line);
+    for (const order of this.#orders) {
+      const place = order.indexOf(line);
+      if (place <= 0) continue;
+      const before = order.slice(0, place).find((earlier) => !this.#seen.has(earlier));
+      if (before !== undefined) this.#failures.push({ kind: "order", line, before });
+    }
+  }
+}
+
+/** Required markers up to the end of a phase, in the order of the ladder. */
+function requiredOf(
+  manifest: readonly LadderMarker[],
+  phase: Phase | undefined,
+): readonly LadderMarker[] {
+  const last = phase === undefined ? PHASES.length - 1 : PHASES.indexOf(phase);
+  const rank = (marker: LadderMarker) => marker.phase === null ? -1 : PHASES.indexOf(marker.phase);
+  return manifest
+    .filter((marker) => marker.role === "required" && rank(marker) >= 0 && rank(marker) <= last)
+    .toSorted((left, right) => rank(left) - rank(right));
+}
+
+/** One line for a person: what is wrong, and where. */
+export function failureText(failure: LadderFailure): string {
+  switch (failure.kind) {
+    case "missing":
+      return `first_failed_phase=${failure.phase} missing_marker='${failure.line}'`;
+    case "order":
+      return `out of order: '${failure.line}' came before '${failure.before}'`;
+    case "failure":
+      return `failure marker '${failure.line}'`;
+    case "forbidden":
+      return `forbidden marker '${failure.line}'`;
+    default:
+      return `undeclared marker '${failure.line}'`;
+  }
+}

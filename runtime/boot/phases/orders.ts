@@ -1,0 +1,24 @@
+import { LADDER_MARKERS } from "./manifest.gen.ts";
+
+const SESSION: readonly string[] = [
+  "dsoftbusd: identity bound peer=<id>",
+  "dsoftbusd: auth ok",
+  "dsoftbusd: os session ok",
+  "SELFTEST: dsoftbus os connect ok",
+  "SELFTEST: dsoftbus ping ok",
+  "SELFTEST: end",
+];
+
+/** Daemons come up in the order of their calls: the ones that all others stand on first. */
+const BRING_UP: readonly string[] = ["logd: ready", "policyd: ready", "rngd: ready"];
+
+/** The selftest starts when every daemon serves, and runs its probes in order. */
+const SELFTEST: readonly string[] = [
+  "init: ready",
+  ...LADDER_MARKERS
+    .filter(({ line, role }) => role === "required" && line.startsWith("SELFTEST: "))
+    .map(({ line }) => line),
+];
+
+/** Chains of lines that appear in this order on a healthy node. */
+export const LADDER_ORDERS: readonly (readonly string[])[] = [BRING_UP, SELFTEST, SESSION];
