@@ -3,7 +3,6 @@ import { bringUp, GuestQueue, readyQueue } from "@tests/fakes/guest_queue.ts";
 import { test } from "@tests/fakes/test.ts";
 import { GuestMemory, RamRegion } from "../bus/memory.ts";
 import { QueueError } from "./chain.ts";
-import { EMPTY_SLOT } from "./empty_slot.ts";
 import { VirtioMmio } from "./transport.ts";
 import type { DeviceHost, VirtioDevice } from "./virtio_device.ts";
 
@@ -391,20 +390,4 @@ test("VirtioMmio goes on with a queue that is declared ready a second time", () 
   queue.offer(0);
   write(probe, 0x50, 0);
   equal(queue.usedIndex, 2);
-});
-
-test("an empty slot identifies itself and is otherwise silent", () => {
-  deepEqual([0, 4, 8, 0xc, 0x10, 0x34, 0x70, 0x100].map((offset) => EMPTY_SLOT.read(offset, 4)), [
-    0x74726976,
-    2,
-    0,
-    0x534f584e,
-    0,
-    0,
-    0,
-    0,
-  ]);
-  equal(EMPTY_SLOT.read(0, 1), 0);
-  EMPTY_SLOT.write(0x70, 4, 1);
-  equal(EMPTY_SLOT.read(0x70, 4), 0);
 });
