@@ -1,0 +1,116 @@
+import { fnv1a64 } from "@runtime/core/fnv.ts";
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { type NetPair, netPair, PEER_IP } from "@tests/fakes/net_pair.ts";
+import { test } from "@tests/fakes/test.ts";
+import { HANDLES_MAX, HANDLES_PER_OWNER_MAX } from "./handle_table.ts";
+import { Linger, LINGERING_MAX } from "./linger.ts";
+import { PARKED_MAX, PARKED_PER_OWNER_MAX } from "./parking.ts";
+import { ANY_IPV4 } from "./protocol.ts";
+import { PARKED_PAYLOADS_MAX } from "./service.ts";
+
+const LIMIT = { status: "limit" };
+
+async function bound(net: NetPair, sender: string, port: number): Promise<number> {
+  const reply = await net.v2(sender).udpBind({ ip: ANY_IPV4, port });
+  ok(reply.status === "ok");
+  return reply.handle;
+}
+
+test("netstackd parks so many requests of one owner and of all, and no more", async () => {
+  const net = netPair();
+  const owners = ["a", "b", "c", "d"];
+  const handles = await Promise.all(owners.map((owner, at) => bound(net, owner, 1000 + at)));
+  const answers: unknown[] = [];
+  const park = (owner: string, handle: number) =>
+    net.v2(owner).udpRecvFrom({ handle, timeoutMs: 0 }).then((reply) => answers.push(reply));
+  for (const [at, owner] of owners.entries()) {
+    for (let count = 0; count < PARKED_PER_OWNER_MAX; count++) park(owner, handles[at] ?? 0);
+  }
+  await net.settle();
+  const over = owners.length * PARKED_PER_OWNER_MAX - PARKED_MAX;
+  deepEqual(answers, Array.from({ length: over }, () => LIMIT));
+  answers.length = 0;
+  park("a", handles[0] ?? 0);
+  await net.settle();
+  deepEqual(answers, [LIMIT]);
+  await net.v2("a").close({ handle: handles[0] ?? 0 });
+  await net.settle();
+  equal(answers.length, 1 + PARKED_PER_OWNER_MAX);
+  const stats = await net.v2("b").stats({});
+  ok(stats.status === "ok" && stats.parked === PARKED_PER_OWNER_MAX);
+});
+
+test("netstackd keeps so many handles of one owner and of all, and no more", async () => {
+  const net = netPair();
+  net.card.unplugged = true;
+  const dial = (owner: string, port: number) => {
+    const reply = net.sockets.connect(BigInt(owner.length), { ip: PEER_IP, port });
+    return typeof reply === "string" ? reply : "ok";
+  };
+  for (let port = 1; port <= HANDLES_PER_OWNER_MAX; port++) equal(dial("a", port), "ok");
+  equal(dial("a", 9000), "limit");
+  for (let port = 1; port <= HANDLES_MAX - HANDLES_PER_OWNER_MAX; port++) {
+    equal(dial("bb", port), "ok");
+  }
+  equal(dial("ccc", 9000), "limit");
+  await net.settle();
+});
+
+test("netstackd accepts nothing for an owner without room, and loses no connection", async () => {
+  const net = netPair();
+  const client = net.v2();
+  const listening = await client.listen({ ip: ANY_IPV4, port: 7401 });
+  ok(listening.status === "ok");
+  const { handle } = listening;
+  net.peer.connectTcp({ remote: { address: 0x0a000001, port: 7401 } });
+  await net.settle();
+  const owner = fnv1a64("tester");
+  for (let port = 2; port <= HANDLES_PER_OWNER_MAX; port++) {
+    ok(typeof net.sockets.connect(owner, { ip: PEER_IP, port }) !== "string");
+  }
+  deepEqual(await client.accept({ handle, timeoutMs: 0 }), LIMIT);
+  await client.close({ handle: handle + 1 });
+  equal((await client.accept({ handle, timeoutMs: 0 })).status, "ok");
+  await net.settle();
+});
+
+test("netstackd holds so many payloads of writes that wait, and drops the others", async () => {
+  const net = netPair({ limits: { sendRingBytes: 2048, receiveRingBytes: 2048 } });
+  const listener = net.peer.listenTcp({ port: 80, backlog: 1 });
+  ok(typeof listener !== "string");
+  const client = net.v2();
+  const connecting = client.connect({ ip: PEER_IP, port: 80, timeoutMs: 0 });
+  await net.settle();
+  const connected = await connecting;
+  ok(connected.status === "ok");
+  const { handle } = connected;
+  const replies: unknown[] = [];
+  const slots = Array.from({ length: PARKED_PAYLOADS_MAX + 2 }, () => {
+    const made = net.task.vmoCreate(10_000);
+    ok(made.status === "ok");
+    return made.slot;
+  });
+  const write = { handle, length: 10_000, bytes: new Uint8Array(0), timeoutMs: 0 };
+  for (const move of slots) client.write(write, { move }).then((reply) => replies.push(reply));
+  await net.settle();
+  deepEqual(replies, [LIMIT, LIMIT]);
+  const held = slots.filter((slot) => net.task.vmoMap(slot) !== undefined).length;
+  equal(held, PARKED_PAYLOADS_MAX);
+  await client.abort({ handle });
+  await net.settle();
+  equal(slots.filter((slot) => net.task.vmoMap(slot) !== undefined).length, 0);
+});
+
+test("Linger resets the oldest connection when one more would be too many", () => {
+  const net = netPair();
+  const linger = new Linger();
+  const sockets = Array.from({ length: LINGERING_MAX + 1 }, (_, at) => {
+    const socket = net.peer.connectTcp({ remote: { address: 0x0a000001, port: at + 1 } });
+    ok(typeof socket !== "string");
+    linger.add(socket, at);
+    return socket;
+  });
+  equal(linger.size, LINGERING_MAX);
+  equal(sockets[0]?.state, "CLOSED");
+  ok(sockets.slice(1).every(({ state }) => state !== "CLOSED"));
+});
