@@ -1,4 +1,4 @@
-import { formatIpv4, parseIpv4 } from "@net/stack/stack.ts";
+import { formatIpv4, parseIpv4 } from "../stack/stack.ts";
 import { deepEqual, equal, notDeepEqual, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { AddressBook } from "./address_book.ts";

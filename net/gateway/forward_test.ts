@@ -1,4 +1,4 @@
-import { formatIpv4, type TcpListener, type TcpSocket } from "@net/stack/stack.ts";
+import { formatIpv4, type TcpListener, type TcpSocket } from "../stack/stack.ts";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import {

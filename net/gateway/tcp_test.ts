@@ -1,4 +1,4 @@
-import { parseIpv4, type TcpSocket } from "@net/stack/stack.ts";
+import { parseIpv4, type TcpSocket } from "../stack/stack.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import {
   type GatewayGuest,
@@ -216,4 +216,16 @@ test("createGateway close() leaves nothing behind", async () => {
   equal(world.gateway.count(), 0);
   equal(world.clock.nextNs(), undefined);
   ok(!ended(socket));
+});
+
+test("createGateway answers echo requests for its own address alone", () => {
+  const world = gatewayGuest();
+  const answers: boolean[] = [];
+  for (const host of ["10.0.2.2", "192.0.2.10", "10.0.2.3", "10.0.2.2"]) {
+    const ping = { remote: address(host), ident: 1, sequence: answers.length };
+    const nowMs = world.clock.nowNs() / 1e6;
+    equal(world.guest.ping(ping, (rtt) => answers.push(rtt !== undefined), nowMs, 1000), "ok");
+    world.pass(2000);
+  }
+  deepEqual(answers, [true, false, false, true]);
 });

@@ -1,4 +1,4 @@
-import { parseIpv4, type UdpSocket } from "@net/stack/stack.ts";
+import { parseIpv4, type UdpSocket } from "../stack/stack.ts";
 import type { HostAddress, HostUdp } from "@runtime/core/ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { type GatewayGuest, gatewayGuest, textBytes } from "@tests/fakes/gateway_guest.ts";

@@ -13,6 +13,7 @@ import { type FakeHostSockets, fakeHostSockets } from "./host_sockets.ts";
 
 const MTU = 1500;
 const GUEST_MAC = Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
+const ETHERNET_HEADER_LENGTH = 14;
 const STEP_MS = 10;
 
 /** A gateway with a guest on its link and an imagined host behind it. */
@@ -27,8 +28,6 @@ export interface GatewayGuest {
   settle(): void;
   /** Lets time pass in small steps, settling after each. */
   pass(ms: number): void;
-  /** Sends a raw frame of the guest. */
-  send(frame: Uint8Array): void;
 }
 
 /** A repeatable sequence: a multiplier of full period. */
@@ -37,48 +36,74 @@ function counted(seed: number): () => number {
   return () => state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
 }
 
-export function gatewayGuest(limits: Partial<GatewayLimits> = {}): GatewayGuest {
-  const clock = manualClock();
-  const sockets = fakeHostSockets(clock);
-  const random32 = counted(1);
-  const gateway = createGateway({ sockets, clock, turns: clock, random32, mtu: MTU, limits });
-  const guest = createStack({
+/** A stack with the guest's address, as netstackd has one. */
+export function guestStack(mtu: number): Stack {
+  return createStack({
     mac: GUEST_MAC,
-    mtu: MTU,
+    mtu,
     addresses: [GUEST_ADDRESS],
     prefixLength: GUEST_PREFIX_LENGTH,
     router: GATEWAY_ADDRESS,
     random32: counted(2),
   });
-  const buffer = new Uint8Array(MTU + 14);
-  let announced = 0;
-  let announcements = 0;
-  gateway.attach({
-    available() {
-      announced = 1;
-      announcements++;
-    },
-  });
-  const nowMs = () => clock.nowNs() / 1e6;
-  /** Moves frames that were announced, and the guest's; false when there were none. */
-  const exchange = () => {
+}
+
+/** The cable between a gateway and a guest; the gateway's frames move once it announced them. */
+export class GuestCable {
+  announcements = 0;
+  readonly #gateway: Gateway;
+  readonly #guest: Stack;
+  readonly #nowMs: () => number;
+  readonly #buffer: Uint8Array;
+  #announced = false;
+
+  /** @param announced Called when the gateway has frames. */
+  constructor(gateway: Gateway, guest: Stack, nowMs: () => number, announced?: () => void) {
+    this.#gateway = gateway;
+    this.#guest = guest;
+    this.#nowMs = nowMs;
+    this.#buffer = new Uint8Array(gateway.mtu + ETHERNET_HEADER_LENGTH);
+    gateway.attach({
+      available: () => {
+        this.#announced = true;
+        this.announcements++;
+        announced?.();
+      },
+    });
+  }
+
+  /** Moves what there is, once in each direction; false when there was nothing. */
+  exchange(): boolean {
+    const buffer = this.#buffer;
     let moved = false;
-    for (let length = announced; length > 0;) {
-      length = gateway.receive(buffer);
-      announced = 0;
-      if (length === 0) break;
-      guest.receive(buffer.subarray(0, length), nowMs());
+    for (let length = this.#fromGateway(); length > 0; length = this.#fromGateway()) {
+      this.#guest.receive(buffer.subarray(0, length), this.#nowMs());
       moved = true;
     }
-    for (let length = guest.transmit(buffer, nowMs()); length > 0;) {
-      gateway.transmit(buffer.subarray(0, length));
-      length = guest.transmit(buffer, nowMs());
+    this.#announced = false;
+    const take = () => this.#guest.transmit(buffer, this.#nowMs());
+    for (let length = take(); length > 0; length = take()) {
+      this.#gateway.transmit(buffer.subarray(0, length));
       moved = true;
     }
     return moved;
-  };
+  }
+
+  #fromGateway(): number {
+    return this.#announced ? this.#gateway.receive(this.#buffer) : 0;
+  }
+}
+
+export function gatewayGuest(limits: Partial<GatewayLimits> = {}): GatewayGuest {
+  const clock = manualClock();
+  const sockets = fakeHostSockets(clock);
+  const random32 = counted(1);
+  const gateway = createGateway({ sockets, clock, turns: clock, random32, mtu: MTU, limits });
+  const guest = guestStack(MTU);
+  const nowMs = () => clock.nowNs() / 1e6;
+  const cable = new GuestCable(gateway, guest, nowMs);
   const settle = () => {
-    do clock.runLater(); while (exchange());
+    do clock.runLater(); while (cable.exchange());
   };
   const pass = (ms: number) => {
     for (let left = ms; left > 0; left -= STEP_MS) {
@@ -87,17 +112,8 @@ export function gatewayGuest(limits: Partial<GatewayLimits> = {}): GatewayGuest 
       settle();
     }
   };
-  const send = (frame: Uint8Array) => gateway.transmit(frame);
-  return {
-    clock,
-    sockets,
-    gateway,
-    guest,
-    announcements: () => announcements,
-    settle,
-    pass,
-    send,
-  };
+  const announcements = () => cable.announcements;
+  return { clock, sockets, gateway, guest, announcements, settle, pass };
 }
 
 /** One end of a host stream with everything that it told. */
