@@ -3,28 +3,29 @@ import { NewReno } from "./congestion.ts";
 import type { StackCounters } from "./counters.ts";
 import type { Timed } from "./deadlines.ts";
 import type { Endpoint, TcpFailure, TcpSocket } from "./interface.ts";
-import type { StackLimits } from "./limits.ts";
 import type { NeighbourWaiter } from "./neighbours.ts";
-import { Reassembly } from "./reassembly.ts";
-import { ByteRing } from "./ring.ts";
 import { RttEstimator } from "./rtt.ts";
 import { advanced, distance } from "./sequence.ts";
+import {
+  type AckState,
+  ackState,
+  type BlockHost,
+  type ReceiveSide,
+  receiveSide,
+  SEGMENT_SIZE_DEFAULT,
+  type SendSide,
+  sendSide,
+  type TimerState,
+  timerState,
+} from "./tcp_block.ts";
 import { moved, synchronized, type TcpEvent, type TcpState } from "./tcp_state.ts";
 
-/** Segment size to assume of a peer that names none. Source: RFC 9293, "Maximum Segment Size". */
-export const SEGMENT_SIZE_DEFAULT = 536;
 /** Silence of the peer in FIN-WAIT-2 before it is asked whether it is still there. */
 export const SILENCE_MS = 60_000;
-/** Segments at the start of a connection that are acknowledged at once. */
-const QUICK_ACKS = 16;
 
 /** What a connection tells the layer that holds it. */
-export interface TcpHost {
-  readonly limits: StackLimits;
+export interface TcpHost extends BlockHost {
   readonly counters: StackCounters;
-  readonly random32: () => number;
-  /** Largest payload that fits the interface. */
-  readonly segmentSize: number;
   /** The latest time the stack was told. */
   readonly nowMs: number;
   /** The connection may have something to send. */
@@ -41,83 +42,6 @@ export interface TcpHost {
   closed(connection: TcpConnection): void;
   /** Sends RST for a connection that is given up. */
   reset(connection: TcpConnection): void;
-}
-
-/** The sending half. Sequence numbers as in `sequence.ts`; names after RFC 9293, "Terminology". */
-export interface SendSide {
-  readonly initial: number;
-  /** Oldest number not acknowledged (SND.UNA). */
-  una: number;
-  /** Next to send, or to send again. */
-  next: number;
-  /** One past the highest ever sent (SND.NXT). */
-  max: number;
-  /** The peer's window in bytes, the largest it ever was, and when it was last set. */
-  window: number;
-  windowMax: number;
-  windowSequence: number;
-  windowAcknowledgement: number;
-  windowShift: number;
-  /** Largest payload to send. */
-  segment: number;
-  readonly ring: ByteRing;
-  finQueued: boolean;
-  synDue: boolean;
-  /** The segment at `una` is to be sent again. */
-  resendDue: boolean;
-  /** The peer is to be asked whether it is there. */
-  keepAliveDue: boolean;
-  /** One segment is to be sent although the window does not allow it. */
-  probeDue: boolean;
-  /** The round trip being measured: from when, until which number; -1 when none is. */
-  timedFromMs: number;
-  timedUntil: number;
-  lastSentMs: number;
-}
-
-/** The receiving half. */
-export interface ReceiveSide {
-  initial: number;
-  /** Next expected (RCV.NXT). */
-  next: number;
-  /** One past the last number we ever offered to take. */
-  edge: number;
-  windowShift: number;
-  /** Whether the window scale option goes into our SYN. */
-  scaling: boolean;
-  /** Most bytes that the window field can offer, and the ring take. */
-  windowMax: number;
-  readonly ring: ByteRing;
-  readonly gaps: Reassembly;
-  /** Where the peer's FIN stands, once seen. */
-  finSeen: boolean;
-  finAt: number;
-  /** The FIN was reached in order. */
-  ended: boolean;
-}
-
-/** When to acknowledge. */
-export interface AckState {
-  now: boolean;
-  /** Bytes taken since the last acknowledgement went out. */
-  bytes: number;
-  /** Largest payload seen. */
-  segment: number;
-  quick: number;
-  /** Challenge ACKs in the second that began at `challengeFromMs`. */
-  challenges: number;
-  challengeFromMs: number;
-}
-
-/** Deadlines, `Infinity` when not set, and how often the running one has run out. */
-export interface TimerState {
-  retransmitMs: number;
-  persistMs: number;
-  ackMs: number;
-  /** End of TIME-WAIT, of a handshake, or the next probe of a silent peer in FIN-WAIT-2. */
-  waitMs: number;
-  tries: number;
-  probes: number;
 }
 
 /** What a connection starts from. */
@@ -165,22 +89,8 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     this.active = opening.state === "SYN-SENT";
     this.send = sendSide(host);
     this.receive = receiveSide(host);
-    this.ack = {
-      now: false,
-      bytes: 0,
-      segment: 1,
-      quick: QUICK_ACKS,
-      challenges: 0,
-      challengeFromMs: -Infinity,
-    };
-    this.timers = {
-      retransmitMs: Infinity,
-      persistMs: Infinity,
-      ackMs: Infinity,
-      waitMs: Infinity,
-      tries: 0,
-      probes: 0,
-    };
+    this.ack = ackState();
+    this.timers = timerState();
     this.congestion = this.#congestion();
   }
 
@@ -370,47 +280,4 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     const { segment, ring, initial } = this.send;
     return new NewReno(segment, { windowMax: ring.sizeMax, initial });
   }
-}
-
-function sendSide(host: TcpHost): SendSide {
-  const initial = host.random32() | 0;
-  return {
-    initial,
-    una: initial,
-    next: initial,
-    max: initial,
-    window: 0,
-    windowMax: 0,
-    windowSequence: 0,
-    windowAcknowledgement: initial,
-    windowShift: 0,
-    segment: Math.min(SEGMENT_SIZE_DEFAULT, host.segmentSize),
-    ring: new ByteRing(host.limits.sendRingBytes),
-    finQueued: false,
-    synDue: true,
-    resendDue: false,
-    keepAliveDue: false,
-    probeDue: false,
-    timedFromMs: -1,
-    timedUntil: 0,
-    lastSentMs: -Infinity,
-  };
-}
-
-function receiveSide(host: TcpHost): ReceiveSide {
-  let windowShift = 0;
-  while (host.limits.receiveRingBytes >>> windowShift > 0x1_0000) windowShift++;
-  return {
-    initial: 0,
-    next: 0,
-    edge: 0,
-    windowShift,
-    scaling: true,
-    windowMax: Math.min(host.limits.receiveRingBytes, 0xffff << windowShift),
-    ring: new ByteRing(host.limits.receiveRingBytes),
-    gaps: new Reassembly(host.limits.gaps),
-    finSeen: false,
-    finAt: 0,
-    ended: false,
-  };
 }

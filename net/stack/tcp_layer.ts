@@ -1,10 +1,6 @@
-import type { Ipv4Fields } from "../wire/ipv4.ts";
-import { IPV4_HEADER_LENGTH, PROTOCOL_TCP } from "../wire/ipv4.ts";
+import { IPV4_HEADER_LENGTH, type Ipv4Fields } from "../wire/ipv4.ts";
 import {
-  putTcp,
-  sealTcp,
   TCP_ACK,
-  TCP_FIN,
   TCP_HEADER_LENGTH,
   TCP_RST,
   TCP_SYN,
@@ -19,9 +15,17 @@ import type { Network } from "./network.ts";
 import { advanced, distance } from "./sequence.ts";
 import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
 import { receiveSegment } from "./tcp_input.ts";
-import { Listener, type PendingDecision, PendingSyn, type SynFields } from "./tcp_listener.ts";
+import {
+  Listener,
+  pairName,
+  type PendingDecision,
+  PendingSyn,
+  type SynFields,
+} from "./tcp_listener.ts";
 import { writeSegment } from "./tcp_output.ts";
+import { queueReset, type ResetFields, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
+import { TurnQueue } from "./turn_queue.ts";
 
 /** First port of those taken for connections that name none. Source: RFC 6335. */
 const EPHEMERAL_PORT_MIN = 49_152;
@@ -48,8 +52,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   readonly #pendingSyns = new Map<string, PendingSyn>();
   readonly #segment: TcpFields = tcpFields();
   #decide: ((request: PendingTcp) => void) | undefined;
-  #ready: TcpConnection[] = [];
-  #readyFirst = 0;
+  readonly #ready = new TurnQueue();
   #changed: TcpConnection[] = [];
   #ringing: Listener[] = [];
   #undecided: PendingSyn[] = [];
@@ -64,7 +67,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   get pending(): boolean {
-    return this.#ready.length > this.#readyFirst;
+    return this.#ready.length > 0;
   }
 
   get count(): number {
@@ -148,7 +151,11 @@ export class TcpLayer implements TcpHost, PendingDecision {
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
   transmit(into: Uint8Array, nowMs: number): number {
     this.nowMs = nowMs;
-    for (let connection = this.#takeReady(); connection; connection = this.#takeReady()) {
+    for (
+      let connection = this.#ready.take();
+      connection !== undefined;
+      connection = this.#ready.take()
+    ) {
       if (connection.state === "CLOSED") continue;
       const source = connection.local.address;
       const target = connection.remote.address;
@@ -222,9 +229,9 @@ export class TcpLayer implements TcpHost, PendingDecision {
 
   refuse(request: PendingSyn): void {
     this.drop(request);
-    const acknowledgement = advanced(request.syn.sequence, 1);
-    const flags = TCP_RST | TCP_ACK;
-    this.#sendReset(request.local, request.remote, { sequence: 0, acknowledgement, flags });
+    const { local, remote, syn } = request;
+    const acknowledgement = advanced(syn.sequence, 1);
+    this.#sendReset(local, remote, { sequence: 0, acknowledgement, flags: TCP_RST | TCP_ACK });
   }
 
   drop(request: PendingSyn): void {
@@ -233,9 +240,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   ready(connection: TcpConnection): void {
-    if (connection.readyQueued) return;
-    connection.readyQueued = true;
-    this.#ready.push(connection);
+    this.#ready.add(connection);
   }
 
   changed(connection: TcpConnection): void {
@@ -359,42 +364,14 @@ export class TcpLayer implements TcpHost, PendingDecision {
     return fresh;
   }
 
-  /** Answers the current segment with RST. Source: RFC 9293, "Reset Generation". */
+  /** Answers the current segment with RST. */
   #refuse(local: Endpoint, remote: Endpoint): void {
-    const { flags, sequence, acknowledgement, payloadStart, payloadEnd } = this.#segment;
-    if ((flags & TCP_RST) !== 0) return;
-    if ((flags & TCP_ACK) !== 0) {
-      const answer = { sequence: acknowledgement, acknowledgement: 0, flags: TCP_RST };
-      this.#sendReset(local, remote, answer);
-      return;
-    }
-    const length = payloadEnd - payloadStart + ((flags & TCP_SYN) !== 0 ? 1 : 0) +
-      ((flags & TCP_FIN) !== 0 ? 1 : 0);
-    this.#sendReset(local, remote, {
-      sequence: 0,
-      acknowledgement: advanced(sequence, length),
-      flags: TCP_RST | TCP_ACK,
-    });
+    const answer = resetFor(this.#segment);
+    if (answer !== undefined) this.#sendReset(local, remote, answer);
   }
 
-  #sendReset(
-    local: Endpoint,
-    remote: Endpoint,
-    reset: {
-      readonly sequence: number;
-      readonly acknowledgement: number;
-      readonly flags: number;
-    },
-  ): void {
-    const { address: source } = local;
-    const { address: target } = remote;
-    const length = TCP_HEADER_LENGTH;
-    const packet = this.#network.queue({ source, target, protocol: PROTOCOL_TCP, length });
-    if (typeof packet === "string") return;
-    const ports = { sourcePort: local.port, targetPort: remote.port };
-    putTcp(packet, IPV4_HEADER_LENGTH, { ...ports, ...reset, window: 0, optionsLength: 0 });
-    sealTcp(packet, IPV4_HEADER_LENGTH, { source, target, length });
-    this.counters.tcpResetsSent++;
+  #sendReset(local: Endpoint, remote: Endpoint, reset: ResetFields): void {
+    if (queueReset(this.#network, { local, remote }, reset)) this.counters.tcpResetsSent++;
   }
 
   #roomForOne(): boolean {
@@ -424,25 +401,6 @@ export class TcpLayer implements TcpHost, PendingDecision {
   #ring(listener: Listener): void {
     if (!this.#ringing.includes(listener)) this.#ringing.push(listener);
   }
-
-  #takeReady(): TcpConnection | undefined {
-    const connection = this.#ready[this.#readyFirst];
-    if (connection === undefined) return undefined;
-    this.#readyFirst++;
-    if (this.#readyFirst === this.#ready.length) {
-      this.#ready.length = 0;
-      this.#readyFirst = 0;
-    } else if (this.#readyFirst > 64 && this.#readyFirst * 2 > this.#ready.length) {
-      this.#ready.splice(0, this.#readyFirst);
-      this.#readyFirst = 0;
-    }
-    connection.readyQueued = false;
-    return connection;
-  }
-}
-
-function pairName(local: Endpoint, remote: Endpoint): string {
-  return `${local.address}:${local.port} ${remote.address}:${remote.port}`;
 }
 
 function firstOf(set: ReadonlySet<TcpConnection>): TcpConnection | undefined {

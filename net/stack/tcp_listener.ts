@@ -110,3 +110,8 @@ export class PendingSyn implements PendingTcp {
     if (this.open) this.#decision.drop(this);
   }
 }
+
+/** One name for a pair of ends. */
+export function pairName(local: Endpoint, remote: Endpoint): string {
+  return `${local.address}:${local.port} ${remote.address}:${remote.port}`;
+}

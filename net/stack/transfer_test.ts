@@ -76,7 +76,7 @@ function transfer(
   };
   const finished = link.run(() => client.done && server?.done === true);
   ok(finished, `seed ${seed}: both sides are done (${socket.state} ${socket.failure})`);
-  equalRun(server?.received, server?.receivedLength, upward);
+  equalRun(server?.received, server?.receivedLength ?? 0, upward);
   equalRun(client.received, client.receivedLength, downward);
   listener.close();
   ok(link.settle(), `seed ${seed}: the link comes to rest`);
@@ -88,7 +88,7 @@ function transfer(
   return { link, stacks };
 }
 
-function equalRun(received: Uint8Array | undefined, length = 0, expected: Uint8Array): void {
+function equalRun(received: Uint8Array | undefined, length: number, expected: Uint8Array): void {
   equal(length, expected.length);
   ok(received !== undefined && expected.every((byte, index) => received[index] === byte));
 }

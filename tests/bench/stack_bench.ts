@@ -8,7 +8,7 @@
  */
 
 import { createStack, type Stack, type TcpSocket } from "@net/stack/stack.ts";
-import { dice } from "@tests/fakes/link.ts";
+import { dice } from "../fakes/link.ts";
 
 const CLIENT = 0x0a000001;
 const SERVER = 0x0a000002;
