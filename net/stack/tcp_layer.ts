@@ -9,6 +9,7 @@ import {
 } from "../wire/tcp.ts";
 import { ConnectionTable } from "./connection_table.ts";
 import { Deadlines } from "./deadlines.ts";
+import { ephemeralPort } from "./ephemeral_port.ts";
 import type { Endpoint, PendingTcp, TcpListener, TcpSocket } from "./interface.ts";
 import type { StackLimits } from "./limits.ts";
 import type { Network } from "./network.ts";
@@ -26,10 +27,6 @@ import { writeSegment } from "./tcp_output.ts";
 import { queueReset, type ResetFields, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
 import { TurnQueue } from "./turn_queue.ts";
-
-/** First port of those taken for connections that name none. Source: RFC 6335. */
-const EPHEMERAL_PORT_MIN = 49_152;
-const EPHEMERAL_PORT_COUNT = 16_384;
 
 /** Everything of TCP that is not inside one connection: look-up, listeners, timers, turns to send. */
 export class TcpLayer implements TcpHost, PendingDecision {
@@ -151,11 +148,8 @@ export class TcpLayer implements TcpHost, PendingDecision {
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
   transmit(into: Uint8Array, nowMs: number): number {
     this.nowMs = nowMs;
-    for (
-      let connection = this.#ready.take();
-      connection !== undefined;
-      connection = this.#ready.take()
-    ) {
+    const take = () => this.#ready.take();
+    for (let connection = take(); connection !== undefined; connection = take()) {
       if (connection.state === "CLOSED") continue;
       const source = connection.local.address;
       const target = connection.remote.address;
@@ -175,11 +169,8 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   poll(): void {
-    for (
-      let connection = this.#deadlines.take(this.nowMs);
-      connection !== undefined;
-      connection = this.#deadlines.take(this.nowMs)
-    ) {
+    const take = () => this.#deadlines.take(this.nowMs);
+    for (let connection = take(); connection !== undefined; connection = take()) {
       runTimers(connection);
       if (connection.state !== "CLOSED") this.#deadlines.update(connection);
     }
@@ -388,14 +379,12 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   #freePort(address: number, remote: Endpoint): number | undefined {
-    const first = this.random32() % EPHEMERAL_PORT_COUNT;
-    for (let step = 0; step < EPHEMERAL_PORT_COUNT; step++) {
-      const port = EPHEMERAL_PORT_MIN + (first + step) % EPHEMERAL_PORT_COUNT;
-      const taken = this.#table.find({ address, port }, remote) !== undefined ||
-        this.#listeners.some((listener) => listener.port === port);
-      if (!taken) return port;
-    }
-    return undefined;
+    return ephemeralPort(
+      this.random32(),
+      (port) =>
+        this.#table.find({ address, port }, remote) !== undefined ||
+        this.#listeners.some((listener) => listener.port === port),
+    );
   }
 
   #ring(listener: Listener): void {
