@@ -54,7 +54,7 @@ export class SyscallChannel implements RawChannel {
   readonly #timer: Timer;
   readonly #pending: Pending[] = [];
   #late = 0;
-  #timerSet = false;
+  #timerNs = Number.POSITIVE_INFINITY;
   #gone = false;
 
   /** @param nonceOf Absent on protocols without a nonce. */
@@ -142,20 +142,19 @@ export class SyscallChannel implements RawChannel {
     return index < 0 ? undefined : this.#pending.splice(index, 1)[0];
   }
 
-  /** One timer serves all calls: it looks at every deadline when the first one set passes. */
+  /** One timer serves all calls; it moves only when an earlier deadline comes. */
   #watch(deadlineNs: number): void {
-    if (this.#timerSet || !Number.isFinite(deadlineNs)) return;
-    this.#timerSet = true;
+    if (deadlineNs >= this.#timerNs) return;
+    this.#timerNs = deadlineNs;
     this.#timer.set(deadlineNs);
   }
 
   async #expire(): Promise<void> {
     while (!this.#gone) {
       await this.#timer.wait();
-      this.#timerSet = false;
+      this.#timerNs = Number.POSITIVE_INFINITY;
       this.#expireDue(this.#syscalls.clock.nowNs());
-      const next = Math.min(...this.#pending.map(({ deadlineNs }) => deadlineNs));
-      this.#watch(next);
+      for (const { deadlineNs } of this.#pending) this.#watch(deadlineNs);
     }
   }
 

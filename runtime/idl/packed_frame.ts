@@ -157,14 +157,20 @@ export function parseReply(service: PackedService, opName: string, frame: Uint8A
 /** The nonce of a reply, without looking at the rest. @throws {WireError} when it has none. */
 export function replyNonce(service: PackedService, frame: Uint8Array): Nonce {
   if (service.envelope.reply.includes("tailNonce64")) {
-    if (frame.length < HEADER_LENGTH + 9) return undefined;
-    const reader = new Reader(frame.subarray(frame.length - 8));
-    return reader.u64();
+    if (frame.length < lengthBeforeTail(service, frame) + 8) return undefined;
+    return new Reader(frame.subarray(frame.length - 8)).u64();
   }
   const reader = new Reader(frame);
   readHeader(reader, service);
   reader.u8();
   return readReplyHead(reader, service).nonce;
+}
+
+/** Bytes that a reply has at least before its trailing nonce: a refusal may carry zero fields. */
+function lengthBeforeTail(service: PackedService, frame: Uint8Array): number {
+  const code = (frame[3] ?? 0) & ~REPLY_BIT;
+  const op = Object.values(service.ops).find((candidate) => candidate.code === code);
+  return HEADER_LENGTH + 1 + (op?.replyFields === "always" ? sizeOf(op.reply) : 0);
 }
 
 /** Whether replies of the protocol name their request. */
