@@ -33,7 +33,9 @@ export interface Ed25519Signer {
   wipe(): void;
 }
 
-interface Ed25519 {
+/** What an implementation of Ed25519 does. */
+export interface Ed25519 {
+  /** Takes a seed of 32 bytes into use. */
   signer(seed: Uint8Array): Ed25519Signer;
   /** Whether [S]B = R + [k]A. Encodings have been checked: canonical, neither A nor R small. */
   equationHolds(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;

@@ -20,7 +20,8 @@ export interface HkdfInput {
   readonly info: Uint8Array;
 }
 
-type Hkdf = (input: HkdfInput, length: number) => Uint8Array;
+/** HKDF-SHA-256, both steps: `length` bytes. */
+export type Hkdf = (input: HkdfInput, length: number) => Uint8Array;
 
 const CANDIDATES: readonly { readonly name: "native" | "noble"; readonly implementation: Hkdf }[] =
   [

@@ -8,7 +8,8 @@ import { Provider } from "./provider.ts";
 /** Length of a digest, in bytes. */
 export const SHA256_LENGTH = 32;
 
-type Hash = (parts: readonly Uint8Array[]) => Uint8Array;
+/** The digest of the parts, one after the other. */
+export type Hash = (parts: readonly Uint8Array[]) => Uint8Array;
 
 function native(parts: readonly Uint8Array[]): Uint8Array {
   const hash = createHash("sha256");

@@ -27,7 +27,7 @@ export interface X25519Secret {
 }
 
 /** Makes a key object; `secret` is copied. */
-type ImportSecret = (secret: Uint8Array) => X25519Secret;
+export type ImportSecret = (secret: Uint8Array) => X25519Secret;
 
 class NativeSecret implements X25519Secret {
   #key: KeyObject | undefined;
