@@ -1,3 +1,4 @@
+import { ETHERNET_HEADER_LENGTH } from "../wire/ethernet.ts";
 import {
   ICMP_ECHO_REPLY,
   ICMP_ECHO_REQUEST,
@@ -25,8 +26,9 @@ import type { Network } from "./network.ts";
 /** Port-unreachable messages per second. Source: RFC 1812, "Rate Limiting". */
 export const UNREACHABLES_MAX = 50;
 const UNREACHABLE_INTERVAL_MS = 1_000;
-/** Bytes of the offending packet that an error quotes: its header and 8 more. */
-const QUOTED_LENGTH = IPV4_HEADER_LENGTH + 8;
+/** Bytes that an error quotes of what the offending packet carries, behind its header. */
+const QUOTED_PAYLOAD_LENGTH = 8;
+const QUOTED_LENGTH_MIN = IPV4_HEADER_LENGTH + QUOTED_PAYLOAD_LENGTH;
 
 interface Ping {
   readonly remote: Ipv4Address;
@@ -116,9 +118,11 @@ export class IcmpLayer {
     }
     if (this.#errors >= UNREACHABLES_MAX) return;
     this.#errors++;
-    const start = packet.payloadStart - IPV4_HEADER_LENGTH;
     const header = { type: ICMP_UNREACHABLE, code: UNREACHABLE_PORT, ident: 0, sequence: 0 };
-    const quoted = frame.subarray(start, start + QUOTED_LENGTH);
+    const quoted = frame.subarray(
+      ETHERNET_HEADER_LENGTH,
+      packet.payloadStart + QUOTED_PAYLOAD_LENGTH,
+    );
     this.#send({ source: packet.target, target: packet.source }, header, quoted);
   }
 
@@ -167,13 +171,15 @@ export class IcmpLayer {
   #unreachable(frame: Uint8Array, packet: Readonly<Ipv4Fields>): void {
     const { code } = this.#fields;
     const start = packet.payloadStart + ICMP_HEADER_LENGTH;
-    if (packet.payloadEnd - start < QUOTED_LENGTH || code === UNREACHABLE_FRAGMENTATION_NEEDED) {
+    if (
+      packet.payloadEnd - start < QUOTED_LENGTH_MIN || code === UNREACHABLE_FRAGMENTATION_NEEDED
+    ) {
       return;
     }
     const headerLength = ((frame[start] ?? 0) & 0xf) * 4;
     const inner = start + headerLength;
     if (frame[start + 9] !== PROTOCOL_TCP || headerLength < IPV4_HEADER_LENGTH) return;
-    if (inner + 8 > packet.payloadEnd) return;
+    if (inner + QUOTED_PAYLOAD_LENGTH > packet.payloadEnd) return;
     const local = { address: u32At(frame, start + 12), port: u16At(frame, inner) };
     const remote = { address: u32At(frame, start + 16), port: u16At(frame, inner + 2) };
     const refused = code === UNREACHABLE_PORT || code === UNREACHABLE_PROTOCOL;

@@ -48,6 +48,8 @@ export interface NeighbourHost {
 export class Neighbours {
   readonly #host: NeighbourHost;
   readonly #table = new Map<Ipv4Address, Neighbour>();
+  /** Neighbours whose answer is awaited. */
+  #asking = 0;
   /** ARP packets to send, bounded by the table: one request a neighbour, and the replies. */
   readonly #outgoing: ArpPacket[] = [];
   /** Packets whose neighbour has just been found. */
@@ -135,6 +137,7 @@ export class Neighbours {
 
   /** Repeats requests that had no answer, and gives up on those asked often enough. */
   poll(nowMs: number): void {
+    if (this.#asking === 0) return;
     for (const neighbour of this.#table.values()) {
       if (neighbour.tries === 0 || neighbour.askAgainMs > nowMs) continue;
       if (neighbour.tries < REQUEST_TRIES_MAX) this.#request(neighbour, nowMs);
@@ -143,6 +146,7 @@ export class Neighbours {
   }
 
   nextTimerMs(): number | undefined {
+    if (this.#asking === 0) return undefined;
     let nextMs = Infinity;
     for (const neighbour of this.#table.values()) {
       if (neighbour.tries > 0) nextMs = Math.min(nextMs, neighbour.askAgainMs);
@@ -177,6 +181,7 @@ export class Neighbours {
   }
 
   #request(neighbour: Neighbour, nowMs: number): void {
+    if (neighbour.tries === 0) this.#asking++;
     neighbour.tries++;
     neighbour.askAgainMs = nowMs + REQUEST_INTERVAL_MS;
     this.#outgoing.push({
@@ -191,6 +196,7 @@ export class Neighbours {
   #learn(neighbour: Neighbour, packet: ArpPacket, nowMs: number): void {
     neighbour.mac = packet.senderMac;
     neighbour.learnedMs = nowMs;
+    if (neighbour.tries > 0) this.#asking--;
     neighbour.tries = 0;
     for (const bytes of neighbour.packets) this.#released.push({ bytes, mac: packet.senderMac });
     neighbour.packets = [];
@@ -201,6 +207,7 @@ export class Neighbours {
 
   #giveUp(neighbour: Neighbour): void {
     this.#table.delete(neighbour.address);
+    this.#asking--;
     this.#host.counters.arpFailures++;
     this.#host.counters.packetsDropped += neighbour.packets.length;
     for (const waiter of neighbour.waiters) waiter.neighbourMissing();

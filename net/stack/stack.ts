@@ -203,7 +203,7 @@ class Interface implements Stack {
     } else if (udp) {
       if (this.#refused(readUdp(frame, packet, this.#udp.fields))) return;
       const taken = this.#udp.receive(frame, packet);
-      if (!taken && !broadcast) this.#icmp.refusePort(frame, packet, nowMs);
+      if (!taken && !broadcast && packet.source !== 0) this.#icmp.refusePort(frame, packet, nowMs);
     } else if (packet.protocol === PROTOCOL_ICMP) {
       const run = { start: packet.payloadStart, end: packet.payloadEnd };
       if (!this.#refused(readIcmp(frame, run, this.#icmp.fields))) {

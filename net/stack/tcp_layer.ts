@@ -98,7 +98,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   ): TcpSocket | "limit" | "in_use" | "unreachable" {
     const { remote } = options;
     const address = options.local?.address ?? this.#network.sourceFor(remote.address);
-    const reachable = address !== undefined &&
+    const reachable = address !== undefined && this.#network.mine(address) &&
       this.#network.nextHop(remote.address) !== undefined &&
       !this.#network.broadcast(remote.address) && !this.#network.loops(remote.address);
     if (!reachable) return "unreachable";
