@@ -83,8 +83,8 @@ interface Running {
   readonly task: Task;
   /** Receive rights by endpoint name. */
   readonly receive: Map<string, Slot>;
-  /** Reply rights by the caller's sid, one map for each endpoint. */
-  readonly replyTo: Map<string, Map<bigint, Slot>>;
+  /** Reply rights by the badge of the caller's send right, one map for each endpoint. */
+  readonly replyTo: Map<string, Map<number, Slot>>;
 }
 
 class Node implements Booted {
@@ -97,6 +97,7 @@ class Node implements Booted {
   #settle: () => void = () => {};
   #decide: Client<typeof decider> | undefined;
   #faulted: string | undefined;
+  #badges = 0;
 
   constructor(ports: BootPorts) {
     this.#ports = ports;
@@ -143,7 +144,7 @@ class Node implements Booted {
     const task = this.#ports.kernel.spawn(name);
     this.#prove(INIT_NAME, INIT_MARKERS.start, { name });
     const receive = new Map<string, Slot>();
-    const replyTo = new Map<string, Map<bigint, Slot>>();
+    const replyTo = new Map<string, Map<number, Slot>>();
     for (const service of served(component)) {
       const endpoint = endpointOf(service);
       if (receive.has(endpoint)) continue;
@@ -223,10 +224,10 @@ class Node implements Booted {
     if (send === undefined || replies.status !== "ok") {
       throw new BootError("no_space", task.self.name);
     }
-    const back = kernel.mintSend(task, replies.receive, running.task);
+    const back = kernel.mintSend(task, replies.receive, running.task, 0);
     if (back === undefined) throw new BootError("no_space", running.task.self.name);
     task.capClose(replies.send);
-    running.replyTo.get(endpoint)?.set(task.self.sid, back);
+    running.replyTo.get(endpoint)?.set(this.#badges, back);
     return new SyscallChannel(task, { send, receive: replies.receive }, nonceReaderOf(service));
   }
 

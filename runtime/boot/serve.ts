@@ -8,8 +8,8 @@ export interface ServedEndpoint {
   /** Receive right. */
   readonly receive: Slot;
   readonly handler: FrameHandler;
-  /** Where the replies of a sender go that sends no reply right along, by its sid. */
-  readonly replyTo: ReadonlyMap<bigint, Slot>;
+  /** Where the replies go of requests that bring no reply right, by the badge of their send right. */
+  readonly replyTo: ReadonlyMap<number, Slot>;
   /** Requests that may run at a time. */
   readonly concurrency: number;
   /** A handler threw: the task is faulty. */
@@ -64,7 +64,7 @@ async function answer(served: ServedEndpoint, message: Message): Promise<void> {
     },
   });
   const replyRight = moved !== undefined && !payload ? moved : undefined;
-  const route = replyRight ?? served.replyTo.get(sender.sid);
+  const route = replyRight ?? served.replyTo.get(message.badge);
   if (reply !== undefined && route !== undefined) await send(syscalls, route, reply);
   else if (reply?.move !== undefined) syscalls.capClose(reply.move);
   // A payload that no handler looked at, refused requests' among them, would fill the table.

@@ -61,6 +61,8 @@ export interface Message {
   readonly frame: Uint8Array;
   /** Stamped by the kernel from its registry; nothing in the frame can change it. */
   readonly sender: Principal;
+  /** Which send right it came over, as its minter numbered them; 0 for a task's own endpoints. */
+  readonly badge: number;
   /** Where the capability that came with the message now stands, if one came. */
   readonly moved: Slot | undefined;
 }

@@ -5,7 +5,12 @@ import type { Vmo } from "./vmo.ts";
 
 /** What a capability leads to. */
 export type KernelObject =
-  | { readonly kind: "endpoint"; readonly endpoint: Endpoint }
+  | {
+    readonly kind: "endpoint";
+    readonly endpoint: Endpoint;
+    /** Stamped on every message sent with a right; the receiver tells its callers' rights apart. */
+    readonly badge: number;
+  }
   | { readonly kind: "vmo"; readonly vmo: Vmo }
   | { readonly kind: "mmio"; readonly device: MachineDevice };
 

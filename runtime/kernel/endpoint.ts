@@ -12,6 +12,8 @@ export const QUEUED_BYTES_MAX = 1 << 20;
 export interface Envelope {
   readonly frame: Uint8Array;
   readonly sender: Principal;
+  /** Which right it was sent with. */
+  readonly badge: number;
   /** The capability that travels, with the slot it left, for the way back. */
   readonly moved: Capability | undefined;
   readonly restore: () => void;

@@ -83,12 +83,16 @@ export class Kernel {
     return [...this.#tasks.values()];
   }
 
-  /** Gives `holder` a send right to what `owner` receives at `receive`. */
-  mintSend(owner: Task, receive: Slot, holder: Task): Slot | undefined {
+  /**
+   * Gives `holder` a send right to what `owner` receives at `receive`.
+   *
+   * @param badge Stamped on every message that is sent with it.
+   */
+  mintSend(owner: Task, receive: Slot, holder: Task, badge: number): Slot | undefined {
     const capability = owner.table.get(receive);
     if (capability?.object.kind !== "endpoint") return undefined;
     if ((capability.rights & RIGHT_RECV) === 0) return undefined;
-    return holder.allot({ object: capability.object, rights: RIGHT_SEND });
+    return holder.allot({ object: { ...capability.object, badge }, rights: RIGHT_SEND });
   }
 
   /** Gives a task the registers, the RAM region and the interrupt of one device. MAP only. */

@@ -74,27 +74,29 @@ export class Task implements Syscalls {
     const target = this.#endpoint(slot, RIGHT_SEND);
     if (typeof target === "string") return target;
     if (frame.length > FRAME_LENGTH_MAX) return "invalid_argument";
-    return target.offer(this.#envelope(frame));
+    return target.endpoint.offer(this.#envelope(frame, target.badge));
   }
 
   send(slot: Slot, frame: Uint8Array, options: SendOptions = {}): Promise<CallStatus> {
     const target = this.#endpoint(slot, RIGHT_SEND);
     if (typeof target === "string") return Promise.resolve(target);
     if (frame.length > FRAME_LENGTH_MAX) return Promise.resolve("invalid_argument");
-    const envelope = this.#envelopeMoving(frame, options.move);
+    const { endpoint, badge } = target;
+    const envelope = this.#envelopeMoving(frame, badge, options.move);
     if (typeof envelope === "string") return Promise.resolve(envelope);
-    const status = target.offer(envelope);
+    const status = endpoint.offer(envelope);
     if (status === "ok") return Promise.resolve(status);
     if (status === "no_such_endpoint") {
       envelope.restore();
       return Promise.resolve(status);
     }
-    return this.#sendLater(target, envelope, options.deadlineNs);
+    return this.#sendLater(endpoint, envelope, options.deadlineNs);
   }
 
   receive(slot: Slot, deadlineNs?: number): Promise<Received> {
-    const source = this.#endpoint(slot, RIGHT_RECV);
-    if (typeof source === "string") return Promise.resolve({ status: source });
+    const held = this.#endpoint(slot, RIGHT_RECV);
+    if (typeof held === "string") return Promise.resolve({ status: held });
+    const source = held.endpoint;
     return new Promise((resolve) => {
       const waiter = this.#receiveWaiter(resolve);
       source.receive(waiter.waiter);
@@ -111,7 +113,7 @@ export class Task implements Syscalls {
     }
     const endpoint = this.#exited ? undefined : this.#kernel.makeEndpoint(this, depth);
     if (endpoint === undefined) return { status: "no_space" };
-    const object = { kind: "endpoint", endpoint } as const;
+    const object = { kind: "endpoint", endpoint, badge: 0 } as const;
     const receive = this.allot({ object, rights: RIGHT_RECV });
     const send = receive === undefined ? undefined : this.allot({ object, rights: RIGHT_SEND });
     if (receive === undefined || send === undefined) {
@@ -218,24 +220,31 @@ export class Task implements Syscalls {
     for (const capability of this.table.drain()) this.#kernel.dropped(capability);
   }
 
-  #endpoint(slot: Slot, right: number): Endpoint | "invalid_slot" | "permission_denied" {
+  #endpoint(
+    slot: Slot,
+    right: number,
+  ):
+    | { readonly endpoint: Endpoint; readonly badge: number }
+    | "invalid_slot"
+    | "permission_denied" {
     const capability = this.table.get(slot);
     if (capability === undefined) return "invalid_slot";
     if (capability.object.kind !== "endpoint" || !holds(capability, right)) {
       return "permission_denied";
     }
-    return capability.object.endpoint;
+    return capability.object;
   }
 
-  #envelope(frame: Uint8Array): Envelope {
-    return { frame: frame.slice(), sender: this.self, moved: undefined, restore: nothing };
+  #envelope(frame: Uint8Array, badge: number): Envelope {
+    return { frame: frame.slice(), sender: this.self, badge, moved: undefined, restore: nothing };
   }
 
   #envelopeMoving(
     frame: Uint8Array,
+    badge: number,
     slot: Slot | undefined,
   ): Envelope | "invalid_slot" | "permission_denied" {
-    if (slot === undefined) return this.#envelope(frame);
+    if (slot === undefined) return this.#envelope(frame, badge);
     const moved = this.table.get(slot);
     if (moved === undefined) return "invalid_slot";
     if (!movable(moved)) return "permission_denied";
@@ -245,7 +254,7 @@ export class Task implements Syscalls {
       this.#vmoBytes -= moved.object.vmo.length;
     }
     const restore = () => this.#restore(slot, moved);
-    return { frame: frame.slice(), sender: this.self, moved, restore };
+    return { frame: frame.slice(), sender: this.self, badge, moved, restore };
   }
 
   /** A send failed: the capability returns to the slot it left, or to any if that is taken by now. */
@@ -295,8 +304,8 @@ export class Task implements Syscalls {
             pending.settle({ status: "no_space" });
             return false;
           }
-          const { frame, sender } = envelope;
-          pending.settle({ status: "ok", frame, sender, moved });
+          const { frame, sender, badge } = envelope;
+          pending.settle({ status: "ok", frame, sender, badge, moved });
           return true;
         },
         fail: (status) => pending.settle({ status }),
