@@ -9,7 +9,7 @@ const REFRESH_MS = 30_000;
 const EXPIRE_MS = 60_000;
 /** Between two requests for one address. Source: RFC 1122, "ARP Cache Validation" (1 per second). */
 const REQUEST_INTERVAL_MS = 1_000;
-const REQUEST_TRIES_MAX = 3;
+const REQUEST_TRIES_MAX = 6;
 const NO_MAC = new Uint8Array(MAC_LENGTH);
 
 /** Who is told how the search for a neighbour ended. */

@@ -170,6 +170,6 @@ test("connectTcp fails as unreachable when nobody answers for the next hop", () 
     stack.poll(nowMs);
     while (stack.transmit(into, nowMs) > 0) requests++;
   }
-  deepEqual([socket.failure, told, requests], ["unreachable", 1, 3]);
+  deepEqual([socket.failure, told, requests], ["unreachable", 1, 6]);
   deepEqual([stack.sockets(), stack.nextTimerMs()], [0, undefined]);
 });
