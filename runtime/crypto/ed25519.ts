@@ -3,7 +3,6 @@ import { equalBytes } from "../core/bytes.ts";
 import { fromHex } from "../core/hex.ts";
 import { ed25519 as noble } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
-import { Buffer } from "node:buffer";
 import {
   createPrivateKey,
   createPublicKey,
@@ -12,7 +11,7 @@ import {
   verify as nativeVerify,
 } from "node:crypto";
 
-import { DerKey } from "./der.ts";
+import { DerKey, PublicKeys } from "./der.ts";
 import { canonicalPoint, canonicalScalar } from "./ed25519_encoding.ts";
 import { Provider } from "./provider.ts";
 
@@ -41,13 +40,15 @@ export interface Ed25519 {
   equationHolds(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
+const PUBLIC_KEYS = new PublicKeys(DerKey.ed25519Public);
+
 class NativeSigner implements Ed25519Signer {
   readonly publicKey: Uint8Array;
   #key: KeyObject | undefined;
 
   constructor(seed: Uint8Array) {
     const der = DerKey.ed25519Private.wrap(seed);
-    const key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" });
+    const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
     der.fill(0);
     const spki = createPublicKey(key).export({ format: "der", type: "spki" });
     this.publicKey = DerKey.ed25519Public.unwrap(spki);
@@ -89,10 +90,8 @@ class NobleSigner implements Ed25519Signer {
 const NATIVE: Ed25519 = {
   signer: (seed) => new NativeSigner(seed),
   equationHolds(key, message, signature) {
-    const der = DerKey.ed25519Public.wrap(key);
-    const spki = { key: Buffer.from(der.buffer), format: "der", type: "spki" } as const;
     try {
-      return nativeVerify(null, message, createPublicKey(spki), signature);
+      return nativeVerify(null, message, PUBLIC_KEYS.get(key), signature);
     } catch {
       return false;
     }

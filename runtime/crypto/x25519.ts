@@ -2,10 +2,9 @@ import { assert } from "../core/assert.ts";
 import { equalBytes } from "../core/bytes.ts";
 import { fromHex } from "../core/hex.ts";
 import { x25519 as noble } from "@noble/curves/ed25519.js";
-import { Buffer } from "node:buffer";
 import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
 
-import { DerKey } from "./der.ts";
+import { DerKey, PublicKeys } from "./der.ts";
 import { Provider } from "./provider.ts";
 
 /** Length of secrets, public keys and shared secrets, in bytes. */
@@ -29,13 +28,15 @@ export interface X25519Secret {
 /** Makes a key object; `secret` is copied. */
 export type ImportSecret = (secret: Uint8Array) => X25519Secret;
 
+const PUBLIC_KEYS = new PublicKeys(DerKey.x25519Public);
+
 class NativeSecret implements X25519Secret {
   #key: KeyObject | undefined;
   #publicKey: Uint8Array | undefined;
 
   constructor(secret: Uint8Array) {
     const der = DerKey.x25519Private.wrap(secret);
-    this.#key = createPrivateKey({ key: Buffer.from(der.buffer), format: "der", type: "pkcs8" });
+    this.#key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
     der.fill(0);
   }
 
@@ -48,7 +49,7 @@ class NativeSecret implements X25519Secret {
   shared(remote: Uint8Array): Uint8Array | undefined {
     assert(remote.length === X25519_LENGTH, "an X25519 public key has 32 bytes");
     const privateKey = this.#live();
-    const publicKey = importPublic(remote);
+    const publicKey = PUBLIC_KEYS.get(remote);
     try {
       return nonZero(new Uint8Array(diffieHellman({ privateKey, publicKey })));
     } catch {
@@ -64,25 +65,6 @@ class NativeSecret implements X25519Secret {
     assert(this.#key !== undefined, "a wiped X25519 secret is not used");
     return this.#key;
   }
-}
-
-/**
- * The public keys used last: a handshake uses each twice, and importing one costs a tenth of using it.
- */
-const recent: { readonly bytes: Uint8Array; readonly key: KeyObject }[] = [];
-const RECENT_COUNT_MAX = 4;
-
-function importPublic(bytes: Uint8Array): KeyObject {
-  for (const known of recent) if (equalBytes(known.bytes, bytes)) return known.key;
-  const key = importFresh(bytes);
-  recent.unshift({ bytes: new Uint8Array(bytes), key });
-  if (recent.length > RECENT_COUNT_MAX) recent.pop();
-  return key;
-}
-
-function importFresh(bytes: Uint8Array): KeyObject {
-  const der = DerKey.x25519Public.wrap(bytes);
-  return createPublicKey({ key: Buffer.from(der.buffer), format: "der", type: "spki" });
 }
 
 class NobleSecret implements X25519Secret {
