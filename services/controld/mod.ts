@@ -1,0 +1,42 @@
+import { defineComponent } from "@runtime/boot/component.ts";
+import { dsoftbusd } from "../dsoftbusd/protocol.ts";
+import { logdQuery } from "../logd/protocol.ts";
+import { policydV2 } from "../policyd/protocol.ts";
+import { CLI_SUBJECT, controld } from "./protocol.ts";
+import { createControld } from "./service.ts";
+
+export default defineComponent({
+  name: "controld",
+  serves: { controld },
+  calls: { dsoftbusd, logdQuery, policydV2 },
+  uses: {},
+  asks: [
+    "policy.delegate",
+    "identity.read",
+    "dsoftbus.connect",
+    "dsoftbus.peers",
+    "dsoftbus.ping",
+    "dsoftbus.resolve",
+    "node.stop",
+  ],
+  asksFor: {
+    [CLI_SUBJECT]: [
+      "identity.read",
+      "dsoftbus.connect",
+      "dsoftbus.peers",
+      "dsoftbus.ping",
+      "dsoftbus.resolve",
+      "log.query",
+      "policy.check",
+      "node.stop",
+    ],
+  },
+  concurrency: 8,
+  create: ({ call }) => ({
+    controld: createControld({
+      bus: call.dsoftbusd,
+      log: call.logdQuery,
+      policy: call.policydV2,
+    }),
+  }),
+});

@@ -1,0 +1,197 @@
+/**
+ * controld: what the command line may ask of a running node.
+ *
+ * Wire: `CT` v1 is this project's own; upstream has no control socket. The one caller is the control
+ * socket's bridge, and policy judges it as `nx-cli`: who may open the socket is the command line.
+ *
+ * @module
+ */
+
+import { bytes8, fixed, list16, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import {
+  CAPABILITY_LENGTH_MAX,
+  SUBJECT_LENGTH_MAX,
+  TARGET_LENGTH_MAX,
+} from "@runtime/idl/policy.ts";
+import { defineService } from "@runtime/idl/service.ts";
+
+/** Principal of the control socket's bridge. It is no task: the boot mints its rights. */
+export const CONTROL_PRINCIPAL = "host-control";
+/** Subject as which policy judges everything that comes over the control socket. */
+export const CLI_SUBJECT = "nx-cli";
+
+/** Longest time that one operation may be told to wait, in milliseconds. */
+export const WAIT_MAX_MS = 60_000;
+/** Peers of one reply. */
+export const PEERS_PER_REPLY_MAX = 64;
+/** Log records of one reply: what fits a frame when all are as short as can be. */
+export const LOG_RECORDS_PER_REPLY_MAX = 240;
+/** Causes of refusals that `stats` tells apart. */
+export const REASONS_MAX = 64;
+
+const DEVICE_ID = text8(64, 64);
+const PEER = text8(1, 64);
+const WAIT = { min: 0, max: WAIT_MAX_MS, status: "malformed" } as const;
+
+export const controld = defineService({
+  name: "controld",
+  magic: "CT",
+  version: 1,
+  envelope: { request: ["nonce64"], reply: ["status", "nonce64"] },
+  callers: { [CONTROL_PRINCIPAL]: CLI_SUBJECT },
+  status: {
+    ok: 0,
+    not_found: 1,
+    malformed: 2,
+    unsupported: 3,
+    timed_out: 4,
+    limit: 5,
+    refused: 6,
+    ambiguous: 7,
+    closed: 8,
+    peer_denied: 9,
+    unavailable: 10,
+    denied: 0x0f,
+  },
+  ops: {
+    identity: {
+      code: 0x20,
+      doc: "This device as its peers see it: public keys only.",
+      capability: "identity.read",
+      request: {},
+      reply: {
+        deviceId: DEVICE_ID,
+        verifyingKey: fixed(32),
+        noiseStatic: fixed(32),
+        bootId: fixed(16),
+        port: u16(),
+      },
+      idempotent: true,
+    },
+    peers: {
+      code: 0x21,
+      doc: "Sessions and dials, from an index on.",
+      capability: "dsoftbus.peers",
+      request: { first: u16() },
+      reply: {
+        total: u16(),
+        peers: list16({
+          deviceId: text8(0, 64),
+          direction: u8(),
+          state: u8(),
+          address: u32(),
+          port: u16(),
+          ageMs: u64(),
+          records: u64(),
+          reason: text8(0, 32),
+        }, PEERS_PER_REPLY_MAX),
+      },
+      idempotent: true,
+    },
+    stats: {
+      code: 0x22,
+      doc: "Connections that were admitted and refused since the start, by cause.",
+      capability: "dsoftbus.peers",
+      request: {},
+      reply: {
+        accepted: u32(),
+        sessions: u32(),
+        announces: u32(),
+        refused: list16({ reason: text8(1, 32), count: u32() }, REASONS_MAX),
+      },
+      idempotent: true,
+    },
+    connect: {
+      code: 0x23,
+      doc: "Begins to dial an address and waits for the session.",
+      capability: "dsoftbus.connect",
+      bounds: { timeoutMs: WAIT },
+      request: {
+        address: u32(),
+        port: u16(),
+        deviceId: text8(0, 64),
+        noiseStatic: bytes8(0, 32),
+        timeoutMs: u32(),
+      },
+      reply: { deviceId: DEVICE_ID },
+    },
+    ping: {
+      code: 0x24,
+      doc: "Has pings sent to a peer, named by its device id or the beginning of it.",
+      capability: "dsoftbus.ping",
+      target: "peer",
+      bounds: { timeoutMs: WAIT },
+      request: { peer: PEER, count: u16(), size: u16(), window: u8(), timeoutMs: u32() },
+      reply: {
+        deviceId: DEVICE_ID,
+        count: u16(),
+        minNs: u64(),
+        meanNs: u64(),
+        maxNs: u64(),
+        totalNs: u64(),
+      },
+    },
+    resolve: {
+      code: 0x25,
+      doc: "Asks a peer's samgrd for a service.",
+      capability: "dsoftbus.resolve",
+      target: "service",
+      bounds: { timeoutMs: WAIT },
+      request: { peer: PEER, service: text8(1, 64), timeoutMs: u32() },
+      reply: { deviceId: DEVICE_ID, found: u8(), endpoint: u32() },
+      idempotent: true,
+    },
+    log: {
+      code: 0x26,
+      doc: "Records of one of logd's rings behind a record, as many as fit a frame.",
+      capability: "log.query",
+      target: "ring",
+      bounds: { ring: { min: 0, max: 1, status: "malformed" } },
+      request: { ring: u8(), afterId: u64(), countMax: u16(), scope: text8(0, 64) },
+      reply: {
+        total: u64(),
+        dropped: u64(),
+        lastId: u64(),
+        records: list16({
+          recordId: u64(),
+          timestampNs: u64(),
+          level: u8(),
+          sid: u64(),
+          sender: text8(0, 64),
+          scope: text8(0, 64),
+          message: text16(0, 256),
+          fields: text16(0, 512),
+        }, LOG_RECORDS_PER_REPLY_MAX),
+      },
+      idempotent: true,
+    },
+    checkPolicy: {
+      code: 0x27,
+      doc: "Has policyd decide for a subject, and tells the decision; it is audited as any other.",
+      capability: "policy.check",
+      target: "subject",
+      request: {
+        subject: text8(1, SUBJECT_LENGTH_MAX),
+        capability: text8(1, CAPABILITY_LENGTH_MAX),
+        target: text8(0, TARGET_LENGTH_MAX),
+      },
+      reply: { allowed: u8() },
+    },
+    stop: {
+      code: 0x28,
+      doc: "Closes every session in order and dials no more: the node is about to stop.",
+      capability: "node.stop",
+      request: {},
+      reply: { closed: u32() },
+    },
+  },
+  markers: {
+    ready: {
+      line: "controld: ready",
+      phase: "bring-up",
+      role: "required",
+      proves: "the node takes questions of its command line",
+      evidence: [],
+    },
+  },
+});

@@ -1,0 +1,89 @@
+import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { encodeReply, encodeRequest, parseRequest } from "@runtime/idl/packed_frame.ts";
+import { readFields } from "@runtime/idl/field.ts";
+import { Reader } from "@runtime/core/reader.ts";
+import { deepEqual, ok } from "@tests/fakes/assert.ts";
+import { goldenFrames } from "@tests/fakes/golden.ts";
+import { test } from "@tests/fakes/test.ts";
+import { dsoftbusd } from "../dsoftbusd/protocol.ts";
+import { logdQuery } from "../logd/protocol.ts";
+import { controld, PEERS_PER_REPLY_MAX } from "./protocol.ts";
+
+const golden = goldenFrames("controld");
+
+const REQUESTS = [
+  ["identity", 1n, {}],
+  ["peers", 2n, { first: 64 }],
+  ["resolve", 3n, { peer: "ab", service: "samgrd", timeoutMs: 2_000 }],
+  ["ping", 4n, { peer: "ab", count: 3, size: 64, window: 1, timeoutMs: 1_000 }],
+  ["log", 5n, { ring: 1, afterId: 7n, countMax: 10, scope: "" }],
+  ["checkPolicy", 6n, { subject: "rngd", capability: "a.b", target: "" }],
+  ["stop", 7n, {}],
+] as const;
+
+const PEER = {
+  deviceId: "ab",
+  direction: 1,
+  state: 3,
+  address: 0x7f000001,
+  port: 7401,
+  ageMs: 1_234n,
+  records: 9n,
+  reason: "",
+};
+
+test("controld requests equal the golden bytes, both ways", () => {
+  for (const [opName, nonce, values] of REQUESTS) {
+    const bytes = golden(`request ${opName}`);
+    deepEqual(encodeRequest(controld, { opName, nonce, values }), bytes);
+    deepEqual(parseRequest(controld, bytes), { opName, nonce, values });
+  }
+});
+
+test("controld replies equal the golden bytes", () => {
+  const encoded = (opName: string, nonce: bigint, values: object, status = "ok") =>
+    encodeReply(controld, { opName, nonce, status, values: { ...values } });
+  deepEqual(encoded("identity", 1n, {}, "denied"), golden("reply denied"));
+  deepEqual(encoded("checkPolicy", 6n, { allowed: 1 }), golden("reply checkPolicy"));
+  deepEqual(encoded("stop", 7n, { closed: 2 }), golden("reply stop"));
+  deepEqual(encoded("peers", 2n, { total: 1, peers: [PEER] }), golden("reply peers"));
+});
+
+test("controld requests parse at their own length only", () => {
+  for (const [opName] of REQUESTS) {
+    const request = golden(`request ${opName}`);
+    for (let length = 0; length < request.length; length++) {
+      ok("refusal" in parseRequest(controld, request.subarray(0, length)), `${opName} ${length}`);
+    }
+    ok("refusal" in parseRequest(controld, Uint8Array.of(...request, 0)), opName);
+  }
+});
+
+test("controld peers fit one frame at their longest", () => {
+  const longest = { ...PEER, deviceId: "a".repeat(64), reason: "r".repeat(32) };
+  const peers = Array.from({ length: PEERS_PER_REPLY_MAX }, () => longest);
+  const values = { total: 0xffff, peers };
+  const frame = encodeReply(controld, { opName: "peers", nonce: 1n, status: "ok", values });
+  ok(frame.length <= FRAME_LENGTH_MAX);
+});
+
+/** What is relayed as it is must be laid out as it came: then it fits wherever it fitted before. */
+test("controld passes on the very fields of the daemons behind it", () => {
+  const pairs = [
+    [controld.ops.identity.reply, dsoftbusd.ops.identity.reply],
+    [controld.ops.peers.reply, dsoftbusd.ops.peers.reply],
+    [controld.ops.stats.reply, dsoftbusd.ops.stats.reply],
+    [controld.ops.ping.reply, dsoftbusd.ops.ping.reply],
+    [controld.ops.resolve.reply, dsoftbusd.ops.resolve.reply],
+    [controld.ops.log.reply, logdQuery.ops.queryAfter.reply],
+  ] as const;
+  const shape = (fields: Readonly<Record<string, { readonly label: string }>>) =>
+    Object.entries(fields).map(([name, { label }]) => [name, label]);
+  for (const [own, behind] of pairs) deepEqual(shape(own), shape(behind));
+  deepEqual(controld.envelope, logdQuery.envelope);
+});
+
+test("controld peers are read back as they were written", () => {
+  const body = golden("reply peers").subarray(4 + 1 + 8);
+  deepEqual(readFields(new Reader(body), controld.ops.peers.reply), { total: 1, peers: [PEER] });
+});

@@ -1,0 +1,197 @@
+import { createClient } from "@runtime/idl/client.ts";
+import type { Ask } from "@runtime/idl/policy.ts";
+import { deepEqual, equal } from "@tests/fakes/assert.ts";
+import { directClient, watchedGate } from "@tests/fakes/direct.ts";
+import { test } from "@tests/fakes/test.ts";
+import { dsoftbusd } from "../dsoftbusd/protocol.ts";
+import { logdQuery } from "../logd/protocol.ts";
+import { policydV2 } from "../policyd/protocol.ts";
+import component from "./mod.ts";
+import { CLI_SUBJECT, CONTROL_PRINCIPAL, controld } from "./protocol.ts";
+import { type ControldPorts, createControld } from "./service.ts";
+
+const ID = "ab".repeat(32);
+const TIMES = { minNs: 1n, meanNs: 2n, maxNs: 3n, totalNs: 6n };
+const PEER = {
+  deviceId: ID,
+  direction: 0,
+  state: 3,
+  address: 0x0a000202,
+  port: 7401,
+  ageMs: 5n,
+  records: 8n,
+  reason: "",
+};
+
+/** Daemons behind controld that answer at once and remember what they were asked. */
+function daemons() {
+  const relays: string[] = [];
+  const told = <T>(name: string, answer: T): T => {
+    relays.push(name);
+    return answer;
+  };
+  const asked: Ask[] = [];
+  const bus = directClient(dsoftbusd, {
+    identity: () =>
+      told("identity", {
+        status: "ok",
+        deviceId: ID,
+        verifyingKey: new Uint8Array(32).fill(1),
+        noiseStatic: new Uint8Array(32).fill(2),
+        bootId: new Uint8Array(16).fill(3),
+        port: 7401,
+      }),
+    connect: () => told("connect", { status: "limit" }),
+    awaitPeer: () => ({ status: "closed" }),
+    peers: ({ first }) => told("peers", { status: "ok", total: first + 1, peers: [PEER] }),
+    ping: ({ count }) => told("ping", { status: "ok", deviceId: ID, count, ...TIMES }),
+    resolve: () => told("resolve", { status: "ambiguous" }),
+    closeAll: () => told("closeAll", { status: "ok", closed: 2 }),
+    stats: () =>
+      told("stats", { status: "ok", accepted: 1, sessions: 1, announces: 0, refused: [] }),
+  });
+  const log = directClient(logdQuery, {
+    query: () => ({ status: "unsupported" }),
+    stats: () => ({ status: "unsupported" }),
+    queryAfter: ({ afterId }) =>
+      told("log", { status: "ok", total: 9n, dropped: 0n, lastId: afterId + 1n, records: [] }),
+  });
+  const policy = directClient(policydV2, {
+    route: () => ({ status: "denied" }),
+    exec: () => ({ status: "denied" }),
+    checkDelegated: () => ({ status: "denied" }),
+    decide(ask) {
+      asked.push(ask);
+      return told("decide", { status: ask.subject === "rngd" ? "ok" : "denied" });
+    },
+  });
+  return { relays, asked, ports: { bus, log, policy } satisfies ControldPorts };
+}
+
+const PING = { peer: "ab", count: 3, size: 64, window: 1, timeoutMs: 1_000 };
+const CALLS = [
+  ["identity", {}, "identity.read", ""],
+  ["peers", { first: 0 }, "dsoftbus.peers", ""],
+  ["stats", {}, "dsoftbus.peers", ""],
+  [
+    "connect",
+    { address: 1, port: 2, deviceId: "", noiseStatic: new Uint8Array(), timeoutMs: 0 },
+    "dsoftbus.connect",
+    "",
+  ],
+  ["ping", PING, "dsoftbus.ping", "ab"],
+  ["resolve", { peer: "ab", service: "samgrd", timeoutMs: 0 }, "dsoftbus.resolve", "samgrd"],
+  ["log", { ring: 1, afterId: 0n, countMax: 1, scope: "" }, "log.query", "1"],
+  [
+    "checkPolicy",
+    { subject: "rngd", capability: "rng.entropy", target: "" },
+    "policy.check",
+    "rngd",
+  ],
+  ["stop", {}, "node.stop", ""],
+] as const;
+
+type AnyClient = Readonly<
+  Record<string, (request: object) => Promise<{ readonly status: string }>>
+>;
+
+/** Every operation through one door; the requests above fit their operations. */
+function client(ports: ControldPorts, options: Parameters<typeof directClient>[2]): AnyClient {
+  return directClient(controld, createControld(ports), options) as unknown as AnyClient;
+}
+
+test("controld asks policy about nx-cli, with capability and target, before every relay", async () => {
+  for (const [opName, request, capability, target] of CALLS) {
+    const { relays, ports } = daemons();
+    const { gate, asks } = watchedGate((ask) => {
+      deepEqual(relays, []);
+      return ask.subject === CLI_SUBJECT;
+    });
+    await client(ports, { sender: CONTROL_PRINCIPAL, gate })[opName]?.(request);
+    deepEqual(asks, [
+      { subject: CLI_SUBJECT, capability, operation: `controld.${opName}`, target },
+    ]);
+    equal(relays.length, 1, opName);
+  }
+});
+
+test("controld relays nothing when nx-cli is denied", async () => {
+  for (const [opName, request] of CALLS) {
+    const { relays, ports } = daemons();
+    const { gate } = watchedGate(({ subject }) => subject !== CLI_SUBJECT);
+    const reply = await client(ports, { sender: CONTROL_PRINCIPAL, gate })[opName]?.(request);
+    deepEqual({ opName, reply, relays }, { opName, reply: { status: "denied" }, relays: [] });
+  }
+});
+
+test("controld serves no principal but the bridge, and asks nobody about others", async () => {
+  for (const sender of ["dsoftbusd", CLI_SUBJECT, "peer", "toString"]) {
+    for (const [opName, request] of CALLS) {
+      const { relays, ports } = daemons();
+      const { gate, asks } = watchedGate(true);
+      const reply = await client(ports, { sender, gate })[opName]?.(request);
+      deepEqual({ reply, relays, asks }, { reply: { status: "denied" }, relays: [], asks: [] });
+    }
+  }
+});
+
+test("controld hands replies on as they came", async () => {
+  const { ports } = daemons();
+  const control = directClient(controld, createControld(ports), { sender: CONTROL_PRINCIPAL });
+  const identity = await control.identity({});
+  deepEqual(identity.status === "ok" && [identity.deviceId, identity.port], [ID, 7401]);
+  deepEqual(await control.peers({ first: 6 }), { status: "ok", total: 7, peers: [PEER] });
+  deepEqual(await control.ping(PING), { status: "ok", deviceId: ID, count: 3, ...TIMES });
+  deepEqual(await control.resolve({ peer: "ab", service: "x", timeoutMs: 0 }), {
+    status: "ambiguous",
+  });
+  deepEqual(await control.stop({}), { status: "ok", closed: 2 });
+  const page = await control.log({ ring: 0, afterId: 4n, countMax: 9, scope: "" });
+  equal(page.status === "ok" ? page.lastId : 0n, 5n);
+});
+
+test("controld checkPolicy tells policyd's decision under an operation of its own", async () => {
+  const { ports, asked } = daemons();
+  const control = directClient(controld, createControld(ports), { sender: CONTROL_PRINCIPAL });
+  const ask = { capability: "rng.entropy", target: "x" };
+  deepEqual(await control.checkPolicy({ ...ask, subject: "rngd" }), { status: "ok", allowed: 1 });
+  deepEqual(await control.checkPolicy({ ...ask, subject: "eve" }), { status: "ok", allowed: 0 });
+  deepEqual(asked[0], { ...ask, subject: "rngd", operation: "policy check" });
+});
+
+test("controld says that a daemon is gone or silent, and never that nothing is there", async () => {
+  for (const [outcome, status] of [["gone", "unavailable"], ["no_reply", "timed_out"]] as const) {
+    const channel = { exchange: () => Promise.resolve({ status: outcome }) };
+    const ports = {
+      bus: createClient(dsoftbusd, channel),
+      log: createClient(logdQuery, channel),
+      policy: createClient(policydV2, channel),
+    };
+    for (const [opName, request] of CALLS) {
+      const reply = await client(ports, { sender: CONTROL_PRINCIPAL })[opName]?.(request);
+      const expected = opName === "checkPolicy" ? "unavailable" : status;
+      deepEqual({ opName, reply }, { opName, reply: { status: expected } });
+    }
+  }
+});
+
+test("controld waits longer than the operation it relays", async () => {
+  const waits: (number | undefined)[] = [];
+  const { ports } = daemons();
+  const bus = createClient(dsoftbusd, {
+    exchange({ timeoutMs }) {
+      waits.push(timeoutMs);
+      return Promise.resolve({ status: "gone" });
+    },
+  });
+  const relay = createControld({ ...ports, bus });
+  const control = directClient(controld, relay, { sender: CONTROL_PRINCIPAL });
+  await control.ping({ ...PING, timeoutMs: 60_000 });
+  deepEqual(waits, [61_000]);
+  deepEqual(await control.ping({ ...PING, timeoutMs: 60_001 }), { status: "malformed" });
+});
+
+test("controld asks for exactly the capabilities of its operations under nx-cli", () => {
+  const needed = [...new Set(Object.values(controld.ops).map(({ capability }) => capability))];
+  deepEqual([...component.asksFor?.[CLI_SUBJECT] ?? []].sort(), needed.sort());
+});
