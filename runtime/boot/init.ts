@@ -219,7 +219,10 @@ class Node implements Booted {
     const endpoint = endpointOf(service);
     const receive = running.receive.get(endpoint);
     const { kernel } = this.#ports;
-    const send = receive === undefined ? undefined : kernel.mintSend(running.task, receive, task);
+    const badge = ++this.#badges;
+    const send = receive === undefined
+      ? undefined
+      : kernel.mintSend(running.task, receive, task, badge);
     const replies = task.endpointCreate(REPLY_DEPTH);
     if (send === undefined || replies.status !== "ok") {
       throw new BootError("no_space", task.self.name);
@@ -227,7 +230,7 @@ class Node implements Booted {
     const back = kernel.mintSend(task, replies.receive, running.task, 0);
     if (back === undefined) throw new BootError("no_space", running.task.self.name);
     task.capClose(replies.send);
-    running.replyTo.get(endpoint)?.set(this.#badges, back);
+    running.replyTo.get(endpoint)?.set(badge, back);
     return new SyscallChannel(task, { send, receive: replies.receive }, nonceReaderOf(service));
   }
 
