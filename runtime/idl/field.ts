@@ -196,10 +196,24 @@ export function list16<F extends Fields>(
   };
 }
 
+type NamedField = readonly [string, Field<unknown>];
+
+const NAMED = new WeakMap<Fields, readonly NamedField[]>();
+
+/** The fields with their names: made once for each body, because every frame walks them. */
+function named(fields: Fields): readonly NamedField[] {
+  let list = NAMED.get(fields);
+  if (list === undefined) {
+    list = Object.entries(fields);
+    NAMED.set(fields, list);
+  }
+  return list;
+}
+
 /** Reads a body in wire order. The caller checks the end of the frame. */
 export function readFields<F extends Fields>(reader: Reader, fields: F): ValuesOf<F> {
   const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of named(fields)) {
     const value = field.read(reader);
     if (field.silent !== true) values[name] = value;
   }
@@ -213,14 +227,14 @@ export function writeFields<F extends Fields>(
   fields: F,
   values: Readonly<Record<string, unknown>>,
 ): void {
-  for (const [name, field] of Object.entries(fields)) field.write(writer, values[name]);
+  for (const [name, field] of named(fields)) field.write(writer, values[name]);
 }
 
 /** Reads a body whose lengths stand before all contents. */
 export function readSplit<F extends Fields>(reader: Reader, fields: F): ValuesOf<F> {
   const values: Record<string, unknown> = {};
   const bodies: (() => void)[] = [];
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of named(fields)) {
     if (field.split === undefined) {
       const value = field.read(reader);
       if (field.silent !== true) values[name] = value;
@@ -241,11 +255,11 @@ export function writeSplit<F extends Fields>(
   fields: F,
   values: Readonly<Record<string, unknown>>,
 ): void {
-  for (const [name, field] of Object.entries(fields)) {
+  for (const [name, field] of named(fields)) {
     if (field.split === undefined) field.write(writer, values[name]);
     else field.split.writeLength(writer, values[name]);
   }
-  for (const [name, field] of Object.entries(fields)) field.split?.writeBody(writer, values[name]);
+  for (const [name, field] of named(fields)) field.split?.writeBody(writer, values[name]);
 }
 
 /** Most bytes of a body. */

@@ -16,6 +16,7 @@ import {
   REPLY_BIT,
   type ReplyPart,
   type RequestPart,
+  type StatusCodes,
 } from "./service.ts";
 
 /** Bytes of magic, version and opcode. */
@@ -255,9 +256,18 @@ function tailOf(service: PackedService): number {
   return service.envelope.reply.includes("tailNonce64") ? 8 : 0;
 }
 
+/** Status names by code: made once for each protocol, because every reply is looked up. */
+const STATUS_NAMES = new WeakMap<StatusCodes, ReadonlyMap<number, string>>();
+
 function statusByCode(service: PackedService, code: number, offset: number): string {
-  for (const [name, value] of Object.entries(service.status)) if (value === code) return name;
-  throw new WireError("value_out_of_range", offset);
+  let names = STATUS_NAMES.get(service.status);
+  if (names === undefined) {
+    names = new Map(Object.entries(service.status).map(([name, value]) => [value, name]));
+    STATUS_NAMES.set(service.status, names);
+  }
+  const name = names.get(code);
+  if (name === undefined) throw new WireError("value_out_of_range", offset);
+  return name;
 }
 
 function zeros(fields: Fields): Record<string, unknown> {
@@ -309,7 +319,17 @@ function opOf(service: PackedService, opName: string): PackedOp {
   return op;
 }
 
+/** Operation names by opcode: made once for each protocol, because every request is looked up. */
+const OP_NAMES = new WeakMap<PackedService["ops"], ReadonlyMap<number, string>>();
+
 function opByCode(service: PackedService, code: number, offset: number): [string, PackedOp] {
-  for (const [name, op] of Object.entries(service.ops)) if (op.code === code) return [name, op];
-  throw new WireError("unknown_op", offset);
+  let names = OP_NAMES.get(service.ops);
+  if (names === undefined) {
+    names = new Map(Object.entries(service.ops).map(([name, op]) => [op.code, name]));
+    OP_NAMES.set(service.ops, names);
+  }
+  const name = names.get(code);
+  const op = name === undefined ? undefined : service.ops[name];
+  if (name === undefined || op === undefined) throw new WireError("unknown_op", offset);
+  return [name, op];
 }
