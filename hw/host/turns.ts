@@ -6,36 +6,42 @@ const NS_PER_MS = 1e6;
 /** The longest delay that a host timer takes, in milliseconds; longer ones are set in steps. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 /** How long turns may follow each other before host I/O is let in for certain. */
-const IO_INTERVAL_NS = 200_000;
+const IO_INTERVAL_NS = 1_000_000;
+/** A pause between turns that is long enough for the loop to have seen to the host. */
+const PAUSE_NS = 100_000;
 /** Before 2.9 an immediate is a timer of 1 ms; from then on it costs about 1 us. */
 const fastImmediate = denoAtLeast(2, 9);
 
 /**
  * The host's event loop.
  *
- * A run of immediates keeps the loop from its sockets (60 turns for one poll), so that every 200 us
- * a turn goes through the thread pool, which makes the loop wait for the host once.
- * Nothing is pending, and the process may end, when no timer is set and no work is put off.
+ * A run of immediates keeps the loop from its sockets (60 turns for one poll). Once turns have
+ * followed each other for a millisecond, one goes through the thread pool, which makes the loop
+ * wait for the host. Nothing is pending, and the process may end, when no timer is set and no work
+ * is put off.
  */
 export function hostTurns(clock: Clock): Turns {
   let postponed: (() => void)[] = [];
-  let lastIoNs = 0;
+  let runFromNs = 0;
+  let lastTurnNs = -Infinity;
+  const schedule = () => {
+    const now = clock.nowNs();
+    if (now - lastTurnNs > PAUSE_NS) runFromNs = now;
+    if (fastImmediate && now - runFromNs < IO_INTERVAL_NS) {
+      setImmediate(drain);
+      return;
+    }
+    runFromNs = now;
+    throughHost(drain);
+  };
   const drain = () => {
     const works = postponed;
     postponed = [];
+    lastTurnNs = clock.nowNs();
     runAll(works, (rest) => {
       if (postponed.length === 0) schedule();
       postponed.unshift(...rest);
     });
-  };
-  const schedule = () => {
-    const now = clock.nowNs();
-    if (fastImmediate && now - lastIoNs < IO_INTERVAL_NS) {
-      setImmediate(drain);
-      return;
-    }
-    lastIoNs = now;
-    throughHost(drain);
   };
   return {
     at: (atNs, work) => timer(clock, atNs, work),

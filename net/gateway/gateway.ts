@@ -95,6 +95,7 @@ class UserGateway implements Gateway {
   readonly #listeners = new Set<HostListener>();
   #port: LinkPort | undefined;
   #awake = false;
+  #flushing = false;
   #closed = false;
   #timerNs = Infinity;
   #cancelTimer: (() => void) | undefined;
@@ -112,7 +113,7 @@ class UserGateway implements Gateway {
       book: new AddressBook(limits, counters),
       limits,
       counters,
-      wake: () => this.#wake(),
+      flush: () => this.#flush(),
     };
     this.#tcp = new TcpFlows(this.#parts);
     this.#udp = new UdpNat(this.#parts);
@@ -127,14 +128,19 @@ class UserGateway implements Gateway {
 
   transmit(frame: Uint8Array): void {
     if (this.#closed) return;
+    const flushing = this.#flushing;
+    this.#flushing = true;
     this.#stack.receive(frame, this.#nowMs());
-    this.#wake();
+    this.#tcp.pump();
+    this.#flushing = flushing;
+    this.#setTimer();
+    // Acknowledgements wait until the card has sent all it has.
+    if (this.#stack.pending) this.#wake();
   }
 
   receive(into: Uint8Array): number {
     const length = this.#stack.transmit(into, this.#nowMs());
-    // A frame that leaves may set a timer.
-    if (length > 0) this.#wake();
+    if (length > 0) this.#setTimer();
     return length;
   }
 
@@ -182,18 +188,23 @@ class UserGateway implements Gateway {
     return Math.floor(this.#parts.clock.nowNs() / NS_PER_MS);
   }
 
-  /** Puts off a flush, so that everything that is ready now is in it. */
+  /** Puts off a flush until everything that is ready now has run. */
   #wake(): void {
     if (this.#awake || this.#closed) return;
     this.#awake = true;
-    this.#parts.turns.later(() => this.#flush());
+    this.#parts.turns.later(() => {
+      this.#awake = false;
+      this.#flush();
+    });
   }
 
+  /** Passes on what changed, and tells the card. Events within it are part of it. */
   #flush(): void {
-    this.#awake = false;
-    if (this.#closed) return;
+    if (this.#flushing || this.#closed) return;
+    this.#flushing = true;
     this.#tcp.pump();
     if (this.#stack.pending) this.#port?.available();
+    this.#flushing = false;
     this.#setTimer();
   }
 
@@ -210,7 +221,7 @@ class UserGateway implements Gateway {
     this.#timerNs = Infinity;
     this.#cancelTimer = undefined;
     this.#stack.poll(this.#nowMs());
-    this.#wake();
+    this.#flush();
   }
 }
 

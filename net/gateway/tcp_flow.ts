@@ -8,8 +8,10 @@ const RESUME_BYTES = 32_768;
 export interface TcpFlowEvents {
   /** The host's connection stands. */
   opened(flow: TcpFlow): void;
-  /** {@linkcode TcpFlow.pump} should run, soon and once. */
-  changed(flow: TcpFlow): void;
+  /** The guest's side changed: {@linkcode TcpFlow.pump} should run once the stack is done. */
+  guestChanged(flow: TcpFlow): void;
+  /** The host's side changed: it should run now. */
+  hostChanged(flow: TcpFlow): void;
   /** The host's connection is over, and with it the flow. */
   over(flow: TcpFlow, error: HostSocketError | undefined): void;
 }
@@ -44,9 +46,9 @@ export class TcpFlow implements HostStreamObserver {
   /** Joins the guest's side. Until then nothing is read from the host. */
   join(guest: TcpSocket): void {
     this.#guest = guest;
-    guest.onChange = () => this.#events.changed(this);
+    guest.onChange = () => this.#events.guestChanged(this);
     if (this.#hostEnded) guest.end();
-    this.#events.changed(this);
+    this.#events.guestChanged(this);
   }
 
   /** Passes on what either side has and the other has room for. */
@@ -78,19 +80,19 @@ export class TcpFlow implements HostStreamObserver {
   data(bytes: Uint8Array): number {
     const taken = this.#guest?.write(bytes) ?? 0;
     if (taken < bytes.length) this.#hostWaits = true;
-    this.#events.changed(this);
+    this.#events.hostChanged(this);
     return taken;
   }
 
   ended(): void {
     this.#hostEnded = true;
     this.#guest?.end();
-    this.#events.changed(this);
+    this.#events.hostChanged(this);
   }
 
   writable(): void {
     this.#guestWaits = false;
-    this.#events.changed(this);
+    this.#events.hostChanged(this);
   }
 
   closed(error: HostSocketError | undefined): void {

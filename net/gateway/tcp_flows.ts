@@ -16,8 +16,8 @@ export interface GatewayParts {
   readonly book: AddressBook;
   readonly limits: GatewayLimits;
   readonly counters: GatewayCounters;
-  /** Asks for a flush after what is ready now. */
-  readonly wake: () => void;
+  /** Passes on what an event of the host changed; called at its end. */
+  readonly flush: () => void;
 }
 
 /** A flow with the way it came. */
@@ -39,7 +39,7 @@ export class TcpFlows implements TcpFlowEvents {
   readonly #entries = new Map<TcpFlow, Entry>();
   /** Forwarded connections that wait for their handshake, the oldest first. */
   readonly #waiting = new Set<Entry>();
-  #changed: TcpFlow[] = [];
+  readonly #changed: TcpFlow[] = [];
   #connecting = 0;
   #handshakes = 0;
   #emptied: (() => void) | undefined;
@@ -90,17 +90,20 @@ export class TcpFlows implements TcpFlowEvents {
     const stage = "waiting";
     this.#waiting.add(this.#add(host, { address, request: undefined, guestPort, stage }));
     this.#beginHandshakes();
+    this.#parts.flush();
   }
 
-  /** Lets every flow pass on what changed since the last time. */
+  /** Lets every flow pass on what changed since the last time, and in the course of it. */
   pump(): void {
     const changed = this.#changed;
-    this.#changed = [];
-    for (const flow of changed) {
+    for (let index = 0; index < changed.length; index++) {
+      const flow = changed[index];
+      if (flow === undefined) break;
       flow.queued = false;
       this.#followHandshake(flow);
       flow.pump();
     }
+    changed.length = 0;
   }
 
   /** Resets everything; resolves when the host has let go of every connection. */
@@ -118,13 +121,18 @@ export class TcpFlows implements TcpFlowEvents {
     this.#leaveStage(entry);
     this.#parts.counters.outwardOpened++;
     flow.join(entry.request.accept());
+    this.#parts.flush();
   }
 
-  changed(flow: TcpFlow): void {
+  guestChanged(flow: TcpFlow): void {
     if (flow.queued) return;
     flow.queued = true;
     this.#changed.push(flow);
-    this.#parts.wake();
+  }
+
+  hostChanged(flow: TcpFlow): void {
+    this.guestChanged(flow);
+    this.#parts.flush();
   }
 
   over(flow: TcpFlow, _error: HostSocketError | undefined): void {
@@ -140,7 +148,7 @@ export class TcpFlows implements TcpFlowEvents {
     this.#entries.delete(flow);
     this.#parts.book.release(entry.address);
     this.#beginHandshakes();
-    this.#parts.wake();
+    this.#parts.flush();
     if (this.#entries.size === 0) this.#emptied?.();
   }
 

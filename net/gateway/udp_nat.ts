@@ -106,7 +106,7 @@ export class UdpNat {
   }
 
   #inward(mapping: Mapping, bytes: Uint8Array, from: HostAddress): void {
-    const { counters, stack, wake } = this.#parts;
+    const { counters, flush, stack } = this.#parts;
     const address = mapping.peers.get(from.host);
     if (address === undefined || this.#mappings.get(mapping.key) !== mapping) {
       counters.udpDropped++;
@@ -116,7 +116,7 @@ export class UdpNat {
     const sent = stack.sendUdp({ address, port: from.port }, mapping.guest, bytes);
     if (sent === "ok") counters.udpToGuest++;
     else counters.udpDropped++;
-    wake();
+    flush();
   }
 
   /** Moves a mapping behind all others. */

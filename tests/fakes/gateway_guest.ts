@@ -123,8 +123,6 @@ export interface StreamRecord {
   /** Bytes received, as text. */
   text(): string;
   length(): number;
-  /** How many writes of the other end brought them. */
-  pieces(): number;
   /** From now on, takes at most this many bytes in all; `Infinity` for everything. */
   take(bytesMax: number): void;
   error(): HostSocketError | undefined;
@@ -156,7 +154,6 @@ export function recordStream(stream: HostStream, takeMax = Infinity): StreamReco
     events,
     text: () => parts.map((part) => new TextDecoder().decode(part)).join(""),
     length: () => length,
-    pieces: () => parts.length,
     take(bytesMax) {
       max = bytesMax;
       stream.resume();
