@@ -108,8 +108,8 @@ class Facade {
       attempt: () => readNow(entry.socket, request, this.#memory),
       giveUp: (status) => ({ status }),
     });
-    // The ring has room again: the peer may have to hear of it.
-    this.#sockets.touch();
+    // The ring has room again: the peer may have to hear of it. One that waits took nothing.
+    if (!(answer instanceof Promise)) this.#sockets.touch();
     return answer;
   }
 

@@ -201,6 +201,30 @@ test("netstackd write waits while the peer does not read, and nothing grows", as
   deepEqual(all.subarray(31 * bytes.length), bytes);
 });
 
+test("netstackd holds no more than a ring for a reader that does not read", async () => {
+  const net = netPair({ limits: { sendRingBytes: 65_536, receiveRingBytes: 65_536 } });
+  const { handle, socket } = await joined(net);
+  const payload = pattern(400_000);
+  let sent = 0;
+  for (let round = 0; round < 50; round++) {
+    sent += socket.write(payload.subarray(sent));
+    await net.advance(100);
+  }
+  ok(sent <= 2 * 65_536, "the window is closed");
+  const received = new Uint8Array(payload.length);
+  for (let count = 0; count < payload.length;) {
+    const min = Math.min(8_000, payload.length - count);
+    const reading = watched(net.v2().read({ handle, min, max: STREAM_INLINE_MAX, ...SOON }));
+    await net.settle();
+    sent += socket.write(payload.subarray(sent));
+    await net.settle();
+    ok(reading.reply?.status === "ok");
+    received.set(reading.reply.bytes, count);
+    count += reading.reply.length;
+  }
+  deepEqual(received, payload);
+});
+
 test("netstackd write whose time is over tells how far it got", async () => {
   const net = netPair({ limits: { sendRingBytes: 2048, receiveRingBytes: 2048 } });
   const { handle } = await joined(net);
