@@ -1,0 +1,112 @@
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { testAddress, testStack } from "@tests/fakes/link.ts";
+import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
+import { test } from "@tests/fakes/test.ts";
+import { DELAYED_ACK_MS } from "./tcp_input.ts";
+
+/** A connection that the peer opened with an MSS of 1000; its quick ACKs are used up. */
+function opened() {
+  const stack = testStack(1);
+  const listener = stack.listenTcp({ port: 80, backlog: 1 });
+  ok(typeof listener !== "string");
+  const peer = new TcpPeer(stack, {
+    address: testAddress(9),
+    stackAddress: testAddress(1),
+    stackMac: Uint8Array.of(2, 0, 0, 0, 0, 1),
+  });
+  peer.send({ flags: "S", sequence: 1000, mss: 1000 });
+  const start = (peer.only().sequence + 1) >>> 0;
+  peer.send({ flags: "A", sequence: 1001, acknowledgement: start });
+  const socket = listener.accept();
+  ok(socket !== undefined);
+  let sequence = 1001;
+  const data = (length: number) => {
+    peer.send({ flags: "A", sequence, acknowledgement: start, payload: new Uint8Array(length) });
+    sequence += length;
+  };
+  for (let quick = 0; quick < 16; quick++) {
+    data(1000);
+    equal(peer.only().flags, "A");
+  }
+  return { stack, peer, socket, start, data, next: () => sequence };
+}
+
+test("tcp acknowledges every second full segment at once, and one alone a little later", () => {
+  const { peer, data, next } = opened();
+  data(1000);
+  deepEqual(peer.seen(), []);
+  data(1000);
+  equal(peer.only().acknowledgement, next());
+  data(10);
+  deepEqual(peer.seen(), []);
+  peer.advance(DELAYED_ACK_MS);
+  equal(peer.only().acknowledgement, next());
+});
+
+test("tcp acknowledges at once what fills a gap", () => {
+  const { peer, start, data, next } = opened();
+  const ahead = next() + 100;
+  peer.send({ flags: "A", sequence: ahead, acknowledgement: start, payload: new Uint8Array(50) });
+  equal(peer.only().acknowledgement, next());
+  data(100);
+  equal(peer.only().acknowledgement, next() + 50);
+});
+
+test("tcp does not cut data into silly pieces to fill a window", () => {
+  const { peer, socket, start, next } = opened();
+  peer.send({ flags: "A", sequence: next(), acknowledgement: start, window: 1500 });
+  socket.write(new Uint8Array(3000));
+  deepEqual(peer.seen().map(({ payload }) => payload.length), [1000]);
+});
+
+test("tcp takes no round trip from a segment sent twice", () => {
+  const { peer, socket, start, next } = opened();
+  socket.write(new Uint8Array(10));
+  peer.only();
+  peer.advance(2000);
+  peer.only();
+  peer.nowMs += 50_000;
+  peer.send({ flags: "A", sequence: next(), acknowledgement: start + 10 });
+  socket.write(new Uint8Array(10));
+  peer.only();
+  const fromMs = peer.nowMs;
+  ok((peer.stack.nextTimerMs() ?? Infinity) - fromMs < 5000);
+});
+
+test("tcp tells the application nothing of its own doing", () => {
+  const { peer, socket } = opened();
+  let told = 0;
+  socket.onChange = () => void told++;
+  socket.end();
+  socket.abort();
+  peer.seen();
+  peer.stack.poll(peer.nowMs);
+  equal(told, 0);
+});
+
+test("connectTcp from an address that is not the stack's is refused", () => {
+  const remote = { address: testAddress(9), port: 80 };
+  equal(testStack(1).connectTcp({ remote, local: { address: testAddress(5) } }), "unreachable");
+});
+
+test("udp bounds the bytes that wait at a socket", () => {
+  const stack = testStack(1, { limits: { udpQueueBytes: 100 } });
+  const sender = testStack(9);
+  const socket = stack.bindUdp({ port: 7 });
+  ok(typeof socket !== "string");
+  const into = new Uint8Array(1600);
+  const carry = () => {
+    for (let turn = 0; turn < 6; turn++) {
+      const [from, to] = turn % 2 === 0 ? [sender, stack] : [stack, sender];
+      for (let length = from.transmit(into, 0); length > 0; length = from.transmit(into, 0)) {
+        to.receive(into.subarray(0, length), 0);
+      }
+    }
+  };
+  for (let count = 0; count < 3; count++) {
+    const local = { address: testAddress(9), port: 1 };
+    sender.sendUdp(local, { address: testAddress(1), port: 7 }, new Uint8Array(60));
+    carry();
+  }
+  deepEqual([socket.waiting, socket.dropped], [1, 2]);
+});
