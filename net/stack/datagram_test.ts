@@ -152,9 +152,11 @@ test("an ICMP error ends a connection that is being made, and no other", () => {
   const peer = testStack(9, { mac: STRANGER });
   const error = quoting(peer, syn);
   const wrong = error.slice();
-  wrong[14 + 20 + 8 + 20 + 7] = (wrong[14 + 20 + 8 + 20 + 7] ?? 0) ^ 1;
+  const words = new DataView(wrong.buffer);
+  words.setUint16(68, (words.getUint16(68) + 1) % 0xffff);
+  words.setUint16(36, (words.getUint16(36) + 0xfffe) % 0xffff);
   stack.receive(wrong, 2);
-  equal(stack.sockets(), 1);
+  deepEqual([stack.sockets(), stack.counters().icmpReceived], [1, 1], "another segment's");
   stack.receive(error, 2);
   deepEqual([socket.failure, stack.sockets()], ["refused", 0]);
 });
@@ -273,6 +275,11 @@ test("arp learns from answers it asked for and from who asks it, nothing else", 
   equal(known(), false, "an answer to everyone");
   stack.receive(arpFrame(STACK_MAC, { ...reply, targetAddress: testAddress(1) }), 0);
   equal(known(), true);
+  const liar = { ...reply, targetAddress: testAddress(1), senderMac: fromHex("020000000066") };
+  stack.receive(arpFrame(STACK_MAC, liar), 0);
+  stack.sendUdp(local, remote, HELLO);
+  const [to] = frames(stack).map((frame) => toHex(frame.subarray(0, 6)));
+  equal(to, toHex(STRANGER), "a second answer replaces nothing");
   const other = testStack(1);
   const request = { operation: ARP_REQUEST, senderAddress: testAddress(9) };
   other.receive(arpFrame(MAC_BROADCAST, { ...request, targetAddress: testAddress(3) }), 0);

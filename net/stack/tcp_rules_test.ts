@@ -237,6 +237,18 @@ test("tcp waits at a closed window, probes, and goes on when it opens", () => {
   deepEqual(peer.only().payload, TEXT);
 });
 
+test("tcp does not give up a peer that closed its window over data in flight", () => {
+  const { peer, socket, start } = opened();
+  socket.write(TEXT);
+  peer.only();
+  for (let round = 0; round < 3 * RETRANSMITS_MAX; round++) {
+    peer.send({ flags: "A", sequence: PEER_START + 1, acknowledgement: start, window: 0 });
+    peer.advance(61_000);
+    equal(peer.seen().length > 0, true, "it is sent again");
+  }
+  equal(socket.state, "ESTABLISHED");
+});
+
 test("tcp gives up probing a peer that is gone", () => {
   const { stack, peer, socket, start } = opened();
   peer.send({ flags: "A", sequence: PEER_START + 1, acknowledgement: start, window: 0 });
