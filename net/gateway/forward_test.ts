@@ -158,3 +158,38 @@ test("Gateway.forward leads a guest that dials its own host back to itself", asy
   world.settle();
   equal(readText(accepted(listener)), "to myself");
 });
+
+test("Gateway.forward passes the FIN of a client that sent it while it waited", async () => {
+  const { world, listener } = await forwarded(gatewayGuest({ forwardHandshakes: 1 }));
+  const clients = [1, 2].map((port) => connect(world, "203.0.113.9", port));
+  for (const client of clients) client.stream.end();
+  world.settle();
+  ok(accepted(listener).readEnded);
+  ok(accepted(listener).readEnded);
+});
+
+test("Gateway.forward frees a mapped address with its last connection", async () => {
+  const { world, listener } = await forwarded(gatewayGuest({ mappedAddresses: 1 }));
+  const first = connect(world, "2001:db8::1", 1);
+  world.settle();
+  const refused = connect(world, "2001:db8::2", 2);
+  world.settle();
+  equal(refused.error(), "reset");
+  first.stream.reset();
+  world.settle();
+  connect(world, "2001:db8::2", 3);
+  world.settle();
+  equal(accepted(listener).remote.port, 3);
+});
+
+test("Gateway.forward repeats a segment that the guest did not get", async () => {
+  const { world, listener } = await forwarded();
+  const client = connect(world, "203.0.113.9", 1);
+  world.settle();
+  client.stream.write(textBytes("lost"));
+  world.clock.runLater();
+  const lost = new Uint8Array(1600);
+  while (world.gateway.receive(lost) > 0);
+  world.pass(5000);
+  equal(readText(accepted(listener)), "lost");
+});

@@ -154,3 +154,15 @@ test("createGateway close() closes host sockets that are still opening", async (
   deepEqual([world.gateway.count(), world.sockets.count()], [0, 0]);
   equal(world.clock.nextNs(), undefined);
 });
+
+test("createGateway keeps few datagrams while a host socket opens", async () => {
+  const world = gatewayGuest({ udpWaiting: 2 });
+  const server = await serve(world, 5353);
+  const socket = guestSocket(world, 9000);
+  for (const text of ["one", "two", "three"]) {
+    socket.send({ address: LOOPBACK, port: 5353 }, textBytes(text));
+  }
+  await settled(world);
+  deepEqual(server.received.map(({ text }) => text), ["one", "two"]);
+  equal(world.gateway.counters().udpDropped, 1);
+});
