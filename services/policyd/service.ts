@@ -16,6 +16,7 @@ import {
 
 /** The target whose routes need a capability of their own. Source: Open Nexus OS, policyd. */
 const EXECD = "execd";
+const EXECD_SID = fnv1a64(EXECD);
 
 /** What policyd stands on. */
 export interface PolicydPorts extends RecorderPorts {
@@ -67,7 +68,11 @@ export function createPolicyd({ grants, ...ports }: PolicydPorts): PolicydHandle
     },
     policydV3: {
       route: ({ requester, target }, { sender }) =>
-        checks.route(sender, { ...bySid(requester), target: subjectOf(grants, target) }),
+        checks.route(sender, {
+          ...bySid(requester),
+          // No grant needs to name execd for its routes to be told apart.
+          target: target === EXECD_SID ? EXECD : subjectOf(grants, target),
+        }),
       exec: ({ requester, image }, { sender }) =>
         checks.exec(sender, { ...bySid(requester), image }),
       [REFUSED]: refusedRecorder(record, policydV3),
