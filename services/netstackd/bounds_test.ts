@@ -23,19 +23,29 @@ test("netstackd parks so many requests of one owner and of all, and no more", as
   const answers: unknown[] = [];
   const park = (owner: string, handle: number) =>
     net.v2(owner).udpRecvFrom({ handle, timeoutMs: 0 }).then((reply) => answers.push(reply));
-  for (const [at, owner] of owners.entries()) {
-    for (let count = 0; count < PARKED_PER_OWNER_MAX; count++) park(owner, handles[at] ?? 0);
-  }
-  await net.settle();
-  const over = owners.length * PARKED_PER_OWNER_MAX - PARKED_MAX;
-  deepEqual(answers, Array.from({ length: over }, () => LIMIT));
-  answers.length = 0;
+  const fill = async (at: number) => {
+    for (let count = 0; count < PARKED_PER_OWNER_MAX; count++) {
+      park(owners[at] ?? "", handles[at] ?? 0);
+    }
+    await net.settle();
+  };
+  await fill(0);
+  deepEqual(answers, []);
   park("a", handles[0] ?? 0);
   await net.settle();
-  deepEqual(answers, [LIMIT]);
+  deepEqual(answers.splice(0), [LIMIT]);
+  await fill(1);
+  await fill(2);
+  deepEqual(answers, []);
+  equal(PARKED_MAX, 3 * PARKED_PER_OWNER_MAX);
+  await fill(3);
+  deepEqual(answers.splice(0), Array.from({ length: PARKED_PER_OWNER_MAX }, () => LIMIT));
+  const size = net.sockets.table.size;
+  deepEqual(await net.v2("d").connect({ ip: PEER_IP, port: 1, timeoutMs: 0 }), LIMIT);
+  equal(net.sockets.table.size, size);
   await net.v2("a").close({ handle: handles[0] ?? 0 });
   await net.settle();
-  equal(answers.length, 1 + PARKED_PER_OWNER_MAX);
+  equal(answers.length, PARKED_PER_OWNER_MAX);
   const stats = await net.v2("b").stats({});
   ok(stats.status === "ok" && stats.parked === PARKED_PER_OWNER_MAX);
 });
@@ -113,4 +123,12 @@ test("Linger resets the oldest connection when one more would be too many", () =
   equal(linger.size, LINGERING_MAX);
   equal(sockets[0]?.state, "CLOSED");
   ok(sockets.slice(1).every(({ state }) => state !== "CLOSED"));
+});
+
+test("netstackd forgets a ping that could not start", async () => {
+  const net = netPair();
+  const client = net.v2();
+  deepEqual(await client.icmpPing({ ip: "11.0.0.1", timeoutMs: 10 }), { status: "unreachable" });
+  const stats = await client.stats({});
+  ok(stats.status === "ok" && stats.parked === 0);
 });

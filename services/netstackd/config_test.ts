@@ -20,7 +20,15 @@ test("networkConfig is QEMU's guest unless told otherwise", () => {
 
 test("networkConfig refuses what no interface can be", () => {
   const wrong = {
-    address: ["", "10.0.2.15", "10.0.2.15/", "10.0.2.15/0", "10.0.2.15/31", "10.0.2.15/24/1"],
+    address: [
+      "",
+      "10.0.2.15",
+      "10.0.2.15/",
+      "10.0.2.15/0",
+      "10.0.2.15/31",
+      "10.0.2.15/24/1",
+      "224.0.0.1/24",
+    ],
     router: ["", "10.0.2", "224.0.0.1", "127.0.0.1"],
     mtu: ["", "575", "65536", "1e3", "-1"],
   };

@@ -90,6 +90,24 @@ test("netstackd carries payloads as memory objects from caller to caller", async
   stop();
 });
 
+test("netstackd sends no packet longer than its command line allows", async () => {
+  const host = hostTurns();
+  const [link, peer] = linkPair(1500);
+  const args = { mtu: "600" };
+  const node = await netNode({ host, link, station: 15, args });
+  const bound = await node.client.udpBind({ ip: "0.0.0.0", port: 9 });
+  ok(bound.status === "ok");
+  const to = { handle: bound.handle, ip: "10.0.2.2", port: 9 };
+  const sent = [572, 573].map((length) =>
+    node.client.udpSendTo({ ...to, payload: new Uint8Array(length) })
+  );
+  const statuses = (await Promise.all(sent)).map(({ status }) => status);
+  deepEqual(statuses, ["ok", "too_large"]);
+  equal(peer.mtu, 1500);
+  node.stop();
+  host.stop();
+});
+
 /** More than a capability table holds. */
 const MESSAGES = 300;
 

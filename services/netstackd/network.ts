@@ -11,7 +11,7 @@ const NS_PER_MS = 1e6;
 /** What the loops join. */
 export interface NetworkPorts {
   readonly card: NetworkCard;
-  readonly stack: Stack;
+  readonly stack: Pick<Stack, "receive" | "transmit" | "pending" | "poll" | "nextTimerMs">;
   readonly clock: Clock;
   readonly timer: Timer;
   /** Runs a loop; what it throws ends the daemon. */

@@ -80,3 +80,61 @@ test("Network ends the daemon with the card's error", async () => {
 function throwing(error: Error): never {
   throw error;
 }
+
+/** A network over a stack that answers as it is told, and what became of it. */
+function bareNetwork(stack: { pending: boolean; nextMs: number }) {
+  const card = fakeCard(1);
+  const seen = { set: [] as (number | undefined)[], transmits: 0 };
+  const network = new Network({
+    card,
+    stack: {
+      receive() {},
+      poll() {},
+      get pending() {
+        return stack.pending;
+      },
+      transmit() {
+        seen.transmits++;
+        return 0;
+      },
+      nextTimerMs: () => stack.nextMs,
+    },
+    clock: manualClock(),
+    timer: {
+      set: (deadlineNs) => void seen.set.push(deadlineNs),
+      wait: () => new Promise<void>(() => {}),
+    },
+    spawn: (loop) => void loop(),
+  });
+  return { network, card, seen };
+}
+
+async function hops(): Promise<void> {
+  for (let hop = 0; hop < 16; hop++) await undefined;
+}
+
+test("Network looks once for all requests of the same moment", async () => {
+  const { network, seen } = bareNetwork({ pending: true, nextMs: 50 });
+  network.touch();
+  network.touch();
+  await hops();
+  equal(seen.transmits, 1);
+});
+
+test("Network stops when the stack has nothing after all, and flushes nothing", async () => {
+  const { network, card, seen } = bareNetwork({ pending: true, nextMs: 50 });
+  network.touch();
+  await hops();
+  deepEqual([seen.transmits, card.flushes], [1, 0]);
+});
+
+test("Network moves its timer only nearer", async () => {
+  const stack = { pending: false, nextMs: 50 };
+  const { network, seen } = bareNetwork(stack);
+  for (const nextMs of [50, 50, 70, 20.5, 30]) {
+    stack.nextMs = nextMs;
+    network.touch();
+    await hops();
+  }
+  deepEqual(seen.set, [50e6, 21e6]);
+});

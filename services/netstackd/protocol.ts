@@ -1,6 +1,5 @@
 import { formatIpv4, parseIpv4 } from "@net/wire/ipv4.ts";
 import { assert } from "@runtime/core/assert.ts";
-import { WireError } from "@runtime/core/error.ts";
 import { FRAME_LENGTH_MAX, VMO_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { bytes16, type Field, rest, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { defineService, DENIED_STATUS, type PackedOp } from "@runtime/idl/service.ts";
@@ -54,12 +53,8 @@ function leadingIpv4(): Field<string> {
   return {
     ...present,
     label: "optional ipv4",
-    read(reader) {
-      const behind = reader.remaining % NONCE_LENGTH;
-      if (behind === PORT_LENGTH) return ANY_IPV4;
-      if (behind === PORT_LENGTH + 4) return present.read(reader);
-      throw new WireError("length_out_of_range", reader.offset);
-    },
+    read: (reader) =>
+      reader.remaining % NONCE_LENGTH === PORT_LENGTH + 4 ? present.read(reader) : ANY_IPV4,
     write(writer, value) {
       if (value !== ANY_IPV4) present.write(writer, value);
     },

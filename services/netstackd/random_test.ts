@@ -1,6 +1,7 @@
+import { InvariantError } from "@runtime/core/assert.ts";
 import { fromHex } from "@runtime/core/hex.ts";
 import { blake2sKeyed } from "@runtime/crypto/blake2s.ts";
-import { deepEqual, equal, notDeepEqual } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, notDeepEqual, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { keyedRandom32, SEED_LENGTH } from "./random.ts";
 
@@ -24,4 +25,8 @@ test("keyedRandom32 gives other numbers for another seed, and no number twice in
   other[31] = 1;
   notDeepEqual(numbers(seed, 8), numbers(other, 8));
   equal(new Set(numbers(seed, 1000)).size, 1000);
+});
+
+test("keyedRandom32 takes a whole seed and nothing less", () => {
+  throws(() => keyedRandom32(new Uint8Array(SEED_LENGTH - 1)), InvariantError);
 });

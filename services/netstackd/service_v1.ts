@@ -8,9 +8,6 @@ import type { FacadePorts } from "./service.ts";
 import { endpointOf, type SocketAddress, type Sockets } from "./sockets.ts";
 import { established, readEnding, writeEnding } from "./stream.ts";
 
-/** Largest round trip that a reply can tell, in milliseconds. */
-const RTT_MAX_MS = 0xffff;
-
 type V1 = typeof netstackV1;
 type Request<K extends keyof V1["ops"] & string> = RequestOf<V1, K>;
 
@@ -54,8 +51,7 @@ export function createNetstackV1({ sockets, local }: FacadePorts): Handlers<V1> 
     async icmpPing(request, { sender }) {
       const result = sockets.ping(sender.sid, request);
       const rttMs = typeof result === "string" ? undefined : await result;
-      if (rttMs === undefined) return { status: "timed_out" };
-      return { status: "ok", rttMs: Math.min(Math.ceil(rttMs), RTT_MAX_MS) };
+      return rttMs === undefined ? { status: "timed_out" } : { status: "ok", rttMs };
     },
     localAddr: () => ({ status: "ok", ...local }),
     close({ handle }, { sender }) {

@@ -139,6 +139,8 @@ test("netstackd version 1 answers io where version 2 has a name", async () => {
   deepEqual(await client.listen({ ip: PEER_IP, port: 1 }), IO);
   await client.udpBind({ ip: ANY_IPV4, port: 5 });
   deepEqual(await client.udpBind({ ip: ANY_IPV4, port: 5 }), IO);
+  const payload = Uint8Array.of(1);
+  deepEqual(await client.udpSendTo({ handle: 1, ip: PEER_IP, port: 0, payload }), IO);
   deepEqual(await client.udpBind({ ip: ANY_IPV4, port: 0 }), IO);
   deepEqual(await client.connect({ ip: PEER_IP, port: 0 }), IO);
 });

@@ -23,6 +23,9 @@ export const PEER_IP: string = formatIpv4(testAddress(2));
 /** Where netstackd stands. */
 export const OWN_IP: string = formatIpv4(testAddress(1));
 
+/** The same as a number. */
+export const testOwnAddress: number = testAddress(1);
+
 /** A client through the dispatcher, as a sender of this name. */
 export interface Callers {
   v1(sender?: string, gate?: Gate): Client<typeof netstackV1>;

@@ -1,0 +1,318 @@
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { netPair, testOwnAddress as OWN } from "@tests/fakes/net_pair.ts";
+import { drained, joined, pattern, TALK_PORT as PORT, watched } from "@tests/fakes/net_talk.ts";
+import { test } from "@tests/fakes/test.ts";
+import { STREAM_INLINE_MAX, STREAM_LENGTH_MAX } from "./protocol.ts";
+
+const SOON = { timeoutMs: 0 };
+
+test("netstackd read waits for bytes and gives what has come", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const reading = watched(net.v2().read({ handle, min: 1, max: 100, ...SOON }));
+  await net.settle();
+  equal(reading.answered, false);
+  socket.write(Uint8Array.of(1, 2, 3));
+  await net.settle();
+  deepEqual(reading.reply, { status: "ok", length: 3, bytes: Uint8Array.of(1, 2, 3) });
+});
+
+test("netstackd read with a minimum waits for that many bytes, or for the end", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const reading = watched(net.v2().read({ handle, min: 4, max: 9, ...SOON }));
+  socket.write(Uint8Array.of(1, 2, 3));
+  await net.settle();
+  equal(reading.answered, false);
+  socket.write(Uint8Array.of(4, 5));
+  await net.settle();
+  deepEqual(reading.reply, { status: "ok", length: 5, bytes: Uint8Array.of(1, 2, 3, 4, 5) });
+  const last = watched(net.v2().read({ handle, min: 4, max: 9, ...SOON }));
+  socket.write(Uint8Array.of(6));
+  socket.end();
+  await net.settle();
+  deepEqual(last.reply, { status: "ok", length: 1, bytes: Uint8Array.of(6) });
+});
+
+test("netstackd read moves more than a frame holds as a memory object", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const sent = pattern(100_000);
+  socket.write(sent);
+  await net.settle();
+  const request = { handle, min: 100_000, max: STREAM_LENGTH_MAX, ...SOON };
+  const reply = await net.v2().read(request);
+  ok(reply.status === "ok" && reply.move !== undefined);
+  deepEqual([reply.length, reply.bytes.length], [100_000, 0]);
+  deepEqual(net.task.vmoMap(reply.move), sent);
+});
+
+test("netstackd read at the largest inline size stays inside the frame", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const sent = pattern(STREAM_INLINE_MAX + 1);
+  socket.write(sent);
+  await net.settle();
+  const reply = await net.v2().read({ handle, min: 1, max: STREAM_INLINE_MAX, ...SOON });
+  ok(reply.status === "ok" && reply.move === undefined);
+  deepEqual(reply.bytes, sent.subarray(0, STREAM_INLINE_MAX));
+});
+
+test("netstackd write takes the bytes of the frame or of a moved object", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const small = { handle, length: 3, bytes: Uint8Array.of(7, 8, 9), ...SOON };
+  deepEqual(await client.write(small), { status: "ok", written: 3 });
+  deepEqual(await drained(net, socket, 3), Uint8Array.of(7, 8, 9));
+  const payload = pattern(65_536);
+  const object = net.task.vmoFrom(payload.slice());
+  ok(object.status === "ok");
+  const large = { handle, length: 65_536, bytes: new Uint8Array(0), ...SOON };
+  deepEqual(await client.write(large, { move: object.slot }), { status: "ok", written: 65_536 });
+  equal(net.task.vmoMap(object.slot), undefined);
+  deepEqual(await drained(net, socket, 65_536), payload);
+});
+
+test("netstackd write refuses a payload that is not what it says, and drops its object", async () => {
+  const net = netPair();
+  const { handle } = await joined(net);
+  const client = net.v2();
+  const nothing = new Uint8Array(0);
+  const wrong = [
+    { object: 10, length: 11, bytes: nothing },
+    { object: 10, length: 10, bytes: new Uint8Array(1) },
+    { object: 0, length: 2, bytes: new Uint8Array(1) },
+    { object: 0, length: 0, bytes: nothing },
+  ];
+  for (const { object, length, bytes } of wrong) {
+    const made = object === 0 ? undefined : net.task.vmoCreate(object);
+    const move = made?.status === "ok" ? made.slot : undefined;
+    const reply = await client.write({ handle, length, bytes, ...SOON }, { move });
+    deepEqual(reply, { status: "malformed" });
+    if (move !== undefined && length > 0) equal(net.task.vmoMap(move), undefined);
+  }
+});
+
+test("netstackd write waits while the peer does not read, and nothing grows", async () => {
+  const net = netPair({ limits: { sendRingBytes: 65_536, receiveRingBytes: 65_536 } });
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const bytes = pattern(STREAM_INLINE_MAX);
+  const writing = Array.from(
+    { length: 32 },
+    () => watched(client.write({ handle, length: bytes.length, bytes, ...SOON })),
+  );
+  await net.advance(1000);
+  const taken = writing.filter(({ reply }) => reply !== undefined).length;
+  ok(taken >= 15 && taken <= 17, `two rings of 64 KiB take about 16 of 8160 bytes, not ${taken}`);
+  equal((await client.stats({})).status, "ok");
+  const all = await drained(net, socket, 32 * bytes.length);
+  equal(all.length, 32 * bytes.length);
+  ok(writing.every(({ reply }) => reply?.status === "ok"));
+  deepEqual(all.subarray(31 * bytes.length), bytes);
+});
+
+test("netstackd holds no more than a ring for a reader that does not read", async () => {
+  const net = netPair({ limits: { sendRingBytes: 65_536, receiveRingBytes: 65_536 } });
+  const { handle, socket } = await joined(net);
+  const payload = pattern(400_000);
+  let sent = 0;
+  for (let round = 0; round < 50; round++) {
+    sent += socket.write(payload.subarray(sent));
+    await net.advance(100);
+  }
+  ok(sent <= 2 * 65_536, "the window is closed");
+  const received = new Uint8Array(payload.length);
+  for (let count = 0; count < payload.length;) {
+    const min = Math.min(8_000, payload.length - count);
+    const reading = watched(net.v2().read({ handle, min, max: STREAM_INLINE_MAX, ...SOON }));
+    await net.settle();
+    sent += socket.write(payload.subarray(sent));
+    await net.settle();
+    ok(reading.reply?.status === "ok");
+    received.set(reading.reply.bytes, count);
+    count += reading.reply.length;
+  }
+  deepEqual(received, payload);
+});
+
+test("netstackd write whose time is over tells how far it got", async () => {
+  const net = netPair({ limits: { sendRingBytes: 2048, receiveRingBytes: 2048 } });
+  const { handle } = await joined(net);
+  const client = net.v2();
+  const bytes = pattern(STREAM_INLINE_MAX);
+  const write = { handle, length: bytes.length, bytes };
+  const first = watched(client.write({ ...write, timeoutMs: 50 }));
+  const second = watched(client.write({ ...write, timeoutMs: 50 }));
+  await net.advance(49);
+  deepEqual([first.answered, second.answered], [false, false]);
+  await net.advance(2);
+  deepEqual(first.reply, { status: "ok", written: 4096 });
+  deepEqual(second.reply, { status: "timed_out" });
+});
+
+test("netstackd read gets the end of the stream and a reset as different statuses", async () => {
+  const net = netPair();
+  const ended = await joined(net);
+  const client = net.v2();
+  ended.socket.write(Uint8Array.of(1));
+  ended.socket.end();
+  await net.settle();
+  const request = { handle: ended.handle, min: 1, max: 10, ...SOON };
+  deepEqual(await client.read(request), { status: "ok", length: 1, bytes: Uint8Array.of(1) });
+  deepEqual(await client.read(request), { status: "closed" });
+  deepEqual(await client.read(request), { status: "closed" });
+  const socket = net.peer.connectTcp({ remote: { address: OWN, port: PORT } });
+  ok(typeof socket !== "string");
+  await net.settle();
+  const accepted = await client.accept({ handle: 1, ...SOON });
+  ok(accepted.status === "ok");
+  const reading = watched(client.read({ ...request, handle: accepted.handle }));
+  await net.settle();
+  socket.abort();
+  await net.settle();
+  deepEqual(reading.reply, { status: "reset" });
+  const write = { handle: accepted.handle, length: 1, bytes: Uint8Array.of(1), ...SOON };
+  deepEqual(await client.write(write), { status: "reset" });
+});
+
+test("netstackd read tells a peer that fell silent from one that closed", async () => {
+  const net = netPair();
+  const { handle } = await joined(net);
+  const client = net.v2();
+  const reading = watched(client.read({ handle, min: 1, max: 10, ...SOON }));
+  net.card.unplugged = true;
+  await client.write({ handle, length: 1, bytes: Uint8Array.of(1), ...SOON });
+  await net.advance(1_200_000);
+  deepEqual(reading.reply, { status: "lost" });
+});
+
+test("netstackd shutdown ends our stream and lets reading go on", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  await client.write({ handle, length: 1, bytes: Uint8Array.of(5), ...SOON });
+  deepEqual(await client.shutdown({ handle }), { status: "ok" });
+  await net.settle();
+  deepEqual(await drained(net, socket, 1), Uint8Array.of(5));
+  ok(socket.readEnded);
+  const write = { handle, length: 1, bytes: Uint8Array.of(6), ...SOON };
+  deepEqual(await client.write(write), { status: "closed" });
+  socket.write(Uint8Array.of(9));
+  await net.settle();
+  const reply = await client.read({ handle, min: 1, max: 1, ...SOON });
+  deepEqual(reply, { status: "ok", length: 1, bytes: Uint8Array.of(9) });
+});
+
+test("netstackd close ends in order, delivers what was written and frees the handle", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const reading = watched(client.read({ handle, min: 1, max: 1, ...SOON }));
+  await client.write({ handle, length: 2, bytes: Uint8Array.of(1, 2), ...SOON });
+  deepEqual(await client.close({ handle }), { status: "ok" });
+  await net.settle();
+  deepEqual(reading.reply, { status: "not_found" });
+  deepEqual(await drained(net, socket, 2), Uint8Array.of(1, 2));
+  ok(socket.readEnded && socket.failure === undefined);
+  deepEqual(await client.close({ handle }), { status: "not_found" });
+});
+
+test("netstackd resets a closed connection whose peer never ends its stream", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  await net.v2().close({ handle });
+  await net.advance(29_000);
+  equal(socket.failure, undefined);
+  await net.advance(2_000);
+  socket.write(Uint8Array.of(1));
+  await net.advance(1_000);
+  equal(socket.failure, "reset");
+});
+
+test("netstackd abort resets the peer and answers who waits", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const reading = watched(client.read({ handle, min: 1, max: 1, ...SOON }));
+  await net.settle();
+  deepEqual(await client.abort({ handle }), { status: "ok" });
+  await net.settle();
+  deepEqual(reading.reply, { status: "reset" });
+  equal(socket.failure, "reset");
+});
+
+test("netstackd waitWritable waits for room", async () => {
+  const net = netPair({ limits: { sendRingBytes: 4096, receiveRingBytes: 4096 } });
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  deepEqual(await client.waitWritable({ handle, ...SOON }), { status: "ok" });
+  const bytes = pattern(8160);
+  const write = { handle, length: 8160, bytes, ...SOON };
+  watched(client.write(write));
+  watched(client.write({ ...write, timeoutMs: 5 }));
+  await net.advance(6);
+  const waiting = watched(client.waitWritable({ handle, ...SOON }));
+  await net.settle();
+  equal(waiting.answered, false);
+  await drained(net, socket, 8192);
+  deepEqual(waiting.reply, { status: "ok" });
+});
+
+test("netstackd read waits behind one that waits already, and goes on when that gives up", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const first = watched(client.read({ handle, min: 4, max: 9, timeoutMs: 100 }));
+  const second = watched(client.read({ handle, min: 1, max: 9, ...SOON }));
+  socket.write(Uint8Array.of(1, 2));
+  await net.advance(50);
+  deepEqual([first.answered, second.answered], [false, false]);
+  const third = watched(client.read({ handle, min: 1, max: 9, ...SOON }));
+  await net.advance(20);
+  equal(third.answered, false);
+  await net.advance(40);
+  deepEqual(first.reply, { status: "timed_out" });
+  deepEqual(second.reply, { status: "ok", length: 2, bytes: Uint8Array.of(1, 2) });
+  equal(third.answered, false);
+});
+
+test("netstackd shutdown answers a write that waits", async () => {
+  const net = netPair({ limits: { sendRingBytes: 2048, receiveRingBytes: 2048 } });
+  const { handle } = await joined(net);
+  const client = net.v2();
+  const bytes = pattern(STREAM_INLINE_MAX);
+  const writing = watched(client.write({ handle, length: bytes.length, bytes, ...SOON }));
+  await net.settle();
+  equal(writing.answered, false);
+  await client.shutdown({ handle });
+  for (let hop = 0; hop < 16; hop++) await undefined;
+  deepEqual(writing.reply, { status: "closed" });
+});
+
+test("netstackd drops the object of a write to a handle that is not there", async () => {
+  const net = netPair();
+  const object = net.task.vmoCreate(10);
+  ok(object.status === "ok");
+  const write = { handle: 5, length: 10, bytes: new Uint8Array(0), ...SOON };
+  deepEqual(await net.v2().write(write, { move: object.slot }), { status: "not_found" });
+  equal(net.task.vmoMap(object.slot), undefined);
+});
+
+test("netstackd takes what a peer still sends on a closed handle, up to its end", async () => {
+  const net = netPair({ limits: { sendRingBytes: 4096, receiveRingBytes: 4096 } });
+  const { handle, socket } = await joined(net);
+  socket.write(pattern(4096));
+  await net.settle();
+  await net.v2().close({ handle });
+  for (let sent = 0; sent < 40_000;) {
+    const count = socket.write(pattern(4096));
+    sent += count;
+    await net.advance(10);
+    ok(count > 0, "the window stays open");
+  }
+  socket.end();
+  await net.advance(100);
+  deepEqual([socket.failure, socket.unacknowledged], [undefined, 0]);
+});
