@@ -36,6 +36,8 @@ export interface CoreNode {
 export interface CoreNodeOptions {
   readonly entropy?: EntropySource;
   readonly components?: readonly AnyComponent[];
+  /** Hears why a daemon could not start or was stopped, also when the boot itself fails. */
+  readonly faulted?: (name: string, reason: string) => void;
 }
 
 /** Boots it. What {@linkcode boot} throws comes out, after the node has been stopped. */
@@ -51,7 +53,10 @@ export async function bootCoreNode(options: CoreNodeOptions = {}): Promise<CoreN
   const kernel = new Kernel({ clock: host, turns: host, machine });
   const faults: string[] = [];
   const components = options.components ?? CORE_COMPONENTS;
-  const faulted = (name: string, reason: string) => void faults.push(`${name}: ${reason}`);
+  const faulted = (name: string, reason: string) => {
+    faults.push(`${name}: ${reason}`);
+    options.faulted?.(name, reason);
+  };
   const ports = { kernel, machine, clock: host, components, policy: "policyd", args: {}, faulted };
   const stop = () => {
     kernel.stop();
