@@ -1,0 +1,110 @@
+import { deepEqual, equal } from "@tests/fakes/assert.ts";
+import { directClient, directFrames, watchedGate } from "@tests/fakes/direct.ts";
+import { test } from "@tests/fakes/test.ts";
+import { list16, text8, u16, u8 } from "./field.ts";
+import { encodeReply, parseReply } from "./packed_frame.ts";
+import { OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
+import { bind, type Handlers, REFUSED } from "./server.ts";
+import { BARE, defineService } from "./service.ts";
+
+const store = defineService({
+  name: "stored",
+  magic: "ST",
+  version: 1,
+  envelope: BARE,
+  status: { ok: 0, denied: 1, malformed: 2, unsupported: 3, too_large: 4 },
+  refusals: { bad_version: "unsupported", length_out_of_range: "too_large" },
+  ops: {
+    put: {
+      code: 1,
+      doc: "Stores a word.",
+      capability: "store.put",
+      target: "word",
+      bounds: { level: { min: 1, max: 3, status: "too_large" } },
+      replyFields: "always",
+      request: { level: u8(), word: text8(1, 200) },
+      reply: { count: u16() },
+    },
+    anOperationWithAVeryLongNameIndeed: {
+      code: 2,
+      doc: "Has a name that no audit record holds whole.",
+      capability: "store.put",
+      request: {},
+      reply: { words: list16({ level: u8(), word: text8(0, 4), other: text8(0, 4) }, 3, "split") },
+    },
+  },
+});
+
+const WORDS = [
+  { level: 1, word: "ab", other: "c" },
+  { level: 2, word: "", other: "d" },
+];
+
+function handlersOf(heard: string[] = []): Handlers<typeof store> & { ran: number } {
+  const handlers = {
+    ran: 0,
+    put() {
+      handlers.ran += 1;
+      return { status: "ok", count: 1 } as const;
+    },
+    anOperationWithAVeryLongNameIndeed: () => ({ status: "ok", words: WORDS }) as const,
+    [REFUSED]: ({ cause, code }: { readonly cause: { readonly code: string }; code: number }) =>
+      void heard.push(`${cause.code} ${code}`),
+  };
+  return handlers;
+}
+
+const PUT = [0x53, 0x54, 1, 1, 2, 1, 0x61];
+
+test("serve answers each cause with the protocol's status, in the length of the operation", async () => {
+  const exchange = directFrames([bind(store, handlersOf())]);
+  const reply = async (
+    frame: readonly number[],
+  ) => [...await exchange(Uint8Array.from(frame)) ?? []];
+  deepEqual(await reply(PUT), [0x53, 0x54, 1, 0x81, 0, 1, 0]);
+  deepEqual(await reply([0x53, 0x54, 1, 1, 2, 0]), [0x53, 0x54, 1, 0x81, 4, 0, 0]);
+  deepEqual(await reply(PUT.slice(0, 6)), [0x53, 0x54, 1, 0x81, 2, 0, 0]);
+  deepEqual(await reply([...PUT, 0]), [0x53, 0x54, 1, 0x81, 2, 0, 0]);
+  deepEqual(await reply([0x53, 0x54, 9, 1]), [0x53, 0x54, 1, 0x81, 3, 0, 0]);
+  deepEqual(await reply([0x53, 0x54, 1, 0x55]), [0x53, 0x54, 1, 0xd5, 3]);
+  deepEqual(await reply([0x53, 0x54, 1, 0x81]), [0x53, 0x54, 1, 0x81, 3]);
+  deepEqual(await reply([]), [0x53, 0x54, 1, 0x80, 2]);
+});
+
+test("serve tells a daemon of every frame that it refused, with cause and opcode", async () => {
+  const heard: string[] = [];
+  const exchange = directFrames([bind(store, handlersOf(heard))]);
+  for (const frame of [[], PUT, PUT.slice(0, 5), [0x53, 0x54, 1, 0x55]]) {
+    await exchange(Uint8Array.from(frame));
+  }
+  deepEqual(heard, ["truncated 0", "truncated 1", "unknown_op 85"]);
+});
+
+test("serve looks at bounds before it asks, and runs nothing that was denied", async () => {
+  const handlers = handlersOf();
+  const { gate, asks } = watchedGate(false);
+  const client = directClient(store, handlers, { gate });
+  deepEqual(await client.put({ level: 4, word: "a" }), { status: "too_large" });
+  equal(asks.length, 0);
+  deepEqual(await client.put({ level: 3, word: "a" }), { status: "denied" });
+  deepEqual({ asks: asks.length, ran: handlers.ran }, { asks: 1, ran: 0 });
+});
+
+test("serve cuts operation and target to their bounds in bytes, between characters", async () => {
+  const { gate, asks } = watchedGate(true);
+  const client = directClient(store, handlersOf(), { gate });
+  await client.put({ level: 1, word: "\u20ac".repeat(60) });
+  await client.anOperationWithAVeryLongNameIndeed({});
+  const bytes = (text: string | undefined) => new TextEncoder().encode(text).length;
+  equal(asks[0]?.target, "\u20ac".repeat(Math.floor(TARGET_LENGTH_MAX / 3)));
+  equal(bytes(asks[1]?.operation), OPERATION_LENGTH_MAX);
+});
+
+test("list16 can write each record's lengths before its contents", () => {
+  const opName = "anOperationWithAVeryLongNameIndeed";
+  const values = { words: WORDS };
+  const frame = encodeReply(store, { opName, nonce: undefined, status: "ok", values });
+  const body = [2, 0, 1, 2, 1, 0x61, 0x62, 0x63, 2, 0, 1, 0x64];
+  deepEqual([...frame], [0x53, 0x54, 1, 0x82, 0, ...body]);
+  deepEqual(parseReply(store, opName, frame).values, values);
+});
