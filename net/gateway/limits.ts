@@ -26,14 +26,15 @@ export interface GatewayLimits {
   readonly pinnedAddresses: number;
 }
 
+/** The host's sockets together stay below 1024 descriptors, the least that hosts usually allow. */
 export const GATEWAY_LIMITS: GatewayLimits = {
-  tcpFlows: 2048,
+  tcpFlows: 896,
   connecting: 256,
   connectTimeoutMs: 20_000,
   forwardHandshakes: 64,
-  forwardsWaiting: 1024,
+  forwardsWaiting: 640,
   forwards: 16,
-  udpMappings: 128,
+  udpMappings: 64,
   udpPeers: 64,
   udpWaiting: 8,
   udpIdleMs: 60_000,
