@@ -1,0 +1,25 @@
+/** What the exit codes of every command mean. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  denied: 4,
+  timedOut: 124,
+} as const;
+
+/** The same as text, at the end of every help. */
+export const EXIT_CODES_TEXT = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such node or peer,
+            4 denied by policy, 124 timed out`;
+
+/** A command that cannot do what it was asked. The message is one line that says what to do. */
+export class CommandFailure extends Error {
+  override readonly name = "CommandFailure";
+  /** One of {@linkcode EXIT}. */
+  readonly exitCode: number;
+
+  constructor(exitCode: number, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

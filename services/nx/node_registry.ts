@@ -1,0 +1,176 @@
+import type { Clock, ControlSockets, Files, Processes, Turns } from "@runtime/core/ports.ts";
+import { FileFailure } from "@runtime/core/ports.ts";
+import { reachable } from "./control_client.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
+
+/** Entries of the registry that are looked at. */
+export const NODES_MAX = 256;
+/** Longest path of a Unix socket, in bytes. Source: Linux, unix(7), `sun_path`. */
+export const SOCKET_PATH_LENGTH_MAX = 107;
+/** Name of the control socket in a node's folder. */
+export const SOCKET_NAME = "control.sock";
+const FACTS_NAME = "node.json";
+const OTHERS_BITS = 0o077;
+const FACTS_MODE = 0o600;
+const PORT = /^\d{1,5}$/;
+
+/** What the registry stands on. */
+export interface RegistryPorts {
+  readonly files: Files;
+  readonly processes: Pick<Processes, "env" | "id" | "userId">;
+  readonly control: ControlSockets;
+  readonly clock: Clock;
+  readonly turns: Turns;
+}
+
+/** A node that runs. */
+export interface NodeEntry {
+  /** Its listen port, or `pid-<id>` of one that nobody can connect to. */
+  readonly name: string;
+  /** Its folder. */
+  readonly folder: string;
+  /** Path of its control socket. */
+  readonly socket: string;
+}
+
+/** Where this user's nodes register: a folder that nobody else can open. */
+export function registryFolder({ env, userId }: Pick<Processes, "env" | "userId">): string {
+  const runtime = env("XDG_RUNTIME_DIR") ?? "";
+  if (runtime.startsWith("/")) return `${runtime.replace(/\/+$/, "")}/nexus`;
+  const temporary = env("TMPDIR") ?? "";
+  const place = temporary.startsWith("/") ? temporary.replace(/\/+$/, "") : "/tmp";
+  return `${place}/nexus-${userId ?? "user"}`;
+}
+
+/**
+ * Makes the folder of a node that starts. What a dead node left there is removed.
+ *
+ * @throws {CommandFailure} when a node runs there, or the folder is not this user's alone.
+ */
+export async function claimEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
+  const base = registryFolder(ports.processes);
+  const entry = entryAt(`${base}/${name}`);
+  if (new TextEncoder().encode(entry.socket).length > SOCKET_PATH_LENGTH_MAX) {
+    throw new CommandFailure(
+      EXIT.failed,
+      `${entry.socket} is too long for a socket; set XDG_RUNTIME_DIR to a shorter path`,
+    );
+  }
+  privateFolder(ports.files, base);
+  if (ports.files.facts(entry.folder) !== undefined) await clearStale(ports, entry);
+  privateFolder(ports.files, entry.folder);
+  const facts = { pid: ports.processes.id, startedUnixMs: ports.clock.unixMs() };
+  ports.files.writeText(`${entry.folder}/${FACTS_NAME}`, JSON.stringify(facts), FACTS_MODE);
+  return entry;
+}
+
+async function clearStale(ports: RegistryPorts, entry: NodeEntry): Promise<void> {
+  if (!ownFolder(ports.files, entry.folder)) throw notPrivate(entry.folder);
+  if (await reachable(ports, entry.socket)) {
+    throw new CommandFailure(
+      EXIT.failed,
+      `node ${entry.name} runs already; stop it or listen on another port`,
+    );
+  }
+  releaseEntry(ports.files, entry);
+}
+
+/** Removes a node's folder. What cannot be removed stays: the next node of that name looks again. */
+export function releaseEntry(files: Files, entry: NodeEntry): void {
+  for (const path of [entry.socket, `${entry.folder}/${FACTS_NAME}`, entry.folder]) {
+    try {
+      files.remove(path);
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error;
+    }
+  }
+}
+
+/** Nodes of this user that answer, by name. Entries of dead nodes are removed. */
+export async function runningNodes(ports: RegistryPorts): Promise<readonly NodeEntry[]> {
+  const { files } = ports;
+  const base = registryFolder(ports.processes);
+  const facts = files.facts(base);
+  if (facts === undefined) return [];
+  if (!ownFolder(files, base)) throw notPrivate(base);
+  const running: NodeEntry[] = [];
+  for (const name of files.list(base).slice(0, NODES_MAX)) {
+    const entry = entryAt(`${base}/${name}`);
+    if (!ownFolder(files, entry.folder)) continue;
+    // A folder without a socket belongs to a node that is just starting.
+    if (files.facts(entry.socket) === undefined) continue;
+    if (await reachable(ports, entry.socket)) running.push(entry);
+    else releaseEntry(files, entry);
+  }
+  return running;
+}
+
+/**
+ * The node that a command means.
+ *
+ * @param wanted Its port, or a folder that holds its control socket; the only one when absent.
+ * @throws {CommandFailure} 3 when there is none, 2 when there are several and none was named.
+ */
+export async function selectNode(
+  ports: RegistryPorts,
+  wanted: string | undefined,
+): Promise<NodeEntry> {
+  if (wanted !== undefined) return await namedNode(ports, wanted);
+  const running = await runningNodes(ports);
+  const [only, ...others] = running;
+  if (only === undefined) {
+    throw new CommandFailure(EXIT.notFound, "no node runs; start one with: nx up");
+  }
+  if (others.length > 0) {
+    const names = running.map(({ name }) => name).join(", ");
+    throw new CommandFailure(EXIT.usage, `several nodes run (${names}); name one with --node PORT`);
+  }
+  return only;
+}
+
+async function namedNode(ports: RegistryPorts, wanted: string): Promise<NodeEntry> {
+  const registered = PORT.test(wanted) || wanted.startsWith("pid-");
+  const folder = registered ? `${registryFolder(ports.processes)}/${wanted}` : wanted;
+  const entry = entryAt(folder.replace(/(?<=.)\/+$/, ""));
+  if (ports.files.facts(entry.folder) === undefined) throw noSuchNode(wanted);
+  if (!ownFolder(ports.files, entry.folder)) throw notPrivate(entry.folder);
+  if (!await reachable(ports, entry.socket)) throw noSuchNode(wanted);
+  return entry;
+}
+
+function entryAt(folder: string): NodeEntry {
+  const name = folder.slice(folder.lastIndexOf("/") + 1);
+  return { name, folder, socket: `${folder}/${SOCKET_NAME}` };
+}
+
+function ownFolder(files: Files, path: string): boolean {
+  const facts = files.facts(path);
+  return facts?.kind === "folder" && facts.own && (facts.mode & OTHERS_BITS) === 0;
+}
+
+function privateFolder(files: Files, path: string): void {
+  try {
+    files.makePrivateFolder(path);
+  } catch (error) {
+    if (error instanceof FileFailure && error.code === "not_private") throw notPrivate(path);
+    if (!(error instanceof FileFailure)) throw error;
+    throw new CommandFailure(
+      EXIT.failed,
+      `cannot make ${path} (${error.code}); set XDG_RUNTIME_DIR to a folder of yours`,
+    );
+  }
+}
+
+function notPrivate(path: string): CommandFailure {
+  return new CommandFailure(
+    EXIT.failed,
+    `${path} is not a folder of yours alone; remove it, or set XDG_RUNTIME_DIR`,
+  );
+}
+
+function noSuchNode(wanted: string): CommandFailure {
+  return new CommandFailure(
+    EXIT.notFound,
+    `no node runs at ${wanted}; nx nodes lists those that do`,
+  );
+}

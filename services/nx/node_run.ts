@@ -1,0 +1,156 @@
+import { markerPattern } from "@runtime/idl/marker.ts";
+import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
+import { type ControlServer, serveControl } from "./control_bridge.ts";
+import { EXIT } from "./exit_code.ts";
+import { claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
+import type { NodeOptions, RunningNode } from "./ports.ts";
+import type { Shell } from "./shell.ts";
+
+/** How long a node may take to stop before the process ends without it. */
+export const STOP_TIMEOUT_MS = 900;
+
+/** When a node in the foreground ends, and how it tells. */
+export interface RunPlan {
+  /** Line of the console that ends it, with typed placeholders. */
+  readonly until: string | undefined;
+  readonly timeoutMs: number | undefined;
+  /** Whether it ends with its standard input. */
+  readonly child: boolean;
+  readonly control: boolean;
+  readonly json: boolean;
+}
+
+/** Why a node in the foreground ended. */
+export interface RunEnd {
+  readonly reason: "signal" | "until" | "timed_out" | "faulted" | "input_ended";
+  readonly exitCode: number;
+  /** What a person should read about it. */
+  readonly complaint: string | undefined;
+}
+
+/** One node from its start to its end, in this process. */
+export class NodeRun {
+  readonly #shell: Shell;
+  readonly #plan: RunPlan;
+  readonly #ended: Promise<RunEnd>;
+  #end: (end: RunEnd) => void = () => {};
+  readonly #undo: (() => void)[] = [];
+
+  constructor(shell: Shell, plan: RunPlan) {
+    this.#shell = shell;
+    this.#plan = plan;
+    this.#ended = new Promise((resolve) => this.#end = resolve);
+  }
+
+  /**
+   * Starts the node, waits for its end, and stops it.
+   *
+   * @throws whatever `startNode` does, and {@linkcode CommandFailure} when it cannot register.
+   */
+  async toEnd(options: Omit<NodeOptions, "console" | "observe">): Promise<RunEnd> {
+    this.#watch();
+    const started = this.#start(options);
+    try {
+      await Promise.race([started, this.#ended]);
+      const node = await this.#withinStopTime(started);
+      if (node === undefined) return await this.#ended;
+      return await this.#serve(node);
+    } finally {
+      for (const undo of this.#undo) undo();
+    }
+  }
+
+  #start(options: Omit<NodeOptions, "console" | "observe">): Promise<RunningNode> {
+    const { output, ports } = this.#shell;
+    const { json, until } = this.#plan;
+    const wanted = until === undefined ? undefined : markerPattern(until);
+    return ports.startNode({
+      ...options,
+      console: (line) => {
+        if (!json) output.line(line);
+        if (wanted?.test(line)) {
+          this.#end({ reason: "until", exitCode: EXIT.ok, complaint: undefined });
+        }
+      },
+      observe: json ? (marker) => output.json({ event: "marker", ...marker }) : undefined,
+    });
+  }
+
+  async #serve(node: RunningNode): Promise<RunEnd> {
+    node.faulted.then(({ name, reason }) => {
+      const complaint = `${name} faulted: ${reason}`;
+      this.#end({ reason: "faulted", exitCode: EXIT.failed, complaint });
+    });
+    let entry: NodeEntry | undefined;
+    let server: ControlServer | undefined;
+    try {
+      if (this.#plan.control) {
+        entry = await claimEntry(this.#shell.ports, nameOf(node, this.#shell.ports.processes.id));
+        const channel = node.connect(CONTROL_PRINCIPAL, controld);
+        server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
+      }
+      this.#announce(node, entry);
+      return await this.#ended;
+    } finally {
+      await this.#withinStopTime(this.#stop(node, server));
+      if (entry !== undefined) releaseEntry(this.#shell.ports.files, entry);
+    }
+  }
+
+  async #stop(node: RunningNode, server: ControlServer | undefined): Promise<true> {
+    await Promise.all([server?.close(), node.stop()]);
+    return true;
+  }
+
+  #announce({ listen }: RunningNode, entry: NodeEntry | undefined): void {
+    const { output } = this.#shell;
+    if (this.#plan.json) {
+      if (listen !== undefined) output.json({ event: "listening", ...listen });
+      if (entry !== undefined) output.json({ event: "control", path: entry.socket });
+      output.json({ event: "ready" });
+    } else if (listen !== undefined) {
+      output.complain(`listening on ${hostText(listen.host)}:${listen.port}`);
+    }
+  }
+
+  #watch(): void {
+    const { clock, processes, turns } = this.#shell.ports;
+    const { child, timeoutMs } = this.#plan;
+    this.#undo.push(
+      processes.onStop(() =>
+        this.#end({ reason: "signal", exitCode: EXIT.ok, complaint: undefined })
+      ),
+    );
+    if (timeoutMs !== undefined) {
+      const late = {
+        reason: "timed_out",
+        exitCode: EXIT.timedOut,
+        complaint: "timed out",
+      } as const;
+      this.#undo.push(turns.at(clock.nowNs() + timeoutMs * 1e6, () => this.#end(late)));
+    }
+    if (child) {
+      processes.inputEnded().then(() =>
+        this.#end({ reason: "input_ended", exitCode: EXIT.ok, complaint: undefined })
+      );
+    }
+  }
+
+  /** The outcome of `work`; `undefined` when it takes longer than a stop may. */
+  #withinStopTime<T>(work: Promise<T>): Promise<T | undefined> {
+    const { clock, turns } = this.#shell.ports;
+    return new Promise((resolve, reject) => {
+      const deadlineNs = clock.nowNs() + STOP_TIMEOUT_MS * 1e6;
+      const cancel = turns.at(deadlineNs, () => resolve(undefined));
+      work.then(resolve, reject).finally(cancel);
+    });
+  }
+}
+
+function nameOf({ listen }: RunningNode, processId: number): string {
+  return listen === undefined ? `pid-${processId}` : String(listen.port);
+}
+
+function hostText(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

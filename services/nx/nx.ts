@@ -1,0 +1,116 @@
+/**
+ * nx: the command line. A file per command; every one is a client of the daemons, or starts nodes
+ * through the ports that `main.ts` hands in.
+ *
+ * @module
+ */
+
+import { Command, CommanderError } from "commander";
+import { FileFailure, HostSocketFailure } from "@runtime/core/ports.ts";
+import { BootError } from "@runtime/boot/init.ts";
+import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
+import { addId } from "./id.ts";
+import { addLog } from "./log.ts";
+import { addNodes } from "./nodes.ts";
+import { outputOver } from "./output.ts";
+import { addPeers } from "./peers.ts";
+import { addPing } from "./ping.ts";
+import { addPolicy } from "./policy.ts";
+import type { NxPorts } from "./ports.ts";
+import { addResolve } from "./resolve.ts";
+import type { Shell } from "./shell.ts";
+import { addUp } from "./up.ts";
+import { addVersion } from "./version.ts";
+
+/** Columns of a help text. */
+const HELP_WIDTH = 100;
+const EXAMPLES = `
+Examples:
+  nx demo                                                  two nodes and their session, live
+  nx up --listen 127.0.0.1:7401
+  nx up --listen 127.0.0.1:7402 --peer 127.0.0.1:7401
+  nx peers --node 7402
+
+nx COMMAND --help shows a command's options and examples.
+${EXIT_CODES_TEXT}
+`;
+
+/** In the order of the help. */
+const COMMANDS = [
+  addUp,
+  addNodes,
+  addId,
+  addPeers,
+  addPing,
+  addResolve,
+  addLog,
+  addPolicy,
+  addVersion,
+] as const;
+
+/**
+ * Runs one command line.
+ *
+ * @param argv Arguments after the program's name.
+ * @returns The exit code, one of {@linkcode EXIT}. Every expected failure is told in one line on
+ *   standard error; anything else is thrown, being a bug.
+ */
+export async function runNx(argv: readonly string[], ports: NxPorts): Promise<number> {
+  const output = outputOver(ports.terminal);
+  let exitCode: number = EXIT.ok;
+  const shell: Shell = { ports, output, finish: (code) => void (exitCode = code) };
+  try {
+    await nxProgram(shell).parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const failure = failureOf(error);
+    if (failure === undefined) throw error;
+    output.complain(failure.message);
+    return failure.exitCode;
+  }
+}
+
+/** The commands, ready to parse; also what the reference page is made from. */
+export function nxProgram(shell: Shell): Command {
+  const { terminal } = shell.ports;
+  const program = new Command("nx")
+    .description("A whole device in one process: boot it, ask it, join it with others.")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.out(text),
+      writeErr: (text) => void terminal.error(text),
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      outputError: (text, write) => write(`nx: ${text.replace(/^error: /, "")}`),
+    })
+    .showHelpAfterError("nx: see nx --help")
+    .addHelpText("after", EXAMPLES);
+  for (const add of COMMANDS) add(program, shell);
+  return program;
+}
+
+/** What can go wrong without a bug, as the command that failed would say it. */
+function failureOf(error: unknown): CommandFailure | undefined {
+  if (error instanceof CommandFailure) return error;
+  if (error instanceof HostSocketFailure) {
+    const { host, port } = error.address;
+    const place = port === 0 ? host : `${host}:${port}`;
+    return new CommandFailure(
+      EXIT.failed,
+      `cannot listen on ${place}: ${SOCKET[error.code] ?? error.code}`,
+    );
+  }
+  if (error instanceof FileFailure || error instanceof BootError) {
+    return new CommandFailure(EXIT.failed, error.message);
+  }
+  return undefined;
+}
+
+const SOCKET: Readonly<Record<string, string>> = {
+  "address_in_use": "it is in use; choose another port, or 0 for any",
+  "address_not_available": "this host has no such address",
+  "permission_denied": "it is not permitted; use a port above 1023",
+};

@@ -1,0 +1,78 @@
+import type {
+  Clock,
+  ControlSockets,
+  Files,
+  HostAddress,
+  Processes,
+  Terminal,
+  Turns,
+} from "@runtime/core/ports.ts";
+import type { ProvenMarker } from "@runtime/boot/marker.ts";
+import type { AnyComponent } from "@runtime/boot/component.ts";
+import type { RawChannel } from "@runtime/idl/channel.ts";
+import type { Service } from "@runtime/idl/service.ts";
+import type { PeerAddress } from "./address.ts";
+
+export type { PeerAddress } from "./address.ts";
+
+/** How careful a node is: only `test` takes a seed in the place of the host's entropy. */
+export const PROFILES = ["dev", "prod", "test"] as const;
+export type Profile = typeof PROFILES[number];
+
+/** What a node is started with. */
+export interface NodeOptions {
+  /** Host port that is forwarded to the guest's session port; without one nobody can connect. */
+  readonly listen: HostAddress | undefined;
+  /** Port to announce; the port that is listened on unless said. */
+  readonly advertise: number | undefined;
+  readonly peers: readonly PeerAddress[];
+  readonly profile: Profile;
+  /** INSECURE: the source of all keys. Under profile `test` only. */
+  readonly seed: string | undefined;
+  /** Connections of one address; the bus daemon's own bound unless said. */
+  readonly perAddress: number | undefined;
+  /** Whether the node proves itself line by line, as the ladder asks. */
+  readonly selftest: boolean;
+  /** Each line of the UART, without its line feed. */
+  readonly console: (line: string) => void;
+  /** Each marker, after its line. */
+  readonly observe?: ((marker: ProvenMarker) => void) | undefined;
+  /** For tests of the ladder: the daemons to boot in the place of the node's own. */
+  readonly components?:
+    | ((own: readonly AnyComponent[]) => readonly AnyComponent[])
+    | undefined;
+}
+
+/** A daemon that hit a bug and was stopped; the reason never holds bytes of a frame. */
+export interface Fault {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** A node of this process. */
+export interface RunningNode {
+  /** Where peers connect, with the port that the host chose. */
+  readonly listen: HostAddress | undefined;
+  /** Every fault so far. */
+  readonly faults: readonly Fault[];
+  /** Resolves with the first one. */
+  readonly faulted: Promise<Fault>;
+  /** A channel of a principal that is no task, such as `host-control`, to a daemon. */
+  connect(principal: string, service: Service): RawChannel;
+  /** Closes sessions in order, then everything. Takes less than a second. */
+  stop(): Promise<void>;
+}
+
+/** Everything that the command line reaches of the world. `main.ts` makes it. */
+export interface NxPorts {
+  /** @throws {HostSocketFailure} or a BootError when the node cannot come up. */
+  startNode(options: NodeOptions): Promise<RunningNode>;
+  readonly files: Files;
+  readonly processes: Processes;
+  readonly terminal: Terminal;
+  readonly control: ControlSockets;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  /** What the program runs on: `deno`, `v8`, `typescript`, `target` and whether it is compiled. */
+  readonly version: Readonly<Record<string, string>>;
+}

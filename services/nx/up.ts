@@ -1,0 +1,112 @@
+import { type Command, Option } from "commander";
+import type { HostAddress } from "@runtime/core/ports.ts";
+import type { PeerAddress } from "./address.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
+import { NodeRun } from "./node_run.ts";
+import { type NodeOptions, type Profile, PROFILES } from "./ports.ts";
+import { type Shell, wholeNumber } from "./shell.ts";
+import { durationOption, listenOption, peerOption, portOption, seedOption } from "./up_options.ts";
+
+const PER_ADDRESS_MAX = 65_535;
+const EXAMPLES = `
+The node runs in the foreground and prints its console. It ends at SIGINT or SIGTERM, at the line
+named with --until, at a fault, or after --timeout. Other commands reach it over its control socket,
+in $XDG_RUNTIME_DIR/nexus/<listen port>.
+
+Examples:
+  nx up --listen 127.0.0.1:7401
+  nx up --listen 127.0.0.1:7402 --peer 127.0.0.1:7401
+  nx up --peer nx://DEVICE_ID@192.0.2.7:7401              only that device will do
+  nx up --peer nx://DEVICE_ID@192.0.2.7:7401?static=HEX   a peer that answers no announce
+  nx up --until "init: ready" --timeout 10s
+`;
+
+/** `nx up`'s options as they were parsed. */
+export interface UpOptions {
+  readonly listen?: HostAddress;
+  readonly advertise?: number;
+  readonly peer?: readonly PeerAddress[];
+  readonly profile: Profile;
+  readonly seed?: string;
+  readonly perAddress?: number;
+  readonly until?: string;
+  /** Milliseconds; 0 is no limit. */
+  readonly timeout?: number;
+  readonly json?: true;
+  readonly control: boolean;
+  readonly selftest?: true;
+  readonly child?: true;
+}
+
+/** `nx up`: a node in the foreground. */
+export function addUp(program: Command, shell: Shell): void {
+  program.command("up")
+    .description("run a node in the foreground")
+    .option(
+      "--listen <host:port>",
+      "where peers connect; port 0 lets the host choose",
+      listenOption,
+    )
+    .option("--advertise <port>", "port to announce, where it is not the one above", portOption)
+    .option("--peer <address>", "HOST:PORT or nx://DEVICE_ID@HOST:PORT; repeatable", peerOption)
+    .addOption(
+      new Option("--profile <name>", "how careful the node is").choices(PROFILES).default("dev"),
+    )
+    .option("--seed <text>", "INSECURE: draw every key from this; profile test only", seedOption)
+    .option(
+      "--per-address <n>",
+      "connections of one address",
+      wholeNumber(1, PER_ADDRESS_MAX),
+    )
+    .option("--until <marker>", "end with 0 when the console shows this line")
+    .option("--timeout <duration>", "end with 124 after so long", durationOption)
+    .option("--selftest", "prove the node line by line on its console")
+    .option("--json", "one JSON object a line: markers and events")
+    .option("--no-control", "no control socket")
+    .addOption(new Option("--child", "end when standard input does").hideHelp())
+    .addHelpText("after", EXAMPLES)
+    .action((options: UpOptions) => up(shell, options));
+}
+
+async function up(shell: Shell, options: UpOptions): Promise<void> {
+  refuseContradictions(options);
+  const { output } = shell;
+  if (options.seed !== undefined) {
+    output.complain("INSECURE: every key of this node comes from the seed on its command line");
+  }
+  const run = new NodeRun(shell, {
+    until: options.until,
+    timeoutMs: options.timeout === 0 ? undefined : options.timeout,
+    child: options.child === true,
+    control: options.control,
+    json: options.json === true,
+  });
+  const end = await run.toEnd(nodeOptions(options));
+  if (options.json) output.json({ event: "stopped", reason: end.reason });
+  else if (end.complaint !== undefined) output.complain(end.complaint);
+  shell.finish(end.exitCode);
+}
+
+function refuseContradictions({ seed, profile, advertise, listen }: UpOptions): void {
+  if (seed !== undefined && profile !== "test") {
+    throw new CommandFailure(
+      EXIT.usage,
+      `--seed is refused under --profile ${profile}: its keys are no secret; use --profile test`,
+    );
+  }
+  if (advertise !== undefined && listen === undefined) {
+    throw new CommandFailure(EXIT.usage, "--advertise needs --listen: nobody could connect");
+  }
+}
+
+function nodeOptions(options: UpOptions): Omit<NodeOptions, "console" | "observe"> {
+  return {
+    listen: options.listen,
+    advertise: options.advertise,
+    peers: options.peer ?? [],
+    profile: options.profile,
+    seed: options.seed,
+    perAddress: options.perAddress,
+    selftest: options.selftest === true,
+  };
+}

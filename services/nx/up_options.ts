@@ -1,0 +1,58 @@
+import { InvalidArgumentError } from "commander";
+import type { HostAddress } from "@runtime/core/ports.ts";
+import { AddressError, parseHostPort, parsePeer, parsePort, type PeerAddress } from "./address.ts";
+import { parseDuration } from "./duration.ts";
+
+/** Peers that one node is told to dial, at most. */
+export const PEERS_MAX = 64;
+/** Longest seed, in characters. */
+export const SEED_LENGTH_MAX = 256;
+
+/** Reads `--listen`. */
+export function listenOption(text: string): HostAddress {
+  return addressed(() => parseHostPort(text, 0));
+}
+
+/** Reads `--advertise`. */
+export function portOption(text: string): number {
+  return addressed(() => parsePort(text, 1));
+}
+
+/** Reads one more `--peer`. */
+export function peerOption(
+  text: string,
+  before: readonly PeerAddress[] = [],
+): readonly PeerAddress[] {
+  if (before.length >= PEERS_MAX) {
+    throw new InvalidArgumentError(`More than ${PEERS_MAX} peers are not dialled.`);
+  }
+  return [...before, addressed(() => parsePeer(text))];
+}
+
+/** Reads a duration, in milliseconds; 0 is no limit. */
+export function durationOption(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) {
+    throw new InvalidArgumentError("A duration is like 90, 190s, 1ms or 2m; 0 is no limit.");
+  }
+  return ms;
+}
+
+/** Reads `--seed`. */
+export function seedOption(text: string): string {
+  if (text.length < 1 || text.length > SEED_LENGTH_MAX) {
+    throw new InvalidArgumentError(`A seed has 1 to ${SEED_LENGTH_MAX} characters.`);
+  }
+  return text;
+}
+
+function addressed<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AddressError) {
+      throw new InvalidArgumentError(`That cannot be used: ${error.message}.`);
+    }
+    throw error;
+  }
+}
