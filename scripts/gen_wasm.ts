@@ -7,7 +7,8 @@
  * @module
  */
 
-import asc from "assemblyscript/asc";
+/** The compiler, run as a program of its own: in the lock file it would be a download for everyone. */
+const COMPILER = "npm:assemblyscript@0.28.20/asc";
 
 /** Modules, each with its source beside it: `.as` because the dialect is not TypeScript. */
 const MODULES = ["runtime/crypto/wasm/chacha_poly"] as const;
@@ -27,20 +28,23 @@ const OPTIONS = [
 
 const ROOT = new URL("../", import.meta.url);
 
-/** Compiles one source and returns the module's bytes. */
+/** Compiles one source file and returns the module's bytes. */
 export async function buildWasm(source: string): Promise<Uint8Array> {
-  let built: Uint8Array | undefined;
-  const result = await asc.main(["module.ts", "--outFile", "module.wasm", ...OPTIONS], {
-    readFile: (name) => name === "module.ts" ? source : null,
-    writeFile: (name, contents) => {
-      if (name === "module.wasm" && typeof contents !== "string") built = contents;
-    },
-    listFiles: () => [],
-  });
-  if (result.error !== null || built === undefined) {
-    throw new Error(`assemblyscript refused the source: ${result.stderr.toString()}`);
+  const folder = await Deno.makeTempDir({ prefix: "nx-wasm-" });
+  try {
+    await Deno.writeTextFile(`${folder}/module.ts`, source);
+    const compiler = ["run", "-A", "--quiet", "--no-config", "--no-lock", COMPILER];
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...compiler, "module.ts", "--outFile", "module.wasm", ...OPTIONS],
+      cwd: folder,
+    }).output();
+    if (!success) {
+      throw new Error(`assemblyscript refused the source: ${new TextDecoder().decode(stderr)}`);
+    }
+    return await Deno.readFile(`${folder}/module.wasm`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  return built;
 }
 
 async function generate(module: string, check: boolean): Promise<boolean> {

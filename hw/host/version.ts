@@ -1,0 +1,5 @@
+/** What this program runs on. */
+export function hostVersion(): Readonly<Record<string, string>> {
+  const { deno, v8, typescript } = Deno.version;
+  return { deno, v8, typescript, target: Deno.build.target, compiled: `${Deno.build.standalone}` };
+}

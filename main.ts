@@ -1,0 +1,124 @@
+import { createMachine } from "@hw/board/machine.ts";
+import { hostClock } from "@hw/host/clock.ts";
+import { hostEntropy } from "@hw/host/entropy.ts";
+import { seededEntropy } from "@hw/host/entropy_seeded.ts";
+import { hostFiles } from "@hw/host/files.ts";
+import { controlSockets } from "@hw/host/frame_stream.ts";
+import { random32Of } from "@hw/host/random32.ts";
+import { hostProcesses, hostTerminal } from "@hw/host/process.ts";
+import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
+import { hostTurns } from "@hw/host/turns.ts";
+import { lineConsole } from "@hw/host/uart_stdout.ts";
+import { hostVersion } from "@hw/host/version.ts";
+import { createGateway, type Gateway } from "@net/gateway/gateway.ts";
+import { formatIpv4 } from "@net/wire/ipv4.ts";
+import { boot, type Booted } from "@runtime/boot/init.ts";
+import { INIT_NAME } from "@runtime/boot/protocol.ts";
+import { type EntropySource, HostSocketFailure } from "@runtime/core/ports.ts";
+import { assert } from "@runtime/core/assert.ts";
+import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { createClient } from "@runtime/idl/client.ts";
+import { Kernel } from "@runtime/kernel/kernel.ts";
+import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
+import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
+import { bootArguments } from "@services/nx/boot_arguments.ts";
+import { runNx } from "@services/nx/nx.ts";
+import type { NodeOptions, PeerAddress, RunningNode } from "@services/nx/ports.ts";
+import { COMPONENTS } from "@services/registry.gen.ts";
+import { samgrd } from "@services/samgrd/protocol.ts";
+
+/** Largest IP packet between the machine and its own gateway, in bytes. */
+const MTU = 65_535;
+/** How long an orderly stop waits for the daemons. */
+const STOP_TIMEOUT_MS = 500;
+
+const clock = hostClock();
+const turns = hostTurns(clock);
+const sockets = hostSockets();
+
+/** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const entropy = entropyOf(options, "machine");
+  const gateway = createGateway({
+    sockets,
+    clock,
+    turns,
+    random32: random32Of(entropyOf(options, "gateway")),
+    mtu: MTU,
+  });
+  const { listen: host } = options;
+  const listen = host && await gateway.forward({ host, guestPort: SESSION_PORT });
+  const text = new TextDecoder();
+  const console = lineConsole((lines) => {
+    for (const line of text.decode(lines).split("\n")) if (line !== "") options.console(line);
+  });
+  const machine = createMachine({ entropy, link: gateway, console, clock, later: turns.later });
+  const kernel = new Kernel({ clock, turns, machine });
+  const faults: { name: string; reason: string }[] = [];
+  let tellFault: (fault: { name: string; reason: string }) => void = () => {};
+  const faulted = new Promise<{ name: string; reason: string }>((resolve) => tellFault = resolve);
+  const peers = await Promise.all(options.peers.map((peer) => placeOf(peer, gateway)));
+  const port = options.advertise ?? listen?.port ?? SESSION_PORT;
+  const daemons = COMPONENTS.map(({ name }) => name);
+  const components = options.components?.(COMPONENTS) ?? COMPONENTS;
+  const node = await boot({
+    kernel,
+    machine,
+    clock,
+    components,
+    policy: "policyd",
+    args: bootArguments(options, { daemons, peers, port }),
+    settle: seedRegistry,
+    observe: options.observe ?? (() => {}),
+    faulted(name, reason) {
+      faults.push({ name, reason });
+      tellFault({ name, reason });
+    },
+  });
+  const stop = async () => {
+    const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
+    await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });
+    node.stop();
+    console.flush();
+    await gateway.close();
+  };
+  const connect: RunningNode["connect"] = (principal, service) => node.connect(principal, service);
+  return { listen, faults, faulted, connect, stop };
+}
+
+function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {
+  if (seed === undefined) return hostEntropy();
+  assert(profile === "test", "only the test profile takes a seed");
+  return seededEntropy(`${seed}:${use}`);
+}
+
+/** Tells samgrd, for everyone, who offers what. */
+async function seedRegistry(node: Booted): Promise<void> {
+  const registry = createClient(samgrd, node.connect(INIT_NAME, samgrd));
+  for (const [index, { name }] of COMPONENTS.entries()) {
+    await registry.register({ name, send: index + 1, receive: 0 });
+  }
+}
+
+/** Where the machine sees a peer: the host's loopback is 10.0.2.2 to it. */
+async function placeOf({ address }: PeerAddress, gateway: Gateway): Promise<string> {
+  const [host] = await sockets.lookup(address.host);
+  const guest = host === undefined ? undefined : gateway.guestAddressOf(host);
+  if (guest === undefined) throw new HostSocketFailure("address_not_available", address);
+  return `${formatIpv4(guest)}:${address.port}`;
+}
+
+if (import.meta.main) {
+  const processes = hostProcesses();
+  const code = await runNx(Deno.args, {
+    startNode,
+    clock,
+    turns,
+    files: hostFiles(),
+    processes,
+    terminal: hostTerminal(),
+    control: controlSockets(unixSockets(), FRAME_LENGTH_MAX),
+    version: hostVersion(),
+  });
+  processes.exit(code);
+}
