@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import { FileFailure, HostSocketFailure } from "@runtime/core/ports.ts";
 import { BootError } from "@runtime/boot/init.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
+import { addDemo } from "./demo.ts";
 import { addId } from "./id.ts";
 import { addLog } from "./log.ts";
 import { addNodes } from "./nodes.ts";
@@ -19,6 +20,7 @@ import { addPolicy } from "./policy.ts";
 import type { NxPorts } from "./ports.ts";
 import { addResolve } from "./resolve.ts";
 import type { Shell } from "./shell.ts";
+import { addTestOs } from "./test_os.ts";
 import { addUp } from "./up.ts";
 import { addVersion } from "./version.ts";
 
@@ -37,6 +39,7 @@ ${EXIT_CODES_TEXT}
 
 /** In the order of the help. */
 const COMMANDS = [
+  addDemo,
   addUp,
   addNodes,
   addId,
@@ -45,6 +48,7 @@ const COMMANDS = [
   addResolve,
   addLog,
   addPolicy,
+  addTestOs,
   addVersion,
 ] as const;
 

@@ -1,0 +1,152 @@
+import { type LadderFailure, LadderJudge, type LadderOptions } from "@runtime/boot/ladder.ts";
+import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
+import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
+import { BootError } from "@runtime/boot/init.ts";
+import type { NodeOptions, NxPorts, RunningNode } from "./ports.ts";
+
+/** Machines of one run: two identities, joined over the host's TCP. */
+export const MACHINES = [1, 2] as const;
+export type MachineNumber = typeof MACHINES[number];
+
+/** Lines of one console that are kept. */
+export const CONSOLE_LINES_MAX = 100_000;
+
+const LOOPBACK = "127.0.0.1";
+
+/** What a run of the ladder stands on. */
+export type LadderPorts = Pick<NxPorts, "startNode" | "clock" | "turns">;
+
+/** One run of the ladder. */
+export interface LadderRequest extends LadderOptions {
+  /** Without one the run waits for ever. */
+  readonly timeoutMs: number | undefined;
+  /** Sees each console line as it comes. */
+  readonly console: (machine: MachineNumber, line: string) => void;
+  /** Ends the run early when it resolves; it then counts as failed. */
+  readonly interrupted?: Promise<void> | undefined;
+  /** For tests: the daemons of each machine in the place of its own. */
+  readonly components?: NodeOptions["components"];
+}
+
+/** What was seen of one machine. */
+export interface MachineVerdict {
+  readonly machine: MachineNumber;
+  /** What is wrong; empty is green. */
+  readonly failures: readonly LadderFailure[];
+  /** Required markers seen, and all that were asked for. */
+  readonly seen: number;
+  readonly required: number;
+  /** The console, whole. */
+  readonly lines: readonly string[];
+}
+
+/** How a run ended. Only `passed` is green. */
+export interface LadderResult {
+  readonly outcome: "passed" | "failed" | "timed_out";
+  readonly machines: readonly MachineVerdict[];
+  /** Why a machine did not boot. */
+  readonly bootError: string | undefined;
+}
+
+type Cause = "finished" | "timed_out" | "interrupted";
+
+/**
+ * Boots two machines that dial one another, and judges both consoles until each has what it needs,
+ * one is red, or time is up. The verdict is taken after both have stopped: a late line counts.
+ */
+export async function runLadder(
+  ports: LadderPorts,
+  request: LadderRequest,
+): Promise<LadderResult> {
+  const run = new LadderRun(ports, request);
+  const cause = await run.toEnd();
+  const machines = run.verdicts();
+  const red = machines.some(({ failures }) => failures.length > 0);
+  const passed = cause === "finished" && run.bootError === undefined && !red;
+  const outcome = passed ? "passed" : cause === "timed_out" ? "timed_out" : "failed";
+  return { outcome, machines, bootError: run.bootError };
+}
+
+class LadderRun {
+  readonly #ports: LadderPorts;
+  readonly #request: LadderRequest;
+  readonly #judges: readonly { readonly judge: LadderJudge; readonly lines: string[] }[];
+  readonly #nodes: RunningNode[] = [];
+  #finish: (cause: Cause) => void = () => {};
+  bootError: string | undefined;
+
+  constructor(ports: LadderPorts, request: LadderRequest) {
+    this.#ports = ports;
+    this.#request = request;
+    const { phase, until } = request;
+    this.#judges = MACHINES.map(() => ({
+      judge: new LadderJudge(LADDER_MARKERS, LADDER_ORDERS, { phase, until }),
+      lines: [],
+    }));
+  }
+
+  async toEnd(): Promise<Cause> {
+    const { clock, turns } = this.#ports;
+    const { timeoutMs, interrupted } = this.#request;
+    const ended = new Promise<Cause>((resolve) => this.#finish = resolve);
+    interrupted?.then(() => this.#finish("interrupted"));
+    const cancel = timeoutMs === undefined
+      ? () => {}
+      : turns.at(clock.nowNs() + timeoutMs * 1e6, () => this.#finish("timed_out"));
+    const started = this.#start();
+    const cause = await ended;
+    cancel();
+    await started;
+    await Promise.all(this.#nodes.map((node) => node.stop()));
+    return cause;
+  }
+
+  verdicts(): readonly MachineVerdict[] {
+    return MACHINES.flatMap((machine) => {
+      const watched = this.#judges[machine - 1];
+      if (watched === undefined) return [];
+      const { judge, lines } = watched;
+      return [{ machine, failures: judge.verdict(), ...judge.progress, lines }];
+    });
+  }
+
+  async #start(): Promise<void> {
+    try {
+      for (const machine of MACHINES) {
+        const first = this.#nodes[0]?.listen;
+        this.#nodes.push(await this.#ports.startNode(this.#optionsOf(machine, first)));
+      }
+    } catch (error) {
+      if (!(error instanceof BootError)) throw error;
+      this.bootError = error.message;
+      this.#finish("finished");
+    }
+  }
+
+  #optionsOf(machine: MachineNumber, first: RunningNode["listen"]): NodeOptions {
+    return {
+      listen: { host: LOOPBACK, port: 0 },
+      advertise: undefined,
+      peers: first === undefined
+        ? []
+        : [{ address: first, deviceId: undefined, noiseStatic: undefined }],
+      profile: "dev",
+      seed: undefined,
+      perAddress: undefined,
+      selftest: true,
+      console: (line) => this.#take(machine, line),
+      components: this.#request.components,
+    };
+  }
+
+  #take(machine: MachineNumber, line: string): void {
+    const watched = this.#judges[machine - 1];
+    if (watched === undefined || watched.lines.length >= CONSOLE_LINES_MAX) return;
+    watched.lines.push(line);
+    watched.judge.take(line);
+    this.#request.console(machine, line);
+    const all = this.#judges.map(({ judge }) => judge);
+    const red = watched.judge.finished && watched.judge.verdict().length > 0;
+    if (red || all.every(({ finished }) => finished)) this.#finish("finished");
+  }
+}
