@@ -11,13 +11,17 @@ export class CapTable {
     return this.#used;
   }
 
+  get full(): boolean {
+    return this.#used === CAPABILITY_SLOTS;
+  }
+
   get(slot: Slot): Capability | undefined {
     return this.#slots[slot];
   }
 
   /** Puts a capability into the lowest free slot; `undefined` when the table is full. */
   allocate(capability: Capability): Slot | undefined {
-    if (this.#used === CAPABILITY_SLOTS) return undefined;
+    if (this.full) return undefined;
     const slot = this.#slots.indexOf(undefined);
     this.#slots[slot] = capability;
     this.#used += 1;

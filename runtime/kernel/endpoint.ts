@@ -16,6 +16,8 @@ export interface Envelope {
   readonly badge: number;
   /** The capability that travels, with the slot it left, for the way back. */
   readonly moved: Capability | undefined;
+  /** The receiver has it, and the capability: the sender no longer answers for either. */
+  readonly delivered: () => void;
   readonly restore: () => void;
 }
 
@@ -104,6 +106,11 @@ export class Endpoint {
     this.#admitSenders();
   }
 
+  /** The receive right leaves the task that waits: it must not get what comes afterwards. */
+  dismissReceivers(): void {
+    for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
+  }
+
   /** Withdraws a receiver that waits. Returns whether it still waited. */
   withdrawReceiver(waiter: ReceiveWaiter): boolean {
     return remove(this.#receivers, waiter);
@@ -151,11 +158,12 @@ export class Endpoint {
     this.#receivers.push(waiter);
   }
 
+  /** A receiver that cannot take the message has been told, and waits no longer. */
   #handOver(envelope: Envelope): boolean {
-    const waiter = this.#receivers[0];
-    if (waiter === undefined || !waiter.deliver(envelope)) return false;
-    this.#receivers.shift();
-    return true;
+    for (let waiter = this.#receivers.shift(); waiter; waiter = this.#receivers.shift()) {
+      if (waiter.deliver(envelope)) return true;
+    }
+    return false;
   }
 
   #enqueue(envelope: Envelope): void {

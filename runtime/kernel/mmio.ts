@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.ts";
 import type { MmioWindow } from "../core/ports.ts";
 import type { Mapped } from "../core/syscalls.ts";
 
@@ -15,21 +16,51 @@ export const PAGE_SIZE = 4096;
 export function windowWithin(device: MmioWindow, offset: number, length: number): Mapped {
   if (!pages(offset) || !pages(length) || length === 0) return { status: "invalid_argument" };
   if (offset + length > device.length) return { status: "permission_denied" };
-  return { status: "ok", window: offset === 0 ? device : shifted(device, offset, length) };
+  return { status: "ok", window: new WindowPart(device, offset, length) };
 }
 
 function pages(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value % PAGE_SIZE === 0;
 }
 
-function shifted(device: MmioWindow, by: number, length: number): MmioWindow {
-  return {
-    length,
-    read8: (offset) => device.read8(by + offset),
-    read16: (offset) => device.read16(by + offset),
-    read32: (offset) => device.read32(by + offset),
-    write8: (offset, value) => device.write8(by + offset, value),
-    write16: (offset, value) => device.write16(by + offset, value),
-    write32: (offset, value) => device.write32(by + offset, value),
-  };
+/** Registers of a device from `#base` on; an access that leaves them is a bug of their driver. */
+class WindowPart implements MmioWindow {
+  readonly length: number;
+  readonly #device: MmioWindow;
+  readonly #base: number;
+
+  constructor(device: MmioWindow, base: number, length: number) {
+    this.length = length;
+    this.#device = device;
+    this.#base = base;
+  }
+
+  read8(offset: number): number {
+    return this.#device.read8(this.#at(offset, 1));
+  }
+
+  read16(offset: number): number {
+    return this.#device.read16(this.#at(offset, 2));
+  }
+
+  read32(offset: number): number {
+    return this.#device.read32(this.#at(offset, 4));
+  }
+
+  write8(offset: number, value: number): void {
+    this.#device.write8(this.#at(offset, 1), value);
+  }
+
+  write16(offset: number, value: number): void {
+    this.#device.write16(this.#at(offset, 2), value);
+  }
+
+  write32(offset: number, value: number): void {
+    this.#device.write32(this.#at(offset, 4), value);
+  }
+
+  #at(offset: number, width: number): number {
+    assert(offset >= 0 && offset + width <= this.length, "an access stays within what was mapped");
+    return this.#base + offset;
+  }
 }

@@ -35,8 +35,9 @@ export class Scheduler {
   }
 
   #pump(): void {
+    const room = STEPS_PER_TURN_MAX - this.#stepsSinceTurn;
     const steps = this.#ready;
-    this.#ready = [];
+    this.#ready = steps.length > room ? steps.splice(room) : [];
     this.#stepsSinceTurn += steps.length;
     for (const step of steps) step();
     this.#scheduled = this.#ready.length > 0;

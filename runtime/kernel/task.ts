@@ -101,9 +101,11 @@ export class Task implements Syscalls {
       const waiter = this.#receiveWaiter(resolve);
       source.receive(waiter.waiter);
       if (deadlineNs === undefined || waiter.settled()) return;
-      waiter.deadline = this.#kernel.setDeadline(deadlineNs, () => {
-        if (source.withdrawReceiver(waiter.waiter)) waiter.settle({ status: "timed_out" });
-      });
+      const withdraw = (status: "timed_out" | "no_space") => {
+        if (source.withdrawReceiver(waiter.waiter)) waiter.settle({ status });
+      };
+      waiter.deadline = this.#kernel.setDeadline(deadlineNs, () => withdraw("timed_out"));
+      if (waiter.deadline === undefined) withdraw("no_space");
     });
   }
 
@@ -137,7 +139,7 @@ export class Task implements Syscalls {
   capClose(slot: Slot): CallStatus {
     const capability = this.table.take(slot);
     if (capability === undefined) return "invalid_slot";
-    if (capability.object.kind === "vmo") this.#vmoBytes -= capability.object.vmo.length;
+    this.#uncharge(capability);
     this.#kernel.dropped(capability);
     return "ok";
   }
@@ -155,15 +157,13 @@ export class Task implements Syscalls {
   }
 
   vmoCreate(length: number): Allotted {
-    if (!vmoLengthValid(length)) return { status: "invalid_argument" };
-    if (this.#vmoBytes + length > VMO_BYTES_PER_TASK_MAX) return { status: "no_space" };
-    return this.#allotVmo(Vmo.zeroed(length));
+    const room = this.#vmoRoom(length);
+    return room === "ok" ? this.#allotVmo(Vmo.zeroed(length)) : { status: room };
   }
 
   vmoFrom(bytes: Uint8Array<ArrayBuffer>): Allotted {
-    if (!vmoLengthValid(bytes.length)) return { status: "invalid_argument" };
-    if (this.#vmoBytes + bytes.length > VMO_BYTES_PER_TASK_MAX) return { status: "no_space" };
-    return this.#allotVmo(Vmo.taking(bytes));
+    const room = this.#vmoRoom(bytes.length);
+    return room === "ok" ? this.#allotVmo(Vmo.taking(bytes)) : { status: room };
   }
 
   vmoMap(slot: Slot): Uint8Array<ArrayBuffer> | undefined {
@@ -236,7 +236,7 @@ export class Task implements Syscalls {
   }
 
   #envelope(frame: Uint8Array, badge: number): Envelope {
-    return { frame: frame.slice(), sender: this.self, badge, moved: undefined, restore: nothing };
+    return { frame: frame.slice(), sender: this.self, badge, ...MOVES_NOTHING };
   }
 
   #envelopeMoving(
@@ -249,20 +249,32 @@ export class Task implements Syscalls {
     if (moved === undefined) return "invalid_slot";
     if (!movable(moved)) return "permission_denied";
     this.table.take(slot);
-    if (moved.object.kind === "vmo") {
-      moved.object.vmo.detachViews();
-      this.#vmoBytes -= moved.object.vmo.length;
-    }
-    const restore = () => this.#restore(slot, moved);
-    return { frame: frame.slice(), sender: this.self, badge, moved, restore };
+    const { object } = moved;
+    if (object.kind === "vmo") object.vmo.detachViews();
+    // Whoever waits at an endpoint must still hold the right to it when a message comes.
+    if (object.kind === "endpoint" && holds(moved, RIGHT_RECV)) object.endpoint.dismissReceivers();
+    return {
+      frame: frame.slice(),
+      sender: this.self,
+      badge,
+      moved,
+      delivered: () => this.#uncharge(moved),
+      restore: () => this.#restore(slot, moved),
+    };
   }
 
   /** A send failed: the capability returns to the slot it left, or to any if that is taken by now. */
   #restore(slot: Slot, capability: Capability): void {
     const back = !this.#exited &&
       (this.table.setIfEmpty(slot, capability) || this.table.allocate(capability) !== undefined);
-    if (!back) return this.#kernel.dropped(capability);
-    if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
+    if (back) return;
+    this.#uncharge(capability);
+    this.#kernel.dropped(capability);
+  }
+
+  /** A memory object counts for its holder, and on the way for its sender. */
+  #uncharge({ object }: Capability): void {
+    if (object.kind === "vmo") this.#vmoBytes -= object.vmo.length;
   }
 
   #sendLater(
@@ -279,11 +291,13 @@ export class Task implements Syscalls {
       const waiter: SendWaiter = { envelope, done: settle };
       target.awaitRoom(waiter);
       if (deadlineNs === undefined) return;
-      deadline = this.#kernel.setDeadline(deadlineNs, () => {
+      const withdraw = (status: "timed_out" | "no_space") => {
         if (!target.withdrawSender(waiter)) return;
         envelope.restore();
-        settle("timed_out");
-      });
+        settle(status);
+      };
+      deadline = this.#kernel.setDeadline(deadlineNs, () => withdraw("timed_out"));
+      if (deadline === undefined) withdraw("no_space");
     });
   }
 
@@ -305,6 +319,7 @@ export class Task implements Syscalls {
             return false;
           }
           const { frame, sender, badge } = envelope;
+          envelope.delivered();
           pending.settle({ status: "ok", frame, sender, badge, moved });
           return true;
         },
@@ -316,10 +331,17 @@ export class Task implements Syscalls {
 
   /** Takes over a capability that came with a message; it was counted when it was made. */
   #accept(capability: Capability): Slot | undefined {
-    const slot = this.#exited ? undefined : this.table.allocate(capability);
-    if (slot === undefined) return undefined;
-    if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
+    const bytes = capability.object.kind === "vmo" ? capability.object.vmo.length : 0;
+    if (this.#exited || this.#vmoBytes + bytes > VMO_BYTES_PER_TASK_MAX) return undefined;
+    const slot = this.table.allocate(capability);
+    if (slot !== undefined) this.#vmoBytes += bytes;
     return slot;
+  }
+
+  #vmoRoom(length: number): "ok" | "invalid_argument" | "no_space" {
+    if (!vmoLengthValid(length)) return "invalid_argument";
+    const room = this.#vmoBytes + length <= VMO_BYTES_PER_TASK_MAX && !this.table.full;
+    return room && !this.#exited ? "ok" : "no_space";
   }
 
   #allotVmo(vmo: Vmo): Allotted {
@@ -327,5 +349,7 @@ export class Task implements Syscalls {
     return slot === undefined ? { status: "no_space" } : { status: "ok", slot };
   }
 }
+
+const MOVES_NOTHING = { moved: undefined, delivered: nothing, restore: nothing } as const;
 
 function nothing(): void {}

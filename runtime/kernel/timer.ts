@@ -6,6 +6,8 @@ export const DEADLINES_MAX = 65_536;
 /** A deadline that was set. */
 export interface Deadline {
   readonly atNs: number;
+  /** Breaks ties: deadlines of one time fire in the order in which they were set. */
+  readonly order: number;
   /** Position in the heap; -1 once it fired or was cancelled. */
   index: number;
   readonly fire: () => void;
@@ -19,6 +21,7 @@ export class TimerQueue {
   readonly #clock: Clock;
   readonly #turns: Turns;
   readonly #heap: Deadline[] = [];
+  #lastOrder = 0;
   #armedNs = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
 
@@ -34,7 +37,8 @@ export class TimerQueue {
   /** `undefined` when {@linkcode DEADLINES_MAX} are set already. */
   set(atNs: number, fire: () => void): Deadline | undefined {
     if (this.#heap.length === DEADLINES_MAX) return undefined;
-    const deadline: Deadline = { atNs, index: this.#heap.length, fire };
+    const order = ++this.#lastOrder;
+    const deadline: Deadline = { atNs, order, index: this.#heap.length, fire };
     this.#heap.push(deadline);
     this.#rise(deadline.index);
     if (atNs < this.#armedNs) this.#arm(atNs);
@@ -96,7 +100,7 @@ export class TimerQueue {
     for (let deadline = this.#heap[index]; deadline !== undefined && index > 0;) {
       const above = (index - 1) >> 1;
       const parent = this.#heap[above];
-      if (parent === undefined || parent.atNs <= deadline.atNs) return;
+      if (parent === undefined || !before(deadline, parent)) return;
       this.#put(parent, index);
       this.#put(deadline, above);
       index = above;
@@ -108,7 +112,7 @@ export class TimerQueue {
     let index = from;
     for (let deadline = this.#heap[index]; deadline !== undefined;) {
       const least = this.#lesserChild(index);
-      if (least === undefined || least.atNs >= deadline.atNs) return;
+      if (least === undefined || !before(least, deadline)) return;
       const below = least.index;
       this.#put(least, index);
       this.#put(deadline, below);
@@ -121,6 +125,10 @@ export class TimerQueue {
     const left = this.#heap[2 * index + 1];
     const right = this.#heap[2 * index + 2];
     if (left === undefined || right === undefined) return left;
-    return right.atNs < left.atNs ? right : left;
+    return before(right, left) ? right : left;
   }
+}
+
+function before(left: Deadline, right: Deadline): boolean {
+  return left.atNs < right.atNs || (left.atNs === right.atNs && left.order < right.order);
 }

@@ -46,7 +46,11 @@ export function vmoLengthValid(length: number): boolean {
   return Number.isInteger(length) && length >= 1 && length <= VMO_LENGTH_MAX;
 }
 
+/** Part of a larger buffer is copied out: what lies around it must not travel along. */
 function detached(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const { byteOffset, length } = bytes;
-  return new Uint8Array(bytes.buffer.transfer(), byteOffset, length);
+  const { buffer, length } = bytes;
+  if (buffer.byteLength === length) return new Uint8Array(buffer.transfer());
+  const own = bytes.slice();
+  buffer.transfer();
+  return own;
 }
