@@ -15,6 +15,9 @@ import { PING, PONG } from "./session.ts";
 /** How long a decision about a peer's pings is good for, in milliseconds. */
 export const PING_DECISION_MS = 1_000;
 
+/** Asks for a pong without the payload, between nodes of ours: bytes that go one way. */
+export const PUSH: Uint8Array = Uint8Array.of(0x70, 0x75, 0x73, 0x68);
+
 /** A refusal on the services channel that is no samgr reply: `0x80 || status denied`. */
 const DENIED_PING = Uint8Array.of(0x80, samgrdCapnp.status.denied);
 
@@ -41,12 +44,15 @@ export function createServicesChannel(
     const ask = { subject, capability: "dsoftbus.ping", operation: "session.ping", target: "" };
     pingAllowed = await ports.gate(ask);
     pingDecidedNs = ports.clock.nowNs();
-    return pingAllowed ? concatBytes(PONG, payload) : DENIED_PING;
+    if (!pingAllowed) return DENIED_PING;
+    return starts(request, PUSH) ? PONG : concatBytes(PONG, payload);
   };
   return (request) => {
-    if (!pings(request)) return samgr(ports, subject, request);
+    const push = starts(request, PUSH);
+    if (!push && !starts(request, PING)) return samgr(ports, subject, request);
     const fresh = ports.clock.nowNs() - pingDecidedNs < PING_DECISION_MS * 1e6;
     if (!fresh || !pingAllowed) return ping(request);
+    if (push) return PONG;
     // The reply differs from the request in one letter: turned round in place, no copy.
     request.set(PONG);
     return request;
@@ -74,11 +80,11 @@ export function resolveReply(reply: Uint8Array): {
 
 /** Whether a reply to a ping is its pong. */
 export function pongs(reply: Uint8Array): boolean {
-  return PONG.every((byte, index) => reply[index] === byte);
+  return starts(reply, PONG);
 }
 
-function pings(request: Uint8Array): boolean {
-  return PING.every((byte, index) => request[index] === byte);
+function starts(bytes: Uint8Array, word: Uint8Array): boolean {
+  return word.every((byte, index) => bytes[index] === byte);
 }
 
 /** A peer may resolve. Whatever else it asks for is refused by name, and the session lives on. */
