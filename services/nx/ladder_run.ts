@@ -2,13 +2,13 @@ import { type LadderFailure, LadderJudge, type LadderOptions } from "@runtime/bo
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
 import { BootError } from "@runtime/boot/init.ts";
-import type { NodeOptions, NxPorts, RunningNode } from "./ports.ts";
+import type { Fault, NodeOptions, NxPorts, RunningNode } from "./ports.ts";
 
 /** Machines of one run: two identities, joined over the host's TCP. */
 export const MACHINES = [1, 2] as const;
 export type MachineNumber = typeof MACHINES[number];
 
-/** Lines of one console that are kept. */
+/** Lines of one console that are kept; one more ends the run, which is then red. */
 export const CONSOLE_LINES_MAX = 100_000;
 
 const LOOPBACK = "127.0.0.1";
@@ -36,7 +36,7 @@ export interface MachineVerdict {
   /** Required markers seen, and all that were asked for. */
   readonly seen: number;
   readonly required: number;
-  /** The console, whole. */
+  /** The console, up to the end of the run. */
   readonly lines: readonly string[];
 }
 
@@ -48,11 +48,11 @@ export interface LadderResult {
   readonly bootError: string | undefined;
 }
 
-type Cause = "finished" | "timed_out" | "interrupted";
+type Cause = "finished" | "timed_out" | "interrupted" | "flooded";
 
 /**
  * Boots two machines that dial one another, and judges both consoles until each has what it needs,
- * one is red, or time is up. The verdict is taken after both have stopped: a late line counts.
+ * one is red, or time is up. What the stop itself interrupts is not judged; a fault always is.
  */
 export async function runLadder(
   ports: LadderPorts,
@@ -67,12 +67,17 @@ export async function runLadder(
   return { outcome, machines, bootError: run.bootError };
 }
 
+function faultFailure({ name, reason }: Fault): LadderFailure {
+  return { kind: "failure", line: `${name}: ${reason}` };
+}
+
 class LadderRun {
   readonly #ports: LadderPorts;
   readonly #request: LadderRequest;
   readonly #judges: readonly { readonly judge: LadderJudge; readonly lines: string[] }[];
   readonly #nodes: RunningNode[] = [];
   #finish: (cause: Cause) => void = () => {};
+  #judging = true;
   bootError: string | undefined;
 
   constructor(ports: LadderPorts, request: LadderRequest) {
@@ -94,11 +99,14 @@ class LadderRun {
       ? () => {}
       : turns.at(clock.nowNs() + timeoutMs * 1e6, () => this.#finish("timed_out"));
     const started = this.#start();
-    const cause = await ended;
-    cancel();
-    await started;
-    await Promise.all(this.#nodes.map((node) => node.stop()));
-    return cause;
+    try {
+      return await Promise.race([ended, started.then(() => ended)]);
+    } finally {
+      this.#judging = false;
+      cancel();
+      await started.catch(() => {}); // what it threw is on its way already
+      await Promise.all(this.#nodes.map((node) => node.stop()));
+    }
   }
 
   verdicts(): readonly MachineVerdict[] {
@@ -106,7 +114,9 @@ class LadderRun {
       const watched = this.#judges[machine - 1];
       if (watched === undefined) return [];
       const { judge, lines } = watched;
-      return [{ machine, failures: judge.verdict(), ...judge.progress, lines }];
+      const faults = this.#nodes[machine - 1]?.faults ?? [];
+      const failures = [...judge.verdict(), ...faults.map(faultFailure)];
+      return [{ machine, failures, ...judge.progress, lines }];
     });
   }
 
@@ -141,10 +151,11 @@ class LadderRun {
 
   #take(machine: MachineNumber, line: string): void {
     const watched = this.#judges[machine - 1];
-    if (watched === undefined || watched.lines.length >= CONSOLE_LINES_MAX) return;
+    if (!this.#judging || watched === undefined) return;
+    if (watched.lines.length >= CONSOLE_LINES_MAX) return this.#finish("flooded");
     watched.lines.push(line);
-    watched.judge.take(line);
     this.#request.console(machine, line);
+    watched.judge.take(line);
     const all = this.#judges.map(({ judge }) => judge);
     const red = watched.judge.finished && watched.judge.verdict().length > 0;
     if (red || all.every(({ finished }) => finished)) this.#finish("finished");
