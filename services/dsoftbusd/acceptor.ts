@@ -1,7 +1,7 @@
 import { ANNOUNCE_MAGIC, ANNOUNCE_REQUEST } from "@net/discovery/announce.ts";
 import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
 import type { AdmissionTable, Admitted } from "./admission.ts";
-import { type Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
+import type { Bus } from "./bus.ts";
 import { respond } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
 import { Refusal, refusalOf } from "./refusal.ts";
@@ -9,6 +9,8 @@ import type { Stream } from "./stream.ts";
 
 /** Bytes that tell a session from a request for the announce: no record prefix looks like it. */
 const FIRST_LENGTH = ANNOUNCE_MAGIC.length;
+/** How long accepting rests after netstackd had no room for a connection. */
+const ACCEPT_RETRY_MS = 50;
 
 /** What was accepted so far. */
 export interface Accepted {
@@ -34,11 +36,16 @@ export class Acceptor {
 
   /** Accepts until the listener closes. Connections are served side by side. */
   async run(): Promise<void> {
+    const { network, spawn, syscalls, clock } = this.#bus.ports;
     for (;;) {
-      const stream = await this.#bus.ports.network.accept();
+      const stream = await network.accept();
       if (stream === "gone") return;
+      if (stream === "failed") {
+        await syscalls.sleepUntil(clock.nowNs() + ACCEPT_RETRY_MS * 1e6);
+        continue;
+      }
       this.#connections += 1;
-      this.#serve(stream);
+      spawn(() => this.#serve(stream));
     }
   }
 
@@ -55,21 +62,27 @@ export class Acceptor {
     try {
       await this.#converse(stream, admission.entry);
     } catch (error) {
-      const refusal = refusalOf(error);
       if (evicted) return this.#refuse(new Refusal("evicted"), stream);
-      if (refusal.reason === "identity_mismatch" && refusal.peer !== undefined) {
-        this.#bus.ports.markers.mismatch(refusal.peer);
-      }
-      this.#refuse(refusal, stream);
-      stream.close();
+      this.#hangUp(refusalOf(error), stream);
     } finally {
       this.#table.release(admission.entry);
     }
   }
 
+  /** In order, so that the peer sees an end and no error; one that only kept us waiting is cut off. */
+  #hangUp(refusal: Refusal, stream: Stream): void {
+    const { reason, peer } = refusal;
+    if (reason === "identity_mismatch" && peer !== undefined) {
+      this.#bus.ports.markers.mismatch(peer);
+    }
+    this.#refuse(refusal, stream);
+    if (reason === "handshake_timeout") stream.abort();
+    else stream.close();
+  }
+
   async #converse(stream: Stream, entry: Admitted): Promise<void> {
-    const { clock, handshake } = this.#bus.ports;
-    const deadlineNs = clock.nowNs() + HANDSHAKE_TIMEOUT_MS * 1e6;
+    const { clock, handshake, handshakeTimeoutMs } = this.#bus.ports;
+    const deadlineNs = clock.nowNs() + handshakeTimeoutMs * 1e6;
     const first = await this.#read(stream, { deadlineNs, lengthMin: FIRST_LENGTH });
     if (equalBytes(first.subarray(0, FIRST_LENGTH), ANNOUNCE_MAGIC)) {
       return await this.#announce(stream, { first, deadlineNs });
@@ -77,9 +90,7 @@ export class Acceptor {
     const records = new RecordStream(stream, clock, first);
     const authenticated = await respond(records, handshake, deadlineNs);
     entry.authenticated = true;
-    const session = this.#bus.open("responder", records, authenticated);
-    const reason = await this.#bus.run(session, stream);
-    if (REFUSED.has(reason)) this.#refuse(new Refusal(reason, session.deviceId), stream);
+    await this.#bus.run(this.#bus.open("responder", records, authenticated), stream);
   }
 
   async #announce(
@@ -96,7 +107,7 @@ export class Acceptor {
     const announce = await this.#bus.ports.announcer.make();
     if (announce === undefined) throw new Refusal("custody");
     this.#announces += 1;
-    await stream.write(announce.slice());
+    await stream.write(announce.slice(), this.#bus.ports.handshakeTimeoutMs);
     await stream.close();
   }
 
@@ -121,18 +132,3 @@ export class Acceptor {
     this.#bus.ports.journal.refused(refusal, stream);
   }
 }
-
-/** Ends of a session that count as refusals: the peer broke the protocol. */
-const REFUSED: ReadonlySet<string> = new Set([
-  "record_length",
-  "noise_decrypt",
-  "message_length",
-  "frame_malformed",
-  "unknown_channel",
-  "unasked_reply",
-  "announce_malformed",
-  "announce_invalid",
-  "announce_replayed",
-  "clone",
-  "idle",
-]);

@@ -96,15 +96,18 @@ export class Announcer {
  * Asks whoever listens on a stream for its announce. The other end answers and closes.
  *
  * @param deadlineNs Absolute.
- * @throws {Refusal} `announce_malformed`, `handshake_timeout`, `connection_reset`.
+ * @throws {Refusal} `no_announce`: it closed without a byte, as a v1 peer does. `announce_malformed`,
+ *   `handshake_timeout`, `connection_reset`.
  */
 export async function fetchAnnounce(
   stream: Stream,
   clock: Clock,
   deadlineNs: number,
 ): Promise<DecodedAnnounce> {
-  await stream.write(ANNOUNCE_REQUEST.slice());
+  const leftMs = Math.max(1, Math.ceil((deadlineNs - clock.nowNs()) / 1e6));
+  await stream.write(ANNOUNCE_REQUEST.slice(), leftMs);
   const bytes = await readToEnd(stream, clock, deadlineNs);
+  if (bytes.length === 0) throw new Refusal("no_announce");
   try {
     return decodeAnnounce(bytes);
   } catch (error) {

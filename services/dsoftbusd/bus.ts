@@ -12,6 +12,7 @@ import { ANY_PEER } from "./protocol.ts";
 import type { RecordStream } from "./record_stream.ts";
 import { Refusal, type RefusalReason } from "./refusal.ts";
 import { Session } from "./session.ts";
+import { within } from "./within.ts";
 
 /** How long a handshake may take from its first byte on. Source: session-wire, "Socket framing". */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
@@ -27,12 +28,16 @@ export interface BusMarkers {
 export interface BusPorts {
   readonly clock: Clock;
   readonly syscalls: Syscalls;
+  /** Runs a loop of the daemon's own; what it throws is a bug and faults the task. */
+  readonly spawn: (loop: () => Promise<void>) => void;
   readonly network: OpenedNetwork;
   readonly handshake: HandshakePorts;
   readonly services: ServicesPorts;
   readonly announcer: Announcer;
   readonly journal: BusJournal;
   readonly markers: BusMarkers;
+  /** At most {@linkcode HANDSHAKE_TIMEOUT_MS}. */
+  readonly handshakeTimeoutMs: number;
 }
 
 /** A session with where its peer is. */
@@ -46,7 +51,7 @@ export interface LiveSession {
 export class Bus {
   readonly ports: BusPorts;
   readonly #live = new Set<LiveSession>();
-  readonly #awaiting: ((session: Session) => void)[] = [];
+  readonly #awaiting = new Set<(session: Session | undefined) => void>();
   #sessions = 0;
   #stopped = false;
 
@@ -98,25 +103,35 @@ export class Bus {
     const reason = await session.run();
     this.#live.delete(live);
     this.ports.journal.session(`session ended ${reason}`, session.deviceId);
+    if (REFUSED.has(reason)) this.ports.journal.refused(new Refusal(reason, session.deviceId), at);
     return reason;
   }
 
-  /** Resolves with a session that can be asked over, at once when there is one. */
-  askable(): Promise<Session> {
-    const session = this.live.find((live) => live.session.askable)?.session;
-    if (session !== undefined) return Promise.resolve(session);
-    return new Promise((resolve) => this.#awaiting.push(resolve));
+  /**
+   * A session that can be asked over, at once when there is one.
+   *
+   * @param timeoutMs 0 waits for ever.
+   * @returns `undefined` when the bus stops.
+   */
+  async askable(timeoutMs: number): Promise<Session | "timed_out" | undefined> {
+    const found = this.live.find(({ session }) => session.askable)?.session;
+    if (found !== undefined || this.#stopped) return found;
+    let awaiting = (_session: Session | undefined): void => {};
+    const asked = new Promise<Session | undefined>((resolve) => awaiting = resolve);
+    this.#awaiting.add(awaiting);
+    const outcome = await within(this.ports.syscalls, asked, timeoutMs);
+    this.#awaiting.delete(awaiting);
+    return outcome;
   }
 
-  /** A session with the peer whose device id starts with `prefix`, askable ones first. */
+  /** A session with the peer whose device id starts with `prefix`, askable ones alone. */
   find(prefix: string): Session | "not_found" | "ambiguous" {
-    if (prefix === ANY_PEER) {
-      return this.live.find((live) => live.session.askable)?.session ?? "not_found";
-    }
-    const matching = this.live.map(({ session }) => session)
-      .filter(({ deviceId }) => deviceId.startsWith(prefix));
-    if (new Set(matching.map(({ deviceId }) => deviceId)).size > 1) return "ambiguous";
-    return matching.find(({ askable }) => askable) ?? "not_found";
+    const matching = this.live.map(({ session }) => session).filter(({ askable, deviceId }) =>
+      askable && (prefix === ANY_PEER || deviceId.startsWith(prefix))
+    );
+    const ids = new Set(matching.map(({ deviceId }) => deviceId));
+    if (ids.size > 1 && prefix !== ANY_PEER) return "ambiguous";
+    return matching[0] ?? "not_found";
   }
 
   /** Ends every session in order. @returns how many there were. */
@@ -124,40 +139,36 @@ export class Bus {
     this.#stopped = true;
     const sessions = this.live;
     for (const { session } of sessions) session.end("local_close");
+    for (const resolve of this.#awaiting) resolve(undefined);
     return sessions.length;
   }
 
   /**
-   * The peer's announce on channel 0. A responder answers with its own, once; an announce that is not
-   * the authenticated peer's own ends the session.
+   * The peer's announce on channel 0, which comes once. A responder answers with its own; an announce
+   * that is not the authenticated peer's own ends the session.
    */
   async #announced(session: Session, bytes: Uint8Array): Promise<void> {
+    const { deviceId } = session;
+    if (session.peerAnnounced) throw new Refusal("announce_repeated", deviceId);
     const decoded = decodedAnnounce(bytes);
-    if (decoded.announce.deviceId !== session.deviceId || decoded.envelope === undefined) {
-      throw new Refusal("announce_invalid", session.deviceId);
-    }
+    if (decoded.announce.deviceId !== deviceId) throw new Refusal("announce_invalid", deviceId);
     const verdict = this.ports.announcer.judge(decoded);
-    if (session.role === "responder" && !session.peerAnnounced) await this.announceTo(session);
-    session.peerAnnounced = true;
-    this.#tellAskable(session);
-    switch (verdict) {
-      case "valid":
-        return;
-      case "clone":
-        this.ports.markers.clone(session.deviceId);
-        throw new Refusal("clone", session.deviceId);
-      case "self":
-        throw new Refusal("own_identity", session.deviceId);
-      case "replayed":
-        throw new Refusal("announce_replayed", session.deviceId);
-      default:
-        throw new Refusal("announce_invalid", session.deviceId);
+    if (verdict !== "valid" && verdict !== "clone") {
+      throw new Refusal(UNWORTHY[verdict], deviceId);
     }
+    if (session.role === "responder") await this.announceTo(session);
+    session.peerAnnounced = true;
+    if (verdict === "clone") {
+      this.ports.markers.clone(deviceId);
+      throw new Refusal("clone", deviceId);
+    }
+    this.#tellAskable(session);
   }
 
   #tellAskable(session: Session): void {
     if (!session.askable) return;
-    for (const resolve of this.#awaiting.splice(0)) resolve(session);
+    for (const resolve of this.#awaiting) resolve(session);
+    this.#awaiting.clear();
   }
 
   /** Sends this node's announce as a frame on channel 0. */
@@ -166,6 +177,36 @@ export class Bus {
     if (bytes !== undefined) session.announce(bytes);
   }
 }
+
+/** What an announce on channel 0 is refused as. */
+const UNWORTHY = {
+  hint: "announce_invalid",
+  self: "own_identity",
+  "key_mismatch": "announce_invalid",
+  "bad_signature": "announce_invalid",
+  expired: "announce_expired",
+  replayed: "announce_replayed",
+} as const;
+
+/** Ends of a session that count as refusals: the peer broke the protocol or keeps it up. */
+const REFUSED: ReadonlySet<RefusalReason> = new Set([
+  "record_length",
+  "noise_decrypt",
+  "message_length",
+  "frame_malformed",
+  "unknown_channel",
+  "unasked_reply",
+  "reply_malformed",
+  "announce_malformed",
+  "announce_invalid",
+  "announce_expired",
+  "announce_replayed",
+  "announce_repeated",
+  "own_identity",
+  "clone",
+  "idle",
+  "stalled",
+]);
 
 function decodedAnnounce(bytes: Uint8Array): ReturnType<typeof decodeAnnounce> {
   try {

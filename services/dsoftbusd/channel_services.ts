@@ -1,4 +1,5 @@
-import { concatBytes } from "@runtime/core/bytes.ts";
+import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
+import { WireError } from "@runtime/core/error.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import {
   encodeCapnpRefusal,
@@ -8,6 +9,7 @@ import {
   parseCapnpRequest,
 } from "@runtime/idl/capnp_frame.ts";
 import type { Client } from "@runtime/idl/client.ts";
+import type { ParsedReply } from "@runtime/idl/packed_frame.ts";
 import type { Gate } from "@runtime/idl/policy.ts";
 import { samgrdCapnp } from "../samgrd/protocol.ts";
 import { PING, PONG } from "./session.ts";
@@ -64,18 +66,37 @@ export function resolveRequest(name: string): Uint8Array {
   return encodeCapnpRequest(samgrdCapnp, { opName: "resolve", values: { name } });
 }
 
-/** Reads its reply. @throws {WireError} when it is none. */
-export function resolveReply(reply: Uint8Array): {
+/** What a peer's samgr says to a resolve. */
+export interface ResolveReply {
   readonly status: string;
   readonly found: boolean;
   readonly endpoint: number;
-} {
-  const { status, values } = parseCapnpReply(samgrdCapnp, "resolve", reply);
+}
+
+/** Reads the reply to a resolve; `undefined` when it is none. */
+export function resolveReply(reply: Uint8Array): ResolveReply | undefined {
+  const parsed = parsedReply(reply);
+  if (parsed === undefined) return undefined;
+  const { status, values } = parsed;
   return {
     status,
     found: values["found"] === true,
     endpoint: typeof values["endpoint"] === "number" ? values["endpoint"] : 0,
   };
+}
+
+function parsedReply(reply: Uint8Array): ParsedReply | undefined {
+  try {
+    return parseCapnpReply(samgrdCapnp, "resolve", reply);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a reply to a ping says that the peer's policy denies it. */
+export function pingDenied(reply: Uint8Array): boolean {
+  return equalBytes(reply, DENIED_PING);
 }
 
 /** Whether a reply to a ping is its pong. */
@@ -84,7 +105,10 @@ export function pongs(reply: Uint8Array): boolean {
 }
 
 function starts(bytes: Uint8Array, word: Uint8Array): boolean {
-  return word.every((byte, index) => bytes[index] === byte);
+  for (let index = 0; index < word.length; index++) {
+    if (bytes[index] !== word[index]) return false;
+  }
+  return true;
 }
 
 /** A peer may resolve. Whatever else it asks for is refused by name, and the session lives on. */

@@ -65,8 +65,12 @@ export class EntropyPool {
   /** Callers that come while a draw is under way share it. */
   async #draw(): Promise<boolean> {
     const reply = await this.#rngd.getEntropy({ length: ENTROPY_LENGTH_MAX });
-    if (reply.status === "ok") this.#pool = reply.entropy.slice();
+    if (reply.status === "ok") {
+      this.#pool.fill(0);
+      this.#pool = reply.entropy.slice();
+      reply.entropy.fill(0);
+    }
     this.#drawing = undefined;
-    return reply.status === "ok";
+    return reply.status === "ok" && this.#pool.length === ENTROPY_LENGTH_MAX;
   }
 }

@@ -1,15 +1,18 @@
 import type { DecodedAnnounce } from "@net/discovery/announce.ts";
 import { fetchAnnounce } from "./announcer.ts";
 import { backoffMs } from "./backoff.ts";
-import { type Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
-import { type Expected, initiate } from "./handshake.ts";
+import type { Bus } from "./bus.ts";
+import { type Authenticated, type Expected, initiate } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
 import { Refusal, refusalOf, type RefusalReason } from "./refusal.ts";
 import type { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";
+import { within } from "./within.ts";
 
-/** Peers that a node keeps dialling at most. */
-export const DIALS_MAX = 64;
+/** Peers that a node keeps dialling at most; each may have a read and a write at netstackd. */
+export const DIALS_MAX = 32;
+/** A session that ended sooner counts as a dial that failed: the wait before the next one grows. */
+export const SETTLED_MS = 10_000;
 
 /** Whom to dial. */
 export interface DialTarget {
@@ -32,7 +35,10 @@ export class Dial {
   #session: Session | undefined;
   #reason: RefusalReason | undefined;
   #changedNs: number;
-  readonly #waiting: ((outcome: Session | RefusalReason) => void)[] = [];
+  /** When the session of the last attempt began, if it came to one. */
+  #establishedNs: number | undefined;
+  readonly #waiting = new Set<(outcome: Session | RefusalReason) => void>();
+  #over = false;
 
   constructor(bus: Bus, target: DialTarget) {
     this.#bus = bus;
@@ -58,25 +64,44 @@ export class Dial {
     return this.#changedNs;
   }
 
-  /** Resolves at the next session, or with the cause when an attempt fails. */
-  outcome(): Promise<Session | RefusalReason> {
-    if (this.#session !== undefined) return Promise.resolve(this.#session);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  /** Whether it dials no more: the peer is this device itself, or the bus has stopped. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The next session, or the cause when an attempt fails first. */
+  async outcome(timeoutMs: number): Promise<Session | RefusalReason | "timed_out"> {
+    if (this.#session !== undefined) return this.#session;
+    if (this.#over) return this.#reason ?? "local_close";
+    let tell = (_outcome: Session | RefusalReason): void => {};
+    const told = new Promise<Session | RefusalReason>((resolve) => tell = resolve);
+    this.#waiting.add(tell);
+    const outcome = await within(this.#bus.ports.syscalls, told, timeoutMs);
+    this.#waiting.delete(tell);
+    return outcome;
   }
 
   /** Dials, serves, waits, and dials again until the bus stops or the peer turns out to be us. */
   async run(): Promise<void> {
     let failures = 0;
     while (!this.#bus.stopped) {
-      const began = this.#bus.sessions;
       const reason = await this.#attempt();
-      if (reason === "own_identity" || reason === "clone" || this.#bus.stopped) return;
-      failures = this.#bus.sessions > began ? 0 : failures + 1;
-      await this.#pause(failures);
+      if (reason === "own_identity" || reason === "clone") break;
+      failures = this.#settled ? 0 : failures + 1;
+      if (!this.#bus.stopped) await this.#pause(failures);
     }
+    this.#over = true;
+    this.#settle(this.#reason ?? "local_close");
+  }
+
+  /** Whether the last attempt became a session that lasted. */
+  get #settled(): boolean {
+    const nowNs = this.#bus.ports.clock.nowNs();
+    return this.#establishedNs !== undefined && nowNs - this.#establishedNs >= SETTLED_MS * 1e6;
   }
 
   async #attempt(): Promise<RefusalReason> {
+    this.#establishedNs = undefined;
     try {
       const reason = await this.#converse();
       this.#settle(reason);
@@ -98,17 +123,25 @@ export class Dial {
     const { expected, announced } = await this.#expected();
     const stream = await this.#connect();
     this.#enter("handshaking");
-    const { clock, handshake } = this.#bus.ports;
-    const records = new RecordStream(stream, clock);
-    const deadlineNs = clock.nowNs() + HANDSHAKE_TIMEOUT_MS * 1e6;
+    const records = new RecordStream(stream, this.#bus.ports.clock);
+    const authenticated = await this.#authenticate(records, expected);
+    const session = this.#bus.open("initiator", records, authenticated);
+    if (announced) await this.#bus.announceTo(session);
+    else if (session.deviceId === this.#bus.ports.announcer.own.deviceId) {
+      session.end("own_identity");
+      throw new Refusal("own_identity", session.deviceId);
+    }
+    this.#establish(session);
+    return await this.#bus.run(session, this.target);
+  }
+
+  async #authenticate(records: RecordStream, expected: Expected): Promise<Authenticated> {
+    const { clock, handshake, handshakeTimeoutMs } = this.#bus.ports;
+    const deadlineNs = clock.nowNs() + handshakeTimeoutMs * 1e6;
     try {
-      const authenticated = await initiate(records, handshake, { expected, deadlineNs });
-      const session = this.#bus.open("initiator", records, authenticated);
-      if (announced) await this.#bus.announceTo(session);
-      this.#establish(session);
-      return await this.#bus.run(session, this.target);
+      return await initiate(records, handshake, { expected, deadlineNs });
     } catch (error) {
-      stream.abort();
+      records.stream.abort();
       throw error;
     }
   }
@@ -142,16 +175,18 @@ export class Dial {
         throw new Refusal("own_identity", deviceId);
       case "replayed":
         throw new Refusal("announce_replayed", deviceId);
+      case "expired":
+        throw new Refusal("announce_expired", deviceId);
       default:
         throw new Refusal("announce_invalid", deviceId);
     }
   }
 
   async #fetch(): Promise<DecodedAnnounce> {
-    const { clock } = this.#bus.ports;
+    const { clock, handshakeTimeoutMs } = this.#bus.ports;
     const stream = await this.#connect();
     try {
-      return await fetchAnnounce(stream, clock, clock.nowNs() + HANDSHAKE_TIMEOUT_MS * 1e6);
+      return await fetchAnnounce(stream, clock, clock.nowNs() + handshakeTimeoutMs * 1e6);
     } finally {
       stream.close();
     }
@@ -159,7 +194,7 @@ export class Dial {
 
   async #connect(): Promise<Stream> {
     const { address, port } = this.target;
-    const timeoutMs = HANDSHAKE_TIMEOUT_MS;
+    const timeoutMs = this.#bus.ports.handshakeTimeoutMs;
     const stream = await this.#bus.ports.network.connect({ address, port, timeoutMs });
     if (typeof stream === "object") return stream;
     throw new Refusal(DIAL_REASON[stream]);
@@ -167,15 +202,21 @@ export class Dial {
 
   #establish(session: Session): void {
     this.#session = session;
+    this.#establishedNs = this.#bus.ports.clock.nowNs();
     this.#enter("established");
-    for (const resolve of this.#waiting.splice(0)) resolve(session);
+    this.#tell(session);
   }
 
   #settle(reason: RefusalReason): void {
     this.#session = undefined;
     this.#reason = reason;
     this.#enter("waiting");
-    for (const resolve of this.#waiting.splice(0)) resolve(reason);
+    this.#tell(reason);
+  }
+
+  #tell(outcome: Session | RefusalReason): void {
+    for (const resolve of this.#waiting) resolve(outcome);
+    this.#waiting.clear();
   }
 
   async #pause(failures: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { Handshake, type HandshakeStep } from "@net/noise/handshake.ts";
+import { NOISE_TAG_LENGTH } from "@net/noise/pattern.ts";
 import { type DecodedProof, decodeProof } from "@net/noise/proof.ts";
 import type { Transport } from "@net/noise/transport.ts";
 import {
@@ -61,14 +62,19 @@ export async function initiate(
   ports: HandshakePorts,
   { expected, deadlineNs }: { expected: Expected; deadlineNs: number },
 ): Promise<Authenticated> {
+  const ephemeralSecret = await ephemeral(ports);
   const handshake = new Handshake({
     role: "initiator",
     localStatic: ports.local.noiseStatic,
     remoteStatic: expected.noiseStatic,
-    ephemeralSecret: await ephemeral(ports),
+    ephemeralSecret,
   });
+  ephemeralSecret.fill(0);
+  let transport: Transport | undefined;
+  records.decoder.lengthMax = MESSAGE_LENGTH_MAX;
   try {
-    await writeMessage(records, await resolved(ports, handshake, handshake.write(NOTHING)));
+    const message1 = await resolved(ports, handshake, handshake.write(NOTHING));
+    await writeMessage(records, message1, deadlineNs);
     const message2 = await readRecord(records, deadlineNs);
     const payload = await resolved(ports, handshake, handshake.read(message2));
     const deviceId = await verified(ports, {
@@ -78,16 +84,18 @@ export async function initiate(
       expected: expected.deviceId,
     });
     const message3 = handshake.write(ports.local.proofs.initiator);
-    await writeMessage(records, await resolved(ports, handshake, message3));
+    await writeMessage(records, await resolved(ports, handshake, message3), deadlineNs);
     const { hash } = handshake;
-    const transport = handshake.split();
+    transport = handshake.split();
     const request = connectRequest.encode({ deviceId: ports.local.deviceId });
-    await writeSealed(records, transport, request);
+    await writeSealed(records, transport, { plain: request, deadlineNs });
     const response = await readSealed(records, transport, deadlineNs);
     if (!decoded(connectResponse, response).ok) throw new Refusal("connect_rejected", deviceId);
+    records.decoder.lengthMax = RECORD_LENGTH_MAX;
     return { deviceId, transport, hash };
   } catch (error) {
     handshake.wipe();
+    transport?.wipe();
     throw error;
   }
 }
@@ -106,31 +114,36 @@ export async function respond(
   const message1 = await readRecord(records, deadlineNs);
   if (message1.length !== MESSAGE_1_LENGTH) throw new Refusal("message_length");
   records.decoder.lengthMax = MESSAGE_LENGTH_MAX;
+  const first = message1.slice();
+  const ephemeralSecret = await ephemeral(ports);
   const handshake = new Handshake({
     role: "responder",
     localStatic: ports.local.noiseStatic,
-    ephemeralSecret: await ephemeral(ports),
+    ephemeralSecret,
   });
+  ephemeralSecret.fill(0);
+  let transport: Transport | undefined;
   try {
-    await resolved(ports, handshake, handshake.read(message1.slice()));
+    await resolved(ports, handshake, handshake.read(first));
     const message2 = handshake.write(ports.local.proofs.responder);
-    await writeMessage(records, await resolved(ports, handshake, message2));
+    await writeMessage(records, await resolved(ports, handshake, message2), deadlineNs);
     const message3 = await readRecord(records, deadlineNs);
     const payload = await resolved(ports, handshake, handshake.read(message3));
     const noiseStatic = handshake.remoteStatic;
     assert(noiseStatic !== undefined, "message 3 brings the initiator's static key");
     const { hash } = handshake;
-    const transport = handshake.split();
-    records.decoder.lengthMax = RECORD_LENGTH_MAX;
+    transport = handshake.split();
     const expected = undefined;
     const deviceId = await verified(ports, { role: "client", noiseStatic, payload, expected });
     const request = await readSealed(records, transport, deadlineNs);
     const ok = decoded(connectRequest, request).deviceId === deviceId;
-    await writeSealed(records, transport, connectResponse.encode({ ok }));
+    await writeSealed(records, transport, { plain: connectResponse.encode({ ok }), deadlineNs });
     if (!ok) throw new Refusal("connect_mismatch", deviceId);
+    records.decoder.lengthMax = RECORD_LENGTH_MAX;
     return { deviceId, transport, hash };
   } catch (error) {
     handshake.wipe();
+    transport?.wipe();
     throw error;
   }
 }
@@ -233,25 +246,34 @@ async function readSealed(
   return plain.subarray(0, transport.open(sealed, plain));
 }
 
-async function writeMessage(records: RecordStream, message: Uint8Array): Promise<void> {
+async function writeMessage(
+  records: RecordStream,
+  message: Uint8Array,
+  deadlineNs: number,
+): Promise<void> {
   const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + message.length);
   bytes.set(message, writeRecordPrefix(message.length, bytes));
-  await writeAll(records, bytes);
+  await writeAll(records, bytes, deadlineNs);
 }
 
 async function writeSealed(
   records: RecordStream,
   transport: Transport,
-  plain: Uint8Array,
+  { plain, deadlineNs }: { readonly plain: Uint8Array; readonly deadlineNs: number },
 ): Promise<void> {
-  const length = plain.length + 16;
+  const length = plain.length + NOISE_TAG_LENGTH;
   const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + length);
   transport.seal(plain, bytes, writeRecordPrefix(length, bytes));
-  await writeAll(records, bytes);
+  await writeAll(records, bytes, deadlineNs);
 }
 
-async function writeAll(records: RecordStream, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const status = await records.stream.write(bytes);
+async function writeAll(
+  records: RecordStream,
+  bytes: Uint8Array<ArrayBuffer>,
+  deadlineNs: number,
+): Promise<void> {
+  const status = await records.write(bytes, deadlineNs);
   if (status === "ok") return;
+  if (status === "timed_out") throw new Refusal("handshake_timeout");
   throw new Refusal(status === "reset" ? "connection_reset" : "closed_early");
 }

@@ -9,7 +9,7 @@ import { samgrdCapnp } from "../samgrd/protocol.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionTable, CONNECTIONS_PER_ADDRESS } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
-import { Bus } from "./bus.ts";
+import { Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
 import { EntropyPool, localIdentity } from "./custody.ts";
 import { BusJournal } from "./journal.ts";
 import { openNetwork } from "./network.ts";
@@ -47,6 +47,7 @@ export default defineComponent({
     const bus = new Bus({
       clock,
       syscalls,
+      spawn,
       network,
       announcer,
       handshake: {
@@ -58,6 +59,7 @@ export default defineComponent({
       },
       services: { gate, samgr: call.samgrdCapnp, clock },
       journal: new BusJournal(call.logdV2, clock),
+      handshakeTimeoutMs: handshakeTimeoutOf(args),
       markers: {
         mismatch: (id) => prove("mismatch", { id }),
         clone: (id) => prove("clone", { id }),
@@ -75,3 +77,10 @@ export default defineComponent({
     return { dsoftbusd: createDsoftbusd(service) };
   },
 });
+
+/** The command line can only shorten it. */
+function handshakeTimeoutOf(args: Readonly<Record<string, string>>): number {
+  const ms = Number(args["handshakeTimeoutMs"] ?? HANDSHAKE_TIMEOUT_MS);
+  assert(ms >= 1 && ms <= HANDSHAKE_TIMEOUT_MS, "a handshake takes no longer than upstream's");
+  return ms;
+}

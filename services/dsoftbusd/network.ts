@@ -42,7 +42,8 @@ export async function openNetwork(
       const reply = await netstack.accept({ handle, timeoutMs: FOREVER_MS }, {
         timeoutMs: "never",
       });
-      if (reply.status !== "ok") return "gone";
+      if (reply.status === "not_found" || reply.status === "gone") return "gone";
+      if (reply.status !== "ok") return "failed";
       return new NetstackStream({ netstack, syscalls }, reply.handle, {
         address: addressOf(reply.ip),
         port: reply.port,
@@ -124,21 +125,18 @@ class NetstackStream implements Stream {
     return bytes === undefined ? { status: "gone" } : { status: "ok", bytes };
   }
 
-  async write(bytes: Uint8Array<ArrayBuffer>): Promise<"ok" | StreamEnd> {
+  async write(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<"ok" | StreamEnd> {
     assert(bytes.length <= STREAM_LENGTH_MAX, "one write fits one memory object");
+    assert(timeoutMs > FOREVER_MS, "a write to a peer that does not read ends");
     const { length } = bytes;
-    const request = { handle: this.#handle, timeoutMs: FOREVER_MS, length };
+    const request = { handle: this.#handle, timeoutMs, length };
     if (length <= STREAM_INLINE_MAX) {
-      const reply = await this.#netstack.write({ ...request, bytes }, { timeoutMs: "never" });
-      return reply.status === "ok" ? "ok" : endOf(reply.status);
+      return written(length, await this.#netstack.write({ ...request, bytes }, PARKED));
     }
     const vmo = this.#syscalls.vmoFrom(bytes);
     if (vmo.status !== "ok") return "gone";
-    const reply = await this.#netstack.write(
-      { ...request, bytes: new Uint8Array(0) },
-      { timeoutMs: "never", move: vmo.slot },
-    );
-    return reply.status === "ok" ? "ok" : endOf(reply.status);
+    const options = { ...PARKED, move: vmo.slot };
+    return written(length, await this.#netstack.write({ ...request, bytes: NOTHING }, options));
   }
 
   async close(): Promise<void> {
@@ -148,6 +146,18 @@ class NetstackStream implements Stream {
   async abort(): Promise<void> {
     await this.#netstack.abort({ handle: this.#handle });
   }
+}
+
+const NOTHING = new Uint8Array(0);
+/** netstackd itself answers when the time of a write is over. */
+const PARKED = { timeoutMs: "never" } as const;
+
+function written(
+  length: number,
+  reply: Awaited<ReturnType<Netstack["write"]>>,
+): "ok" | StreamEnd {
+  if (reply.status !== "ok") return endOf(reply.status);
+  return reply.written === length ? "ok" : "timed_out";
 }
 
 function endOf(status: string): StreamEnd {

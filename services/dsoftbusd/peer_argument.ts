@@ -13,11 +13,17 @@ export function peersOf(argument: string): readonly DialTarget[] {
   return targets;
 }
 
+const PORT = /^[1-9][0-9]{0,4}$/;
+const DIGITS = /^[0-9a-f]{64}$/;
+
 function targetOf(text: string): DialTarget {
   const [place = "", deviceId = "", noiseStatic = ""] = text.split(",");
   const [host = "", port = ""] = place.split(":");
   const address = parseIpv4(host);
   assert(address !== undefined, "a peer has an IPv4 address");
+  assert(PORT.test(port) && Number(port) <= 65_535, "a peer has a port");
+  assert(deviceId === "" || DIGITS.test(deviceId), "a device id has 64 hex digits");
+  assert(noiseStatic === "" || DIGITS.test(noiseStatic), "a static key has 64 hex digits");
   return {
     address,
     port: Number(port),

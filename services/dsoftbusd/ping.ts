@@ -1,5 +1,5 @@
 import type { Clock } from "@runtime/core/ports.ts";
-import { pongs } from "./channel_services.ts";
+import { pingDenied, pongs } from "./channel_services.ts";
 import { type PeerReply, PING, type Session } from "./session.ts";
 
 /** What to send. */
@@ -9,6 +9,8 @@ export interface PingPlan {
   readonly size: number;
   /** Pings on their way together. */
   readonly window: number;
+  /** Absolute: no ping is sent after it. */
+  readonly deadlineNs: number;
 }
 
 /** Times of the pings that came back. */
@@ -20,15 +22,20 @@ export interface PingTimes {
   readonly totalNs: bigint;
 }
 
-/** Sends pings and measures them. Ends early at a denial or when the session ends. */
+/** How a series ends that does not come to its end. */
+export type PingFailure = "closed" | "peer_denied" | "timed_out" | "limit";
+
+/**
+ * Sends pings and measures them. A reply that is neither a pong nor a refusal ends the session.
+ */
 export async function ping(
   session: Session,
   clock: Clock,
   plan: PingPlan,
-): Promise<PingTimes | "closed" | "peer_denied"> {
+): Promise<PingTimes | PingFailure> {
   const request = new Uint8Array(PING.length + plan.size);
   request.set(PING);
-  const took: number[] = [];
+  const times = new Tally();
   const startNs = clock.nowNs();
   const inFlight: { readonly sentNs: number; readonly reply: Promise<PeerReply> }[] = [];
   for (let sent = 0; sent < plan.count || inFlight.length > 0;) {
@@ -38,21 +45,44 @@ export async function ping(
     }
     const first = inFlight.shift();
     if (first === undefined) break;
-    const reply = await first.reply;
-    if (!(reply instanceof Uint8Array)) return "closed";
-    if (!pongs(reply) || reply.length !== request.length) return "peer_denied";
-    took.push(clock.nowNs() - first.sentNs);
+    const failure = failed(session, request.length, await first.reply);
+    if (failure !== undefined) return failure;
+    const nowNs = clock.nowNs();
+    times.add(nowNs - first.sentNs);
+    if (nowNs >= plan.deadlineNs && sent < plan.count) return "timed_out";
   }
-  return times(took, clock.nowNs() - startNs);
+  return times.over(clock.nowNs() - startNs);
 }
 
-function times(took: readonly number[], totalNs: number): PingTimes {
-  const sum = took.reduce((total, ns) => total + ns, 0);
-  return {
-    count: took.length,
-    minNs: BigInt(Math.min(...took)),
-    meanNs: BigInt(Math.round(sum / took.length)),
-    maxNs: BigInt(Math.max(...took)),
-    totalNs: BigInt(totalNs),
-  };
+function failed(session: Session, length: number, reply: PeerReply): PingFailure | undefined {
+  if (!(reply instanceof Uint8Array)) return reply.ended === "requests_limit" ? "limit" : "closed";
+  if (pongs(reply) && reply.length === length) return undefined;
+  if (pingDenied(reply)) return "peer_denied";
+  session.end("reply_malformed");
+  return "closed";
+}
+
+class Tally {
+  #count = 0;
+  #sumNs = 0;
+  #minNs = Number.POSITIVE_INFINITY;
+  #maxNs = 0;
+
+  add(ns: number): void {
+    this.#count += 1;
+    this.#sumNs += ns;
+    this.#minNs = Math.min(this.#minNs, ns);
+    this.#maxNs = Math.max(this.#maxNs, ns);
+  }
+
+  /** There is at least one. */
+  over(totalNs: number): PingTimes {
+    return {
+      count: this.#count,
+      minNs: BigInt(this.#minNs),
+      meanNs: BigInt(Math.round(this.#sumNs / this.#count)),
+      maxNs: BigInt(this.#maxNs),
+      totalNs: BigInt(totalNs),
+    };
+  }
 }

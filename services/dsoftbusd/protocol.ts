@@ -11,6 +11,10 @@ import { defineService } from "@runtime/idl/service.ts";
 
 /** In the place of a device id: whichever peer can be asked. */
 export const ANY_PEER = "any";
+/** Digits that the beginning of a device id needs to name a peer. */
+export const PEER_PREFIX_LENGTH_MIN = 4;
+/** Longest wait of one operation, in milliseconds. */
+export const WAIT_MAX_MS = 600_000;
 /** Port that sessions and discovery are served on, inside the machine. Source: dsoftbusd. */
 export const SESSION_PORT = 34567;
 /** Peers that one `peers` reply holds at most. */
@@ -21,6 +25,8 @@ export const PING_COUNT_MAX = 65_535;
 export const PING_SIZE_MAX = 65_472;
 /** Pings of one call that may be on their way together. */
 export const PING_WINDOW_MAX = 64;
+
+const WAIT = { min: 0, max: WAIT_MAX_MS, status: "malformed" } as const;
 
 export const dsoftbusd = defineService({
   name: "dsoftbusd",
@@ -58,8 +64,10 @@ export const dsoftbusd = defineService({
     connect: {
       code: 0x21,
       doc:
-        "Asks for the announce at an address, or takes the static key given, and keeps a session.",
+        "Asks for the announce at an address, or takes the static key given, and keeps a session; " +
+        "`refused` when the peer is another one, or this device itself.",
       capability: "dsoftbus.connect",
+      bounds: { timeoutMs: WAIT },
       request: {
         address: u32(),
         port: u16(),
@@ -91,7 +99,8 @@ export const dsoftbusd = defineService({
     },
     ping: {
       code: 0x23,
-      doc: "Sends pings on channel 1 and measures their way to the peer and back.",
+      doc: "Sends pings on channel 1 and measures their way to the peer and back. `peer` is a " +
+        "device id, the beginning of one (4 digits at least), or `any`.",
       capability: "dsoftbus.ping",
       target: "peer",
       request: {
@@ -113,6 +122,7 @@ export const dsoftbusd = defineService({
         count: { min: 1, max: PING_COUNT_MAX, status: "malformed" },
         size: { min: 0, max: PING_SIZE_MAX, status: "malformed" },
         window: { min: 1, max: PING_WINDOW_MAX, status: "malformed" },
+        timeoutMs: WAIT,
       },
     },
     resolve: {
@@ -120,6 +130,7 @@ export const dsoftbusd = defineService({
       doc: "Asks a peer's samgrd for a service.",
       capability: "dsoftbus.resolve",
       target: "service",
+      bounds: { timeoutMs: WAIT },
       request: { peer: text8(1, 64), service: text8(1, 64), timeoutMs: u32() },
       reply: { deviceId: text8(64, 64), found: u8(), endpoint: u32() },
       idempotent: true,

@@ -40,6 +40,12 @@ export class RecordStream {
     }
   }
 
+  /** Sends bytes, whose buffer may be taken, before an absolute deadline. */
+  async write(bytes: Uint8Array<ArrayBuffer>, deadlineNs: number): Promise<"ok" | StreamEnd> {
+    const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);
+    return leftMs > 0 ? await this.stream.write(bytes, leftMs) : "timed_out";
+  }
+
   #next(): Uint8Array | undefined {
     try {
       return this.decoder.next();

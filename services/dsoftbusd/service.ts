@@ -1,3 +1,5 @@
+import { NOISE_KEY_LENGTH } from "@net/noise/pattern.ts";
+import { equalBytes } from "@runtime/core/bytes.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Bus, LiveSession } from "./bus.ts";
@@ -6,7 +8,14 @@ import type { LocalIdentity } from "./custody.ts";
 import { Dial, DIALS_MAX, type DialTarget } from "./dialer.ts";
 import { within } from "./within.ts";
 import { ping } from "./ping.ts";
-import { DIRECTIONS, type dsoftbusd, PEER_STATES, PEERS_PER_REPLY_MAX } from "./protocol.ts";
+import {
+  ANY_PEER,
+  DIRECTIONS,
+  type dsoftbusd,
+  PEER_PREFIX_LENGTH_MIN,
+  PEER_STATES,
+  PEERS_PER_REPLY_MAX,
+} from "./protocol.ts";
 import type { RefusalReason } from "./refusal.ts";
 import { Session } from "./session.ts";
 
@@ -38,21 +47,11 @@ export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd>
     }),
     connect: (request) => connect(service, dials, request),
     peers: ({ first }) => peers(service, dials, first),
-    ping: async ({ peer, count, size, window, timeoutMs }) => {
-      const session = bus.find(peer);
-      if (!(session instanceof Session)) return { status: session };
-      const { clock } = bus.ports;
-      const times = await within(
-        bus.ports.syscalls,
-        ping(session, clock, { count, size, window }),
-        timeoutMs,
-      );
-      if (times === "timed_out" || typeof times === "string") return { status: times };
-      return { status: "ok", deviceId: session.deviceId, ...times };
-    },
+    ping: (request) => pings(bus, request),
     resolve: (request) => resolve(bus, request),
     awaitPeer: async ({ timeoutMs }) => {
-      const session = await within(bus.ports.syscalls, bus.askable(), timeoutMs);
+      const session = await bus.askable(timeoutMs);
+      if (session === undefined) return { status: "closed" };
       if (session === "timed_out") return { status: session };
       return { status: "ok", deviceId: session.deviceId };
     },
@@ -78,7 +77,7 @@ export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd>
 /** The peers that this node keeps dialling. */
 class Dials {
   readonly #service: BusService;
-  readonly #dials: Dial[] = [];
+  #dials: readonly Dial[] = [];
 
   constructor(service: BusService) {
     this.#service = service;
@@ -91,21 +90,28 @@ class Dials {
 
   /** The dial of a target, begun now unless it is under way; `undefined` at the limit. */
   begin(target: DialTarget): Dial | undefined {
-    const known = this.#dials.find((dial) =>
-      dial.target.address === target.address && dial.target.port === target.port &&
-      dial.target.deviceId === target.deviceId
-    );
-    if (known !== undefined) return known;
+    const known = this.#dials.find((dial) => sameTarget(dial.target, target));
+    if (known !== undefined && !known.over) return known;
+    this.#dials = this.#dials.filter(({ over }) => !over);
     if (this.#dials.length >= DIALS_MAX) return undefined;
     const dial = new Dial(this.#service.bus, target);
-    this.#dials.push(dial);
+    this.#dials = [...this.#dials, dial];
     this.#service.spawn(() => dial.run());
     return dial;
   }
 }
 
+function sameTarget(left: DialTarget, right: DialTarget): boolean {
+  const [key = NO_KEY, other = NO_KEY] = [left.noiseStatic, right.noiseStatic];
+  return left.address === right.address && left.port === right.port &&
+    left.deviceId === right.deviceId && equalBytes(key, other);
+}
+
+const NO_KEY = new Uint8Array(0);
+
 type Operations = Handlers<typeof dsoftbusd>;
 type ConnectRequest = Parameters<Operations["connect"]>[0];
+type PingRequest = Parameters<Operations["ping"]>[0];
 type ResolveRequest = Parameters<Operations["resolve"]>[0];
 
 async function connect(
@@ -113,22 +119,36 @@ async function connect(
   dials: Dials,
   request: ConnectRequest,
 ): Promise<Awaited<ReturnType<Operations["connect"]>>> {
-  const { address, port, deviceId, noiseStatic, timeoutMs } = request;
-  const dial = dials.begin({
+  const target = targetOf(request);
+  if (target === undefined) return { status: "malformed" };
+  if (bus.stopped) return { status: "closed" };
+  const dial = dials.begin(target);
+  if (dial === undefined) return { status: "limit" };
+  const { clock } = bus.ports;
+  const deadlineNs = clock.nowNs() + request.timeoutMs * 1e6;
+  for (;;) {
+    const leftMs = (deadlineNs - clock.nowNs()) / 1e6;
+    if (leftMs <= 0) return { status: "timed_out" };
+    const outcome = await dial.outcome(leftMs);
+    if (outcome instanceof Session) return { status: "ok", deviceId: outcome.deviceId };
+    if (outcome === "timed_out") return { status: outcome };
+    if (dial.over || FINAL.has(outcome)) return { status: "refused" };
+  }
+}
+
+const DEVICE_ID = /^(?:[0-9a-f]{64})?$/;
+
+function targetOf(
+  { address, port, deviceId, noiseStatic }: ConnectRequest,
+): DialTarget | undefined {
+  const keyFits = noiseStatic.length === 0 || noiseStatic.length === NOISE_KEY_LENGTH;
+  if (!keyFits || port === 0 || !DEVICE_ID.test(deviceId)) return undefined;
+  return {
     address,
     port,
     deviceId: deviceId === "" ? undefined : deviceId,
-    noiseStatic: noiseStatic.length === 32 ? noiseStatic.slice() : undefined,
-  });
-  if (dial === undefined) return { status: "limit" };
-  const deadlineNs = bus.ports.clock.nowNs() + timeoutMs * 1e6;
-  for (;;) {
-    const leftMs = Math.max(0, (deadlineNs - bus.ports.clock.nowNs()) / 1e6);
-    const outcome = await within(bus.ports.syscalls, dial.outcome(), leftMs);
-    if (outcome instanceof Session) return { status: "ok", deviceId: outcome.deviceId };
-    if (outcome === "timed_out") return { status: "timed_out" };
-    if (FINAL.has(outcome)) return { status: "refused" };
-  }
+    noiseStatic: noiseStatic.length === 0 ? undefined : noiseStatic.slice(),
+  };
 }
 
 /** Causes that another attempt does not cure. */
@@ -138,30 +158,53 @@ const FINAL: ReadonlySet<RefusalReason> = new Set([
   "identity_mismatch",
   "pin_mismatch",
   "dial_denied",
-  "noise_decrypt",
+  "connect_rejected",
   "local_close",
 ]);
+
+async function pings(
+  bus: Bus,
+  { peer, timeoutMs, ...plan }: PingRequest,
+): Promise<Awaited<ReturnType<Operations["ping"]>>> {
+  const session = found(bus, peer);
+  if (typeof session === "string") return { status: session };
+  const { clock, syscalls } = bus.ports;
+  const deadlineNs = clock.nowNs() + timeoutMs * 1e6;
+  const work = ping(session, clock, { ...plan, deadlineNs });
+  const times = await within(syscalls, work, Math.max(1, timeoutMs));
+  if (typeof times === "string") return { status: times };
+  return { status: "ok", deviceId: session.deviceId, ...times };
+}
 
 async function resolve(
   bus: Bus,
   { peer, service, timeoutMs }: ResolveRequest,
 ): Promise<Awaited<ReturnType<Operations["resolve"]>>> {
-  const session = bus.find(peer);
-  if (!(session instanceof Session)) return { status: session };
-  const reply = await within(
-    bus.ports.syscalls,
-    session.request(resolveRequest(service)),
-    timeoutMs,
-  );
+  const session = found(bus, peer);
+  if (typeof session === "string") return { status: session };
+  const asked = session.request(resolveRequest(service));
+  const reply = await within(bus.ports.syscalls, asked, Math.max(1, timeoutMs));
   if (reply === "timed_out") return { status: "timed_out" };
-  if (!(reply instanceof Uint8Array)) return { status: "closed" };
-  const answer = resolveReply(reply);
-  if (answer.status === "not_found") {
-    return { status: "ok", deviceId: session.deviceId, found: 0, endpoint: 0 };
+  if (!(reply instanceof Uint8Array)) {
+    return { status: reply.ended === "requests_limit" ? "limit" : "closed" };
   }
+  const answer = resolveReply(reply);
+  if (answer === undefined) {
+    session.end("reply_malformed");
+    return { status: "closed" };
+  }
+  const { deviceId } = session;
+  if (answer.status === "not_found") return { status: "ok", deviceId, found: 0, endpoint: 0 };
   if (answer.status !== "ok") return { status: "peer_denied" };
-  const { found, endpoint } = answer;
-  return { status: "ok", deviceId: session.deviceId, found: found ? 1 : 0, endpoint };
+  return { status: "ok", deviceId, found: answer.found ? 1 : 0, endpoint: answer.endpoint };
+}
+
+const PEER = new RegExp(`^[0-9a-f]{${PEER_PREFIX_LENGTH_MIN},64}$`);
+
+/** The session that a request names by a device id or the beginning of one. */
+function found(bus: Bus, peer: string): Session | "malformed" | "not_found" | "ambiguous" {
+  if (peer !== ANY_PEER && !PEER.test(peer)) return "malformed";
+  return bus.find(peer);
 }
 
 function peers(

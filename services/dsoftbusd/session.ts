@@ -1,3 +1,4 @@
+import { NoiseError } from "@net/noise/error.ts";
 import { NOISE_TAG_LENGTH } from "@net/noise/pattern.ts";
 import type { Transport } from "@net/noise/transport.ts";
 import { RECORD_PREFIX_LENGTH, writeRecordPrefix } from "@net/transport/record.ts";
@@ -20,13 +21,17 @@ export const CHANNEL_REVERSE = 0x8000_0000;
 /** Requests of ours that may wait for their replies. */
 export const REQUESTS_MAX = 64;
 /** Frames that may wait to be sent; more make the peer wait. */
-const OUTBOX_MAX = 128;
+export const OUTBOX_FRAMES_MAX = 128;
+/** Bytes of frames that may wait to be sent; more make the peer wait. */
+export const OUTBOX_BYTES_MAX = 1 << 20;
 /** Bytes that one write gathers at most. */
 const WRITE_LENGTH_MAX = 256 << 10;
 /** How long a session may be silent before its initiator sends a ping. */
 export const KEEPALIVE_MS = 15_000;
 /** How long a session may bring nothing at all. */
 export const IDLE_TIMEOUT_MS = 60_000;
+/** How long one write may wait for a peer that does not read. */
+export const STALL_TIMEOUT_MS = 60_000;
 const PLAIN_LENGTH_MAX = 65_535 - NOISE_TAG_LENGTH;
 
 /** What a session starts from. */
@@ -68,17 +73,22 @@ export class Session {
   readonly sinceNs: number;
   /** The peer sent an announce of ours on channel 0: it takes requests on the reverse channel. */
   peerAnnounced = false;
+  /** We sent ours: the peer may make requests on the reverse channel. */
+  #announced = false;
   readonly #options: SessionOptions;
   readonly #waiting: Waiting[] = [];
   readonly #outbox: Outgoing[] = [];
   readonly #plain = new Uint8Array(PLAIN_LENGTH_MAX);
   readonly #opened = new Uint8Array(PLAIN_LENGTH_MAX + NOISE_TAG_LENGTH);
+  #outboxBytes = 0;
   #flushing = false;
   #roomAgain: (() => void)[] = [];
   #lastReceivedNs: number;
   #lastSentNs: number;
   #records = 0;
   #ended: RefusalReason | undefined;
+  /** What a write threw that is no refusal: `run` throws it on. */
+  #bug: { readonly error: unknown } | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -107,7 +117,7 @@ export class Session {
   /** Sends a request on the services channel and waits for its reply. */
   request(bytes: Uint8Array): Promise<PeerReply> {
     if (this.#ended !== undefined) return Promise.resolve({ ended: this.#ended });
-    if (this.#waiting.length >= REQUESTS_MAX) return Promise.resolve({ ended: "limit_total" });
+    if (this.#waiting.length >= REQUESTS_MAX) return Promise.resolve({ ended: "requests_limit" });
     return new Promise((resolve) => {
       this.#waiting.push({ settle: resolve });
       this.#post({ channel: this.#requestChannel, bytes });
@@ -116,11 +126,13 @@ export class Session {
 
   /** Sends this node's announce on channel 0. */
   announce(bytes: Uint8Array): void {
-    if (this.#ended === undefined) this.#post({ channel: CHANNEL_ANNOUNCE, bytes });
+    if (this.#ended !== undefined) return;
+    this.#announced = true;
+    this.#post({ channel: CHANNEL_ANNOUNCE, bytes });
   }
 
   /**
-   * Serves the session until it ends.
+   * Serves the session until it ends. What is no refusal but a bug is thrown on.
    *
    * @returns why it ended.
    */
@@ -131,19 +143,25 @@ export class Session {
     } catch (error) {
       reason = refusalOf(error).reason;
     }
-    return this.end(reason);
+    const ended = this.end(reason);
+    if (this.#bug !== undefined) throw this.#bug.error;
+    return ended;
   }
 
-  /** Ends the session now. The first reason stays. */
+  /** Ends the session now. The first reason stays; after an orderly one what waited is still sent. */
   end(reason: RefusalReason): RefusalReason {
     if (this.#ended !== undefined) return this.#ended;
     this.#ended = reason;
-    this.#options.transport.wipe();
+    const { records: { stream }, transport } = this.#options;
+    const orderly = ORDERLY.has(reason) && !transport.failed;
+    while (orderly && this.#outbox.length > 0) stream.write(this.#gathered(), STALL_TIMEOUT_MS);
+    transport.wipe();
     this.#outbox.length = 0;
+    this.#plain.fill(0);
+    this.#opened.fill(0);
     for (const waiting of this.#waiting.splice(0)) waiting.settle({ ended: reason });
     for (const resolve of this.#roomAgain.splice(0)) resolve();
-    const { stream } = this.#options.records;
-    if (ORDERLY.has(reason)) stream.close();
+    if (orderly) stream.close();
     else stream.abort();
     return reason;
   }
@@ -154,6 +172,11 @@ export class Session {
 
   get #servedChannel(): number {
     return this.role === "initiator" ? CHANNEL_SERVICES + CHANNEL_REVERSE : CHANNEL_SERVICES;
+  }
+
+  /** An initiator serves only the peer that it told, by its announce, that it does. */
+  get #serves(): boolean {
+    return this.role === "responder" || this.#announced;
   }
 
   async #receive(): Promise<RefusalReason> {
@@ -186,7 +209,7 @@ export class Session {
     this.#lastReceivedNs = this.#options.clock.nowNs();
     const { chan, bytes } = decodeFrame(this.#opened.subarray(0, length));
     if (chan === this.#requestChannel) return this.#settle(bytes);
-    if (chan === this.#servedChannel) {
+    if (chan === this.#servedChannel && this.#serves) {
       const reply = this.#options.serve(this, bytes);
       await this.#reply(reply instanceof Uint8Array ? reply : await reply);
       return;
@@ -203,33 +226,51 @@ export class Session {
 
   /** A peer that does not take its replies is not read from either. */
   async #reply(bytes: Uint8Array): Promise<void> {
-    while (this.#outbox.length >= OUTBOX_MAX && this.#ended === undefined) {
+    while (this.#ended === undefined && this.#full) {
       await new Promise<void>((resolve) => this.#roomAgain.push(resolve));
     }
     if (this.#ended === undefined) this.#post({ channel: this.#servedChannel, bytes });
   }
 
+  get #full(): boolean {
+    return this.#outbox.length >= OUTBOX_FRAMES_MAX || this.#outboxBytes >= OUTBOX_BYTES_MAX;
+  }
+
   /** `bytes` may lie in the buffer of the record just opened: it is sealed before the next one. */
-  #post(outgoing: Outgoing): void {
-    if (this.#flushing || this.#outbox.length > 0) {
-      this.#outbox.push({ ...outgoing, bytes: outgoing.bytes.slice() });
-    } else {
-      this.#outbox.push(outgoing);
-    }
+  #post({ channel, bytes }: Outgoing): void {
+    const sealedNow = !this.#flushing && this.#outbox.length === 0;
+    this.#outbox.push({ channel, bytes: sealedNow ? bytes : bytes.slice() });
+    this.#outboxBytes += bytes.length;
     if (!this.#flushing) this.#flush();
   }
 
-  /** Writes what waits, gathered into few writes; a write ends when netstackd holds its bytes. */
+  /** Never rejects: nobody waits for it. What goes wrong ends the session. */
   async #flush(): Promise<void> {
     this.#flushing = true;
-    while (this.#outbox.length > 0 && this.#ended === undefined) {
-      const status = await this.#options.records.stream.write(this.#gathered());
-      for (const resolve of this.#roomAgain.splice(0)) resolve();
-      if (status !== "ok") {
-        this.end(status === "reset" ? "connection_reset" : "closed");
-      }
+    try {
+      await this.#writeOut();
+    } catch (error) {
+      this.#failed(error);
     }
     this.#flushing = false;
+  }
+
+  /** Writes what waits, gathered into few writes; a write ends when netstackd holds its bytes. */
+  async #writeOut(): Promise<void> {
+    const { stream } = this.#options.records;
+    while (this.#outbox.length > 0 && this.#ended === undefined) {
+      const status = await stream.write(this.#gathered(), STALL_TIMEOUT_MS);
+      for (const resolve of this.#roomAgain.splice(0)) resolve();
+      if (status !== "ok") this.end(WRITE_ENDED[status]);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof NoiseError)) {
+      this.#bug = { error };
+      this.end("gone");
+    } else if (error.code !== "failed") this.end("noise_failed");
+    // Else a record of the peer's did not open just now: that is about to end the session.
   }
 
   /** Seals frames of the outbox into one buffer, at least one and as many as one write takes. */
@@ -245,6 +286,7 @@ export class Session {
     const gathered = new Uint8Array(length);
     let offset = 0;
     for (const { channel, bytes } of this.#outbox.splice(0, count)) {
+      this.#outboxBytes -= bytes.length;
       const plainLength = encodeFrame(channel, bytes, this.#plain, 0);
       offset = writeRecordPrefix(plainLength + NOISE_TAG_LENGTH, gathered, offset);
       const plain = this.#plain.subarray(0, plainLength);
@@ -269,3 +311,10 @@ export const PONG = Uint8Array.of(0x70, 0x6f, 0x6e, 0x67);
 
 /** Reasons after which what was written should still arrive. */
 const ORDERLY: ReadonlySet<RefusalReason> = new Set(["closed", "local_close", "idle", "clone"]);
+
+const WRITE_ENDED = {
+  closed: "closed",
+  reset: "connection_reset",
+  "timed_out": "stalled",
+  gone: "gone",
+} as const;

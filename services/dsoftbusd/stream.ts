@@ -21,8 +21,11 @@ export interface Stream {
   readonly port: number;
   /** The next bytes, at least one. `timeoutMs` 0 waits for ever. */
   read(timeoutMs: number): Promise<StreamRead>;
-  /** Sends all of `bytes`, whose buffer may be taken. Resolves when netstackd holds them. */
-  write(bytes: Uint8Array<ArrayBuffer>): Promise<"ok" | StreamEnd>;
+  /**
+   * Sends all of `bytes`, whose buffer may be taken. Resolves when netstackd holds them; after
+   * `timed_out` some may be on their way, and the stream can only be cut off.
+   */
+  write(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<"ok" | StreamEnd>;
   /** Ends in order: what was written still arrives. */
   close(): Promise<void>;
   /** Cuts off. */
@@ -34,6 +37,9 @@ export interface Network {
   connect(to: { address: number; port: number; timeoutMs: number }): Promise<
     Stream | "refused" | "timed_out" | "unreachable" | "denied" | "failed"
   >;
-  /** The next connection that somebody else opened. */
-  accept(): Promise<Stream | "gone">;
+  /**
+   * The next connection that somebody else opened. `failed`: not now, try again; `gone`: the listener
+   * is closed for good.
+   */
+  accept(): Promise<Stream | "failed" | "gone">;
 }
