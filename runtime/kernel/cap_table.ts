@@ -1,12 +1,17 @@
 import { CAPABILITY_SLOTS, type Slot } from "../core/syscalls.ts";
 import type { Capability } from "./capability.ts";
 
+/** Marks the slot of a capability that is on its way with a message. */
+const LENT = Symbol("lent");
+
 /** A task's capabilities by slot. Free slots are handed out from the bottom. */
 export class CapTable {
-  readonly #slots: (Capability | undefined)[] = new Array(CAPABILITY_SLOTS).fill(undefined);
+  readonly #slots: (Capability | typeof LENT | undefined)[] = new Array(CAPABILITY_SLOTS).fill(
+    undefined,
+  );
   #used = 0;
 
-  /** Slots in use. */
+  /** Slots in use, those that are kept for a capability on its way among them. */
   get used(): number {
     return this.#used;
   }
@@ -16,7 +21,8 @@ export class CapTable {
   }
 
   get(slot: Slot): Capability | undefined {
-    return this.#slots[slot];
+    const capability = this.#slots[slot];
+    return capability === LENT ? undefined : capability;
   }
 
   /** Puts a capability into the lowest free slot; `undefined` when the table is full. */
@@ -28,17 +34,30 @@ export class CapTable {
     return slot;
   }
 
-  /** Puts a capability into one slot if that is free and exists. Returns whether it did. */
-  setIfEmpty(slot: Slot, capability: Capability): boolean {
-    if (!inTable(slot) || this.#slots[slot] !== undefined) return false;
+  /** Takes the capability out and keeps its slot for its return. */
+  lend(slot: Slot): Capability | undefined {
+    const capability = this.get(slot);
+    if (capability !== undefined) this.#slots[slot] = LENT;
+    return capability;
+  }
+
+  /** Puts a lent capability back into its slot. Returns whether the slot was still kept for it. */
+  giveBack(slot: Slot, capability: Capability): boolean {
+    if (this.#slots[slot] !== LENT) return false;
     this.#slots[slot] = capability;
-    this.#used += 1;
     return true;
+  }
+
+  /** Frees the slot of a lent capability that does not come back. */
+  release(slot: Slot): void {
+    if (this.#slots[slot] !== LENT) return;
+    this.#slots[slot] = undefined;
+    this.#used -= 1;
   }
 
   /** Empties a slot and returns what was in it. */
   take(slot: Slot): Capability | undefined {
-    const capability = this.#slots[slot];
+    const capability = this.get(slot);
     if (capability === undefined) return undefined;
     this.#slots[slot] = undefined;
     this.#used -= 1;
@@ -47,13 +66,9 @@ export class CapTable {
 
   /** Empties the table and returns everything that was in it. */
   drain(): Capability[] {
-    const held = this.#slots.filter((capability) => capability !== undefined);
+    const held = this.#slots.filter((slot) => slot !== undefined && slot !== LENT);
     this.#slots.fill(undefined);
     this.#used = 0;
     return held;
   }
-}
-
-function inTable(slot: Slot): boolean {
-  return Number.isInteger(slot) && slot >= 0 && slot < CAPABILITY_SLOTS;
 }

@@ -8,17 +8,18 @@ export const QUEUED_BYTES_PER_OWNER_MAX = 256 << 10;
 /** Queued frame bytes over the whole node. */
 export const QUEUED_BYTES_MAX = 1 << 20;
 
-/** A message on its way. */
+/** A message on its way. Once it was queued the sender is done with it. */
 export interface Envelope {
   readonly frame: Uint8Array;
   readonly sender: Principal;
   /** Which right it was sent with. */
   readonly badge: number;
-  /** The capability that travels, with the slot it left, for the way back. */
+  /** The capability that travels. */
   readonly moved: Capability | undefined;
   /** The receiver has it, and the capability: the sender no longer answers for either. */
   readonly delivered: () => void;
-  readonly restore: () => void;
+  /** It was sent and nobody will take it: the capability ends with it. */
+  readonly discarded: () => void;
 }
 
 /** A byte count against a bound; one per owner and one for the node. */
@@ -130,18 +131,15 @@ export class Endpoint {
     for (const waiter of this.#receivers.splice(0)) waiter.fail("peer_closed");
   }
 
-  /** Ends the endpoint: waiters are told, capabilities under way go back to their senders. */
+  /** Ends the endpoint: waiters are told, what was queued ends with it, what was not stays its sender's. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     for (const envelope of this.#queue.splice(0)) {
       this.#release(envelope.frame.length);
-      envelope.restore();
+      envelope.discarded();
     }
-    for (const waiter of this.#senders.splice(0)) {
-      waiter.envelope.restore();
-      waiter.done("no_such_endpoint");
-    }
+    for (const waiter of this.#senders.splice(0)) waiter.done("no_such_endpoint");
     for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
     this.#onClose();
   }

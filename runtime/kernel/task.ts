@@ -84,13 +84,13 @@ export class Task implements Syscalls {
     const { endpoint, badge } = target;
     const envelope = this.#envelopeMoving(frame, badge, options.move);
     if (typeof envelope === "string") return Promise.resolve(envelope);
+    const sending = { endpoint, envelope, slot: options.move };
     const status = endpoint.offer(envelope);
-    if (status === "ok") return Promise.resolve(status);
-    if (status === "no_such_endpoint") {
-      envelope.restore();
+    if (status === "ok" || status === "no_such_endpoint") {
+      this.#settleMoved(sending, status);
       return Promise.resolve(status);
     }
-    return this.#sendLater(endpoint, envelope, options.deadlineNs);
+    return this.#sendLater(sending, options.deadlineNs);
   }
 
   receive(slot: Slot, deadlineNs?: number): Promise<Received> {
@@ -139,8 +139,7 @@ export class Task implements Syscalls {
   capClose(slot: Slot): CallStatus {
     const capability = this.table.take(slot);
     if (capability === undefined) return "invalid_slot";
-    this.#uncharge(capability);
-    this.#kernel.dropped(capability);
+    this.#drop(capability);
     return "ok";
   }
 
@@ -248,7 +247,7 @@ export class Task implements Syscalls {
     const moved = this.table.get(slot);
     if (moved === undefined) return "invalid_slot";
     if (!movable(moved)) return "permission_denied";
-    this.table.take(slot);
+    this.table.lend(slot);
     const { object } = moved;
     if (object.kind === "vmo") object.vmo.detachViews();
     // Whoever waits at an endpoint must still hold the right to it when a message comes.
@@ -259,15 +258,18 @@ export class Task implements Syscalls {
       badge,
       moved,
       delivered: () => this.#uncharge(moved),
-      restore: () => this.#restore(slot, moved),
+      discarded: () => this.#drop(moved),
     };
   }
 
-  /** A send failed: the capability returns to the slot it left, or to any if that is taken by now. */
-  #restore(slot: Slot, capability: Capability): void {
-    const back = !this.#exited &&
-      (this.table.setIfEmpty(slot, capability) || this.table.allocate(capability) !== undefined);
-    if (back) return;
+  /** Ends a send: the slot that the capability left is free, or has it back. */
+  #settleMoved({ envelope: { moved }, slot }: Sending, status: CallStatus): void {
+    if (moved === undefined || slot === undefined) return;
+    if (status === "ok") this.table.release(slot);
+    else if (!this.table.giveBack(slot, moved)) this.#drop(moved);
+  }
+
+  #drop(capability: Capability): void {
     this.#uncharge(capability);
     this.#kernel.dropped(capability);
   }
@@ -277,24 +279,20 @@ export class Task implements Syscalls {
     if (object.kind === "vmo") this.#vmoBytes -= object.vmo.length;
   }
 
-  #sendLater(
-    target: Endpoint,
-    envelope: Envelope,
-    deadlineNs: number | undefined,
-  ): Promise<CallStatus> {
+  #sendLater(sending: Sending, deadlineNs: number | undefined): Promise<CallStatus> {
+    const { endpoint, envelope } = sending;
     return new Promise((resolve) => {
       let deadline: Deadline | undefined = undefined;
       const settle = (status: CallStatus) => {
         if (deadline !== undefined) this.#kernel.cancelDeadline(deadline);
+        this.#settleMoved(sending, status);
         this.#kernel.run(() => resolve(status));
       };
       const waiter: SendWaiter = { envelope, done: settle };
-      target.awaitRoom(waiter);
+      endpoint.awaitRoom(waiter);
       if (deadlineNs === undefined) return;
       const withdraw = (status: "timed_out" | "no_space") => {
-        if (!target.withdrawSender(waiter)) return;
-        envelope.restore();
-        settle(status);
+        if (endpoint.withdrawSender(waiter)) settle(status);
       };
       deadline = this.#kernel.setDeadline(deadlineNs, () => withdraw("timed_out"));
       if (deadline === undefined) withdraw("no_space");
@@ -350,6 +348,13 @@ export class Task implements Syscalls {
   }
 }
 
-const MOVES_NOTHING = { moved: undefined, delivered: nothing, restore: nothing } as const;
+/** A send under way, with the slot that its capability left. */
+interface Sending {
+  readonly endpoint: Endpoint;
+  readonly envelope: Envelope;
+  readonly slot: Slot | undefined;
+}
+
+const MOVES_NOTHING = { moved: undefined, delivered: nothing, discarded: nothing } as const;
 
 function nothing(): void {}
