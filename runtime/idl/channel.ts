@@ -34,6 +34,8 @@ export interface RawChannel {
 interface Pending {
   readonly nonce: bigint | undefined;
   readonly deadlineNs: number;
+  /** The call has ended; without a nonce it keeps its place until its reply or its failure comes. */
+  expired: boolean;
   settle(outcome: RawReply | NoReply): void;
 }
 
@@ -44,7 +46,7 @@ export type NonceReader = (frame: Uint8Array) => bigint | undefined;
  * A channel over a send right and a reply endpoint of the task's own.
  *
  * Replies of protocols with a nonce come in any order. Without one they come in the order of the
- * requests, so a reply that missed its deadline is counted and skipped when it arrives late.
+ * requests, so a call that missed its deadline keeps its place and its late reply is dropped there.
  */
 export class SyscallChannel implements RawChannel {
   readonly #syscalls: Syscalls;
@@ -53,7 +55,6 @@ export class SyscallChannel implements RawChannel {
   readonly #nonceOf: NonceReader | undefined;
   readonly #timer: Timer;
   readonly #pending: Pending[] = [];
-  #late = 0;
   #timerNs = Number.POSITIVE_INFINITY;
   #gone = false;
 
@@ -73,18 +74,28 @@ export class SyscallChannel implements RawChannel {
   }
 
   exchange(exchange: Exchange): Promise<RawReply | NoReply> {
-    if (this.#gone || this.#pending.length >= IN_FLIGHT_MAX) {
+    if (this.#gone || this.#pending.length >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)) {
       return Promise.resolve({ status: "gone" });
     }
     const deadlineNs = exchange.timeoutMs === undefined
       ? Number.POSITIVE_INFINITY
       : this.#syscalls.clock.nowNs() + exchange.timeoutMs * 1e6;
     return new Promise((resolve) => {
-      const pending: Pending = { nonce: exchange.nonce, deadlineNs, settle: resolve };
+      const pending: Pending = {
+        nonce: exchange.nonce,
+        deadlineNs,
+        expired: false,
+        settle: resolve,
+      };
       this.#pending.push(pending);
       this.#watch(deadlineNs);
       this.#dispatch(exchange, pending);
     });
+  }
+
+  /** Two calls under one nonce would get each other's replies. */
+  #inFlight(nonce: bigint | undefined): boolean {
+    return nonce !== undefined && this.#pending.some((pending) => pending.nonce === nonce);
   }
 
   #dispatch(exchange: Exchange, pending: Pending): void {
@@ -133,9 +144,8 @@ export class SyscallChannel implements RawChannel {
 
   #takeAnswered(frame: Uint8Array): Pending | undefined {
     if (this.#nonceOf === undefined) {
-      if (this.#late === 0) return this.#pending.shift();
-      this.#late -= 1;
-      return undefined;
+      const first = this.#pending.shift();
+      return first?.expired === true ? undefined : first;
     }
     const nonce = this.#nonceOf(frame);
     const index = this.#pending.findIndex((pending) => pending.nonce === nonce);
@@ -154,14 +164,15 @@ export class SyscallChannel implements RawChannel {
       await this.#timer.wait();
       this.#timerNs = Number.POSITIVE_INFINITY;
       this.#expireDue(this.#syscalls.clock.nowNs());
-      for (const { deadlineNs } of this.#pending) this.#watch(deadlineNs);
+      for (const { deadlineNs, expired } of this.#pending) if (!expired) this.#watch(deadlineNs);
     }
   }
 
   #expireDue(nowNs: number): void {
-    for (const pending of this.#pending.filter(({ deadlineNs }) => deadlineNs <= nowNs)) {
-      this.#withdraw(pending);
-      if (this.#nonceOf === undefined) this.#late += 1;
+    const due = this.#pending.filter(({ deadlineNs, expired }) => !expired && deadlineNs <= nowNs);
+    for (const pending of due) {
+      pending.expired = true;
+      if (this.#nonceOf !== undefined) this.#withdraw(pending);
       pending.settle({ status: "no_reply" });
     }
   }
