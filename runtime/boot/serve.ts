@@ -2,6 +2,11 @@ import { InvariantError } from "../core/assert.ts";
 import type { Message, Slot, Syscalls } from "../core/syscalls.ts";
 import type { FrameHandler, ReplyFrame } from "../idl/server.ts";
 
+/** How long a reply waits for room at its client, in milliseconds. */
+export const REPLY_TIMEOUT_MS = 1_000;
+/** Replies of one endpoint that may wait for room at their clients. */
+export const REPLIES_WAITING_MAX = 256;
+
 /** One endpoint being served. */
 export interface ServedEndpoint {
   readonly syscalls: Syscalls;
@@ -19,15 +24,17 @@ export interface ServedEndpoint {
 /**
  * Serves an endpoint until it closes. The first receive is posted before this returns.
  *
- * Replies never wait: a client that does not take its replies loses them, not the daemon its time.
+ * A reply without room waits beside the loop, not in it: a client that does not take its replies loses
+ * them, not the daemon its time.
  */
 export function serveEndpoint(served: ServedEndpoint): void {
+  const replies = new Replies(served.syscalls);
   let running = 0;
   let roomAgain: (() => void) | undefined;
   const room = () => new Promise<void>((resolve) => roomAgain = resolve);
   const handle = async (message: Message) => {
     try {
-      await answer(served, message);
+      await answer(served, message, replies);
     } catch (error) {
       served.fault(error);
     }
@@ -51,7 +58,11 @@ export function serveEndpoint(served: ServedEndpoint): void {
   loop();
 }
 
-async function answer(served: ServedEndpoint, message: Message): Promise<void> {
+async function answer(
+  served: ServedEndpoint,
+  message: Message,
+  replies: Replies,
+): Promise<void> {
   const { syscalls } = served;
   const { moved, sender } = message;
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
@@ -65,15 +76,36 @@ async function answer(served: ServedEndpoint, message: Message): Promise<void> {
   });
   const replyRight = moved !== undefined && !payload ? moved : undefined;
   const route = replyRight ?? served.replyTo.get(message.badge);
-  if (reply !== undefined && route !== undefined) await send(syscalls, route, reply);
+  if (reply !== undefined && route !== undefined) replies.send(route, reply);
   else if (reply?.move !== undefined) syscalls.capClose(reply.move);
   // A payload that no handler looked at, refused requests' among them, would fill the table.
   if (moved !== undefined && (replyRight !== undefined || !taken)) syscalls.capClose(moved);
 }
 
-async function send(syscalls: Syscalls, route: Slot, reply: ReplyFrame): Promise<void> {
-  if (reply.move === undefined) return void syscalls.trySend(route, reply.frame);
-  const deadlineNs = syscalls.clock.nowNs();
-  const status = await syscalls.send(route, reply.frame, { move: reply.move, deadlineNs });
-  if (status !== "ok") syscalls.capClose(reply.move);
+/** Sends replies in the order in which they come, and keeps those that must wait within a bound. */
+class Replies {
+  readonly #syscalls: Syscalls;
+  #waiting = 0;
+
+  constructor(syscalls: Syscalls) {
+    this.#syscalls = syscalls;
+  }
+
+  send(route: Slot, { frame, move }: ReplyFrame): void {
+    if (move === undefined) {
+      const status = this.#syscalls.trySend(route, frame);
+      if (status !== "queue_full" && status !== "no_space") return;
+    }
+    if (this.#waiting < REPLIES_WAITING_MAX) this.#sendLater(route, { frame, move });
+    else if (move !== undefined) this.#syscalls.capClose(move);
+  }
+
+  async #sendLater(route: Slot, { frame, move }: ReplyFrame): Promise<void> {
+    this.#waiting += 1;
+    const deadlineNs = this.#syscalls.clock.nowNs() + REPLY_TIMEOUT_MS * 1e6;
+    const status = await this.#syscalls.send(route, frame, { move, deadlineNs });
+    this.#waiting -= 1;
+    // A send that failed has put the capability back where it was.
+    if (status !== "ok" && move !== undefined) this.#syscalls.capClose(move);
+  }
 }
