@@ -117,6 +117,9 @@ export function defineService<const S extends Omit<PackedService, "plane">>(
 ): S & { readonly plane: "packed" } {
   assert(/^[A-Z]{2}$/.test(declaration.magic), "a magic is two capital letters");
   checkCodes(declaration);
+  for (const op of Object.values(declaration.ops)) {
+    checkNamed(op, Object.keys(op.request), declaration.status);
+  }
   return Object.freeze({ ...declaration, plane: "packed" as const });
 }
 
@@ -125,6 +128,9 @@ export function defineCapnpService<const S extends Omit<CapnpService, "plane">>(
   declaration: S,
 ): S & { readonly plane: "capnp" } {
   checkCodes(declaration);
+  for (const op of Object.values(declaration.ops)) {
+    checkNamed(op, Object.keys(op.request?.fields ?? {}), declaration.status);
+  }
   return Object.freeze({ ...declaration, plane: "capnp" as const });
 }
 
@@ -136,6 +142,16 @@ function checkCodes(declaration: Omit<PackedService, "plane"> | Omit<CapnpServic
   assert(new Set(statuses).size === statuses.length, "status codes of a protocol differ");
   const refusals = Object.values(declaration.refusals ?? {});
   assert(refusals.every((status) => status in declaration.status), "a refusal is a status");
+}
+
+/** A bound or a target of a field that does not exist would be no bound and no target. */
+function checkNamed(op: OpCommon, fields: readonly string[], status: StatusCodes): void {
+  for (const [field, bound] of Object.entries(op.bounds ?? {})) {
+    assert(fields.includes(field), "a bound is on a field of the request");
+    assert(bound.status in status, "a bound answers with a status");
+  }
+  const targets = [op.target ?? []].flat();
+  assert(targets.every((field) => fields.includes(field)), "a target is a field of the request");
 }
 
 /** Name of one of the protocol's operations. */
