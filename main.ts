@@ -61,6 +61,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const port = options.advertise ?? listen?.port ?? SESSION_PORT;
   const daemons = COMPONENTS.map(({ name }) => name);
   const components = options.components?.(COMPONENTS) ?? COMPONENTS;
+  const close = async () => {
+    console.flush();
+    await gateway.close();
+  };
   const node = await boot({
     kernel,
     machine,
@@ -74,13 +78,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       faults.push({ name, reason });
       tellFault({ name, reason });
     },
+  }).catch(async (error) => {
+    kernel.stop();
+    await close();
+    throw error;
   });
   const stop = async () => {
     const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
     await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });
     node.stop();
-    console.flush();
-    await gateway.close();
+    await close();
   };
   const connect: RunningNode["connect"] = (principal, service) => node.connect(principal, service);
   return { listen, faults, faulted, connect, stop };
