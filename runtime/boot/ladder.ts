@@ -10,14 +10,14 @@ export interface LadderMarker extends MarkerDeclaration {
 export interface LadderOptions {
   /** Stop after this phase's last required marker; without one, after the ladder's last. */
   readonly phase?: Phase | undefined;
-  /** Stop after this line, whatever else is missing by then. */
+  /** Stop after this line, with typed placeholders, whatever else is missing by then. */
   readonly until?: string | undefined;
 }
 
 /** Why a ladder is red. */
 export type LadderFailure =
   | { readonly kind: "missing"; readonly phase: Phase; readonly line: string }
-  | { readonly kind: "forbidden" | "failure" | "undeclared"; readonly line: string }
+  | { readonly kind: "forbidden" | "failure" | "undeclared" | "until"; readonly line: string }
   | { readonly kind: "order"; readonly line: string; readonly before: string };
 
 /** Lines that only a daemon's declaration may make. */
@@ -31,7 +31,7 @@ export class LadderJudge {
   readonly #markers: readonly { readonly marker: LadderMarker; readonly pattern: RegExp }[];
   readonly #required: readonly LadderMarker[];
   readonly #orders: readonly (readonly string[])[];
-  readonly #until: string | undefined;
+  readonly #until: { readonly line: string; readonly pattern: RegExp } | undefined;
   readonly #seen = new Set<string>();
   readonly #failures: LadderFailure[] = [];
   #untilSeen = false;
@@ -48,12 +48,13 @@ export class LadderJudge {
     this.#markers = manifest.map((marker) => ({ marker, pattern: markerPattern(marker.line) }));
     this.#required = requiredOf(manifest, options.phase);
     this.#orders = orders;
-    this.#until = options.until;
+    const { until } = options;
+    this.#until = until === undefined ? undefined : { line: until, pattern: markerPattern(until) };
   }
 
   /** Takes one line of the console, without its line feed. */
   take(line: string): void {
-    if (this.#until === line) this.#untilSeen = true;
+    if (this.#until?.pattern.test(line)) this.#untilSeen = true;
     const found = this.#markers.find(({ pattern }) => pattern.test(line));
     if (found?.marker.role === "failure") this.#failures.push({ kind: "failure", line });
     else if (FORBIDDEN.some((pattern) => pattern.test(line))) {
@@ -71,7 +72,10 @@ export class LadderJudge {
 
   /** What is wrong so far, the first missing marker last. Empty is green. */
   verdict(): readonly LadderFailure[] {
-    if (this.#until !== undefined && this.#untilSeen) return [...this.#failures];
+    if (this.#until !== undefined) {
+      if (this.#untilSeen) return [...this.#failures];
+      return [...this.#failures, { kind: "until", line: this.#until.line }];
+    }
     const missing = this.#required.find(({ line }) => !this.#seen.has(line));
     if (missing === undefined || missing.phase === null) return [...this.#failures];
     const { phase, line } = missing;
@@ -115,6 +119,8 @@ export function failureText(failure: LadderFailure): string {
       return `first_failed_phase=${failure.phase} missing_marker='${failure.line}'`;
     case "order":
       return `out of order: '${failure.line}' came before '${failure.before}'`;
+    case "until":
+      return `never came: '${failure.line}'`;
     case "failure":
       return `failure marker '${failure.line}'`;
     case "forbidden":
