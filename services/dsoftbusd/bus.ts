@@ -27,7 +27,7 @@ export interface BusMarkers {
 /** What everything in dsoftbusd stands on. */
 export interface BusPorts {
   readonly clock: Clock;
-  readonly syscalls: Syscalls;
+  readonly syscalls: Pick<Syscalls, "clock" | "timerCreate" | "sleepUntil">;
   /** Runs a loop of the daemon's own; what it throws is a bug and faults the task. */
   readonly spawn: (loop: () => Promise<void>) => void;
   readonly network: OpenedNetwork;
