@@ -1,0 +1,186 @@
+import { hostClock } from "@hw/host/clock.ts";
+import { hostTurns } from "@hw/host/turns.ts";
+import type { AnyComponent, Evidence } from "@runtime/boot/component.ts";
+import { createClient } from "@runtime/idl/client.ts";
+import type { Gate } from "@runtime/idl/policy.ts";
+import type { Handlers } from "@runtime/idl/server.ts";
+import type { Client } from "@runtime/idl/client.ts";
+import type { Service } from "@runtime/idl/service.ts";
+import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
+import {
+  type LadderPorts,
+  type LadderRequest,
+  type LadderResult,
+  runLadder,
+} from "@services/nx/ladder_run.ts";
+import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import { startNode } from "../../main.ts";
+
+/** How long a ladder may take here: a hang fails the test and does not stall the suite. */
+const LADDER_TIMEOUT_MS = 20_000;
+const LOOPBACK = "127.0.0.1";
+
+/** A change to the daemons that a node boots. */
+export type Replace = (own: readonly AnyComponent[]) => readonly AnyComponent[];
+
+/** What the node's own composition root is made of, over the host's real clock and sockets. */
+export function ladderPorts(): LadderPorts {
+  const clock = hostClock();
+  return { startNode, clock, turns: hostTurns(clock) };
+}
+
+/** Runs the ladder as `nx test-os` does: two machines in this process, joined over loopback TCP. */
+export function climb(request: Partial<LadderRequest> = {}): Promise<LadderResult> {
+  const console = () => {};
+  return runLadder(ladderPorts(), { timeoutMs: LADDER_TIMEOUT_MS, console, ...request });
+}
+
+/** A node of this process with the console it wrote. */
+export interface TestNode extends RunningNode {
+  readonly lines: readonly string[];
+  readonly control: Client<typeof controld>;
+  /** Port that peers dial. */
+  readonly port: number;
+  /** Resolves once a line of the console is this one. */
+  printed(line: string | RegExp): Promise<void>;
+}
+
+/** Boots a node with everything that `nx up` gives it, on a port of the host's choice. */
+export async function bootNode(options: Partial<NodeOptions> = {}): Promise<TestNode> {
+  const lines: string[] = [];
+  const waiting = new Set<() => void>();
+  const node = await startNode({
+    listen: { host: LOOPBACK, port: 0 },
+    advertise: undefined,
+    peers: [],
+    profile: "dev",
+    seed: undefined,
+    perAddress: undefined,
+    selftest: false,
+    ...options,
+    console(line) {
+      lines.push(line);
+      for (const look of [...waiting]) look();
+    },
+  });
+  const printed = (wanted: string | RegExp) =>
+    new Promise<void>((resolve) => {
+      const look = () => {
+        const came = lines.some((line) =>
+          typeof wanted === "string" ? line === wanted : wanted.test(line)
+        );
+        if (!came) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
+  return { ...node, lines, control, port: node.listen?.port ?? 0, printed };
+}
+
+/** Where to dial a node of this host, and optionally who must be there. */
+export function peerAt(
+  port: number,
+  pinned: { readonly deviceId?: string; readonly noiseStatic?: string } = {},
+): NodeOptions["peers"][number] {
+  const { deviceId, noiseStatic } = pinned;
+  return { address: { host: LOOPBACK, port }, deviceId, noiseStatic };
+}
+
+/** What the boot gives a component, as far as a test changes it. */
+interface LooseGiven {
+  readonly call: Readonly<Record<string, unknown>>;
+  readonly gate: Gate;
+  readonly prove: (key: string, evidence: Readonly<Record<string, Evidence>>) => void;
+}
+type LooseBehaviour = Readonly<Record<string, unknown>>;
+
+/** The daemons with one of them rebuilt. */
+function rebuilt(name: string, rebuild: (own: AnyComponent) => AnyComponent): Replace {
+  return (own) => own.map((component) => component.name === name ? rebuild(component) : component);
+}
+
+/** A daemon that is given something else. The casts stand here: the boot does not look either. */
+function givenElse(name: string, change: (given: LooseGiven) => LooseGiven): Replace {
+  return rebuilt(name, (own) => ({
+    ...own,
+    create: (given: never) => own.create(change(given as LooseGiven) as never),
+  }));
+}
+
+/** A daemon that does nothing of its own: other handlers in the place of all that it serves. */
+export function replaceDaemon(
+  name: string,
+  create: (given: LooseGiven) => LooseBehaviour | Promise<LooseBehaviour>,
+): Replace {
+  return rebuilt(
+    name,
+    (own) => ({ ...own, create: (given: never) => create(given as LooseGiven) }),
+  );
+}
+
+/** A daemon whose handlers of one protocol are replaced in part. `key` is the one in its `serves`. */
+export function replaceHandlers<S extends Service>(
+  { daemon, key }: { readonly daemon: string; readonly key: string; readonly service: S },
+  change: (own: Handlers<S>) => Partial<Handlers<S>>,
+): Replace {
+  return rebuilt(daemon, (component) => ({
+    ...component,
+    async create(given: never) {
+      const behaviour = await component.create(given) as Record<string, Handlers<S>>;
+      const own = behaviour[key];
+      if (own === undefined) throw new TypeError(`${daemon} serves no ${key}`);
+      return { ...behaviour, [key]: { ...own, ...change(own) } };
+    },
+  }));
+}
+
+/** A daemon that gets other answers from one of those it calls. `key` is the one in its `calls`. */
+export function replaceClient<S extends Service>(
+  { daemon, key }: { readonly daemon: string; readonly key: string; readonly service: S },
+  change: (own: Client<S>) => Partial<Client<S>>,
+): Replace {
+  return givenElse(daemon, (given) => {
+    const own = given.call[key] as Client<S>;
+    return { ...given, call: { ...given.call, [key]: { ...own, ...change(own) } } };
+  });
+}
+
+/** A daemon whose gate is another. */
+export function replaceGate(daemon: string, change: (own: Gate) => Gate): Replace {
+  return givenElse(daemon, (given) => ({ ...given, gate: change(given.gate) }));
+}
+
+/** A daemon whose marker never prints. */
+export function silenced(daemon: string, marker: string): Replace {
+  return givenElse(daemon, (given) => ({
+    ...given,
+    prove(key, evidence) {
+      if (key !== marker) given.prove(key, evidence);
+    },
+  }));
+}
+
+/** A daemon that shows nothing for its marker. */
+export function unproven(daemon: string, marker: string): Replace {
+  return givenElse(daemon, (given) => ({
+    ...given,
+    prove: (key, evidence) => given.prove(key, key === marker ? {} : evidence),
+  }));
+}
+
+/** Several changes, one after the other. */
+export function together(...changes: readonly Replace[]): Replace {
+  return (own) => changes.reduce((components, change) => change(components), own);
+}
+
+/** A change to one machine of a ladder alone. Good for one run. */
+export function onMachine(number: 1 | 2, change: Replace): Replace {
+  let booted = 0;
+  return (own) => {
+    booted += 1;
+    return booted === number ? change(own) : own;
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * The ladder on two real machines, as `nx test-os` runs it: two identities over loopback TCP.
+ *
+ * @module
+ */
+
+import { failureText, LadderJudge } from "@runtime/boot/ladder.ts";
+import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
+import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
+import { PHASES } from "@runtime/idl/marker.ts";
+import type { MachineVerdict } from "@services/nx/ladder_run.ts";
+import { deepEqual, equal, ok } from "../fakes/assert.ts";
+import { climb } from "../fakes/node.ts";
+import { test } from "../fakes/test.ts";
+
+const BOUND = "dsoftbusd: identity bound peer=";
+
+/** Last required line of each phase. Source: the issue's list of markers and the seeds' own. */
+const LAST_OF_PHASE: Readonly<Record<string, string>> = {
+  "bring-up": "init: ready",
+  "mmio": "SELFTEST: cap query vmo ok",
+  "routing": "SELFTEST: samgrd v1 malformed ok",
+  "policy": "SELFTEST: policy malformed ok",
+  "logd": "SELFTEST: logd hardening rejects ok",
+  "entropy": "SELFTEST: device key private export rejected ok",
+  "net": "SELFTEST: net tcp listen ok",
+  "session": "SELFTEST: remote resolve ok",
+  "end": "SELFTEST: end",
+};
+
+/** Lines that the seeds fix. */
+const SEEDS = [
+  "rngd: ready",
+  "SELFTEST: rng entropy ok",
+  "SELFTEST: device key pubkey ok",
+  "dsoftbusd: auth ok",
+  "SELFTEST: dsoftbus os connect ok",
+  "SELFTEST: dsoftbus ping ok",
+];
+
+function texts({ failures }: MachineVerdict): readonly string[] {
+  return failures.map(failureText);
+}
+
+function bound({ lines }: MachineVerdict): string {
+  return lines.find((line) => line.startsWith(BOUND))?.slice(BOUND.length) ?? "";
+}
+
+test("test-os is green on two machines whose identities differ, each bound to the other", async () => {
+  const { outcome, machines, bootError } = await climb();
+  for (const machine of machines) deepEqual(texts(machine), []);
+  equal(bootError, undefined);
+  equal(outcome, "passed");
+  const [first, second] = machines;
+  ok(first !== undefined && second !== undefined);
+  ok(bound(first) !== bound(second), "two identities");
+  for (const { lines, seen, required } of machines) {
+    equal(seen, required);
+    for (const line of SEEDS) ok(lines.includes(line), line);
+    equal(lines.at(-1), "SELFTEST: end");
+  }
+});
+
+test("test-os with RUN_PHASE stops at the phase's last required line, on both machines", async () => {
+  for (const phase of PHASES) {
+    const { outcome, machines } = await climb({ phase });
+    equal(outcome, "passed", phase);
+    const last = LAST_OF_PHASE[phase] ?? "";
+    for (const { lines } of machines) ok(lines.includes(last), `${phase}: ${last}`);
+  }
+});
+
+test("test-os with RUN_PHASE=bring-up does not wait for the phases behind it", async () => {
+  const { outcome, machines } = await climb({ phase: "bring-up" });
+  equal(outcome, "passed");
+  ok(machines.some(({ lines }) => !lines.includes("SELFTEST: end")));
+});
+
+test("test-os with a line to stop at stops there", async () => {
+  const { outcome, machines } = await climb({ until: "rngd: ready" });
+  equal(outcome, "passed");
+  for (const { lines } of machines) ok(lines.includes("rngd: ready"));
+});
+
+test("test-os never passes when its time is up", async () => {
+  const late = await climb({ timeoutMs: 1 });
+  equal(late.outcome, "timed_out");
+  const never = await climb({ until: "SELFTEST: dreams ok", timeoutMs: 700 });
+  equal(never.outcome, "timed_out");
+  deepEqual(never.machines.map(texts), [
+    ["never came: 'SELFTEST: dreams ok'"],
+    ["never came: 'SELFTEST: dreams ok'"],
+  ]);
+});
+
+test("test-os that is interrupted has failed", async () => {
+  const { outcome } = await climb({ interrupted: Promise.resolve() });
+  equal(outcome, "failed");
+});
+
+test("LadderJudge turns a real console red for each required line that is taken out", async () => {
+  const { machines } = await climb();
+  const [machine] = machines;
+  ok(machine !== undefined);
+  const judge = (lines: readonly string[]) => {
+    const judge = new LadderJudge(LADDER_MARKERS, LADDER_ORDERS);
+    for (const line of lines) judge.take(line);
+    return judge.verdict().map(failureText);
+  };
+  deepEqual(judge(machine.lines), []);
+  const required = LADDER_MARKERS.filter(({ role, phase }) =>
+    role === "required" && phase !== null
+  );
+  equal(required.length, machine.required);
+  for (const { line, phase } of required) {
+    const stem = line.replace(/<[a-z]+>/, "");
+    const without = machine.lines.filter((each) => !each.startsWith(stem));
+    const missing = `first_failed_phase=${phase} missing_marker='${line}'`;
+    ok(judge(without).includes(missing), line);
+  }
+});
