@@ -1,0 +1,174 @@
+import { HostSocketFailure } from "@runtime/core/ports.ts";
+import { BootError } from "@runtime/boot/init.ts";
+import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
+import { fakeNode, nxWorld, type NxWorldOptions } from "@tests/fakes/nx_ports.ts";
+import { test } from "@tests/fakes/test.ts";
+import { EXIT } from "./exit_code.ts";
+import { runNx } from "./nx.ts";
+
+const ID = "0123456789abcdef".repeat(4);
+const KEY = "fedcba9876543210".repeat(4);
+
+/** Runs one command line to its end in a world of its own. */
+async function nx(argv: readonly string[], options: NxWorldOptions = {}) {
+  const world = nxWorld(options);
+  const code = await runNx(argv, world.ports);
+  return { code, out: world.out(), error: world.error(), started: world.started };
+}
+
+const USAGE = [
+  ["frob"],
+  ["up", "extra"],
+  ["up", "--frob"],
+  ["up", "--listen"],
+  ["up", "--listen", "7401"],
+  ["up", "--listen", "127.0.0.1:99999"],
+  ["up", "--advertise", "0", "--listen", "127.0.0.1:1"],
+  ["up", "--advertise", "7401"],
+  ["up", "--peer", "127.0.0.1"],
+  ["up", "--peer", `nx://${ID.slice(1)}@127.0.0.1:7401`],
+  ["up", ...Array(65).fill(["--peer", "127.0.0.1:7401"]).flat()],
+  ["up", "--profile", "lax"],
+  ["up", "--seed", "x"],
+  ["up", "--seed", "x", "--profile", "dev"],
+  ["up", "--seed", "x", "--profile", "prod"],
+  ["up", "--seed", "", "--profile", "test"],
+  ["up", "--seed", "x".repeat(257), "--profile", "test"],
+  ["up", "--timeout", "soon"],
+  ["up", "--timeout", "-1"],
+  ["up", "--per-address", "0"],
+  ["up", "--per-address", "1.5"],
+  ["ping"],
+  ["ping", "ab", "--count", "0"],
+  ["ping", "ab", "--size", "65473"],
+  ["ping", "ab", "--window", "65"],
+  ["resolve", "ab"],
+  ["policy", "check", "rngd"],
+  ["policy", "frob"],
+  ["log", "--limit", "0"],
+  ["test-os", "--phase", "lunch"],
+  ["test-os", "--timeout", "x"],
+  ["test-os", "--isolation", "all"],
+  ["demo", "--timeout", "x"],
+  ["version", "extra"],
+] as const;
+
+test("runNx answers wrong usage with 2 and one reason, before anything starts", async () => {
+  for (const argv of USAGE) {
+    const { code, out, error, started } = await nx(argv);
+    deepEqual({ argv, code, out, started }, { argv, code: EXIT.usage, out: "", started: [] });
+    ok(/^nx: \S[^\n]*\n(nx: see nx --help\n)?$/.test(error), `${argv.join(" ")}: ${error}`);
+  }
+});
+
+const HELP = [
+  [],
+  ["demo"],
+  ["up"],
+  ["nodes"],
+  ["id"],
+  ["peers"],
+  ["ping"],
+  ["resolve"],
+  ["log"],
+  ["policy"],
+  ["policy", "check"],
+  ["test-os"],
+  ["version"],
+];
+
+test("runNx shows help for every command", async () => {
+  for (const command of HELP) {
+    const { code, out, error } = await nx([...command, "--help"]);
+    deepEqual({ command, code, error }, { command, code: EXIT.ok, error: "" });
+    ok(out.startsWith(`Usage: ${["nx", ...command].join(" ")}`), out);
+    ok(!out.includes("--child"), "what is for children of nx alone is not shown");
+  }
+});
+
+test("runNx names the exit codes in its help", async () => {
+  const { out } = await nx(["--help"]);
+  for (const code of Object.values(EXIT)) ok(new RegExp(`\\b${code} `).test(out), `${code}`);
+});
+
+test("nx up hands over exactly what was asked for", async () => {
+  const argv = [
+    ...["up", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],
+    ...["--peer", `nx://${ID}@192.0.2.1:2?static=${KEY}`, "--profile", "test", "--seed", "s"],
+    ...["--per-address", "3", "--selftest", "--until", "x"],
+  ];
+  const { code, started, error } = await nx(argv, {
+    startNode(options) {
+      options.console("x");
+      return Promise.resolve(fakeNode({ host: "::1", port: 7401 }));
+    },
+  });
+  equal(code, EXIT.ok);
+  ok(error.includes("INSECURE"));
+  const { console: _console, observe: _observe, ...asked } = started[0] ?? {};
+  deepEqual(asked, {
+    listen: { host: "::1", port: 7401 },
+    advertise: 80,
+    peers: [
+      { address: { host: "h", port: 1 }, deviceId: undefined, noiseStatic: undefined },
+      { address: { host: "192.0.2.1", port: 2 }, deviceId: ID, noiseStatic: KEY },
+    ],
+    profile: "test",
+    seed: "s",
+    perAddress: 3,
+    selftest: true,
+  });
+});
+
+test("nx up asks for nothing that was not said", async () => {
+  const { started } = await nx(["up", "--until", "x"], {
+    startNode(options) {
+      options.console("x");
+      return Promise.resolve(fakeNode(undefined));
+    },
+  });
+  const { console: _console, observe: _observe, ...asked } = started[0] ?? {};
+  deepEqual(asked, {
+    listen: undefined,
+    advertise: undefined,
+    peers: [],
+    profile: "dev",
+    seed: undefined,
+    perAddress: undefined,
+    selftest: false,
+  });
+});
+
+test("runNx tells in one line why a node does not start", async () => {
+  const at = { host: "127.0.0.1", port: 80 };
+  const causes = [
+    [new HostSocketFailure("address_in_use", at), /cannot listen on 127\.0\.0\.1:80: it is in use/],
+    [new HostSocketFailure("reset", at), /cannot listen on 127\.0\.0\.1:80: reset/],
+    [new BootError("daemon_faulted", "rngd"), /Cannot boot rngd: daemon_faulted/],
+  ] as const;
+  for (const [cause, text] of causes) {
+    const { code, error } = await nx(["up"], { startNode: () => Promise.reject(cause) });
+    equal(code, EXIT.failed);
+    ok(text.test(error) && error.trimEnd().split("\n").length === 1, error);
+  }
+});
+
+test("runNx hides no bug", async () => {
+  const startNode = () => Promise.reject(new TypeError("a bug"));
+  await rejects(nx(["up"], { startNode }), TypeError);
+});
+
+test("nx version tells what it runs on", async () => {
+  const { out } = await nx(["version", "--json"]);
+  deepEqual(JSON.parse(out), { nx: "0.1.0", deno: "9.9.9", target: "test-target" });
+  ok((await nx(["version"])).out.includes("target  test-target"));
+});
+
+test("commands for a node say when there is none", async () => {
+  for (const command of [["id"], ["peers"], ["ping", "ab"], ["resolve", "ab", "x"], ["log"]]) {
+    const { code, error } = await nx(command);
+    deepEqual([code, error], [EXIT.notFound, "nx: no node runs; start one with: nx up\n"]);
+  }
+  const { code, out } = await nx(["nodes"]);
+  deepEqual([code, out], [EXIT.ok, "no nodes\n"]);
+});

@@ -1,0 +1,153 @@
+import type { NodeOptions } from "./ports.ts";
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { type FakeNode, fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { test } from "@tests/fakes/test.ts";
+import { EXIT } from "./exit_code.ts";
+import { STOP_TIMEOUT_MS } from "./node_run.ts";
+import { runNx } from "./nx.ts";
+
+const LISTEN = { host: "127.0.0.1", port: 7401 };
+
+/** `nx up` under way, with its node in the test's hands. */
+function up(argv: readonly string[], node: FakeNode = fakeNode(LISTEN)) {
+  let options: NodeOptions | undefined;
+  const world = nxWorld({
+    startNode(asked) {
+      options = asked;
+      return Promise.resolve(node);
+    },
+  });
+  const ended = runNx(["up", ...argv], world.ports);
+  const say = (line: string) => options?.console(line);
+  const prove = (line: string) => options?.observe?.({ line, task: "x", atNs: 5 });
+  return { world, node, ended, say, prove };
+}
+
+test("nx up ends in order at a signal: node stopped, socket and entry gone, exit 0", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const { world, node, ended } = up([]);
+    await settled();
+    ok(world.files.facts("/run/me/nexus/7401/control.sock") !== undefined);
+    world.signal(signal);
+    equal(await ended, EXIT.ok);
+    deepEqual([node.stops(), world.files.paths()], [1, ["/run/me/nexus"]]);
+    equal(world.clock.nextNs(), undefined);
+  }
+});
+
+test("nx up waits less than a second for a node that does not stop", async () => {
+  ok(STOP_TIMEOUT_MS < 1_000);
+  const { world, ended } = up([], fakeNode(LISTEN, { stop: () => new Promise(() => {}) }));
+  await settled();
+  world.signal("SIGTERM");
+  await settled();
+  world.clock.advanceMs(STOP_TIMEOUT_MS);
+  equal(await ended, EXIT.ok);
+  deepEqual(world.files.paths(), ["/run/me/nexus"]);
+});
+
+test("nx up prints the console, and ends at the whole line of --until alone", async () => {
+  const { world, ended, say, node } = up(["--until", "a: peer=<id>"]);
+  await settled();
+  const line = `a: peer=${"0f".repeat(32)}`;
+  for (const other of ["a: peer=", `${line} `, `x${line}`, "a: peer=<id>"]) say(other);
+  await settled();
+  equal(node.stops(), 0);
+  say(line);
+  equal(await ended, EXIT.ok);
+  deepEqual(world.out().split("\n").slice(3, 5), ["a: peer=<id>", line]);
+  equal(world.error(), "nx: listening on 127.0.0.1:7401\n");
+});
+
+test("nx up ends with 124 when time is up", async () => {
+  const { world, ended, node } = up(["--timeout", "2s"]);
+  await settled();
+  world.clock.advanceMs(1_999);
+  await settled();
+  equal(node.stops(), 0);
+  world.clock.advanceMs(1);
+  equal(await ended, EXIT.timedOut);
+  equal(node.stops(), 1);
+  ok(world.error().endsWith("nx: timed out\n"));
+});
+
+test("nx up --timeout 0 is no limit", async () => {
+  const { world, ended } = up(["--timeout", "0"]);
+  await settled();
+  equal(world.clock.nextNs(), undefined);
+  world.signal("SIGINT");
+  equal(await ended, EXIT.ok);
+});
+
+test("nx up ends with 1 when a daemon faults, and says which", async () => {
+  const { world, node, ended } = up([]);
+  await settled();
+  node.fault({ name: "rngd", reason: "Invariant broken: x" });
+  equal(await ended, EXIT.failed);
+  ok(world.error().endsWith("nx: rngd faulted: Invariant broken: x\n"));
+});
+
+test("nx up ends with its input only as a child", async () => {
+  const child = up(["--child"]);
+  await settled();
+  child.world.endInput();
+  equal(await child.ended, EXIT.ok);
+  equal(child.node.stops(), 1);
+  const own = up([]);
+  await settled();
+  own.world.endInput();
+  await settled();
+  equal(own.node.stops(), 0);
+  own.world.signal("SIGINT");
+  equal(await own.ended, EXIT.ok);
+});
+
+test("nx up --json prints markers and events, each on its line", async () => {
+  const { world, ended, say, prove } = up(["--json"]);
+  say("rngd: ready");
+  prove("rngd: ready");
+  await settled();
+  world.signal("SIGINT");
+  equal(await ended, EXIT.ok);
+  deepEqual(world.out().trimEnd().split("\n").map((line) => JSON.parse(line)), [
+    { event: "marker", line: "rngd: ready", task: "x", atNs: 5 },
+    { event: "listening", host: "127.0.0.1", port: 7401 },
+    { event: "control", path: "/run/me/nexus/7401/control.sock" },
+    { event: "ready" },
+    { event: "stopped", reason: "signal" },
+  ]);
+});
+
+test("nx up without a listen port registers under its process, with --no-control not at all", async () => {
+  const hidden = up([], fakeNode(undefined));
+  await settled();
+  ok(hidden.world.files.facts("/run/me/nexus/pid-42/control.sock") !== undefined);
+  hidden.world.signal("SIGINT");
+  await hidden.ended;
+  const bare = up(["--no-control"]);
+  await settled();
+  deepEqual(bare.world.files.paths(), []);
+  bare.world.signal("SIGINT");
+  equal(await bare.ended, EXIT.ok);
+});
+
+test("nx up stops its node when it cannot register", async () => {
+  const { world, node, ended } = up([]);
+  world.files.put("/run/me/nexus", { kind: "folder", own: false });
+  equal(await ended, EXIT.failed);
+  equal(node.stops(), 1);
+  ok(world.error().includes("not a folder of yours alone"));
+});
+
+test("nx up whose time is up while the node starts stops the node when it has", async () => {
+  const node = fakeNode(LISTEN);
+  let start: () => void = () => {};
+  const world = nxWorld({ startNode: () => new Promise((resolve) => start = () => resolve(node)) });
+  const ended = runNx(["up", "--timeout", "1ms"], world.ports);
+  await settled();
+  world.clock.advanceMs(1);
+  await settled();
+  start();
+  equal(await ended, EXIT.timedOut);
+  equal(node.stops(), 1);
+});

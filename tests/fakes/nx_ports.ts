@@ -1,0 +1,135 @@
+import type { Child, ChildOptions, HostAddress, StopSignal } from "@runtime/core/ports.ts";
+import type { RawChannel } from "@runtime/idl/channel.ts";
+import { bind, type Handlers } from "@runtime/idl/server.ts";
+import type { Gate } from "@runtime/idl/policy.ts";
+import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
+import type { Fault, NodeOptions, NxPorts, RunningNode } from "@services/nx/ports.ts";
+import { type ManualClock, manualClock } from "./clock.ts";
+import { directChannel } from "./direct.ts";
+import { type MemoryControl, memoryControl } from "./memory_control.ts";
+import { type MemoryFiles, memoryFiles } from "./memory_files.ts";
+
+/** The command line's world, in a test's hands. */
+export interface NxWorld {
+  readonly ports: NxPorts;
+  readonly files: MemoryFiles;
+  readonly control: MemoryControl;
+  readonly clock: ManualClock;
+  /** Everything printed so far. */
+  readonly out: () => string;
+  readonly error: () => string;
+  readonly env: Map<string, string>;
+  /** What nodes were started with. */
+  readonly started: NodeOptions[];
+  signal(signal: StopSignal): void;
+  endInput(): void;
+}
+
+export interface NxWorldOptions {
+  readonly startNode?: NxPorts["startNode"];
+  readonly spawnSelf?: (options: ChildOptions) => Child;
+}
+
+export function nxWorld(options: NxWorldOptions = {}): NxWorld {
+  const files = memoryFiles();
+  const control = memoryControl(files);
+  const clock = manualClock();
+  const env = new Map([["XDG_RUNTIME_DIR", "/run/me"]]);
+  const started: NodeOptions[] = [];
+  const printed = { out: "", error: "" };
+  const stops = new Set<(signal: StopSignal) => void>();
+  let endInput: () => void = () => {};
+  const inputEnded = new Promise<void>((resolve) => endInput = resolve);
+  const none = () => Promise.reject(new TypeError("no node in this test"));
+  const ports: NxPorts = {
+    startNode(asked) {
+      started.push(asked);
+      return (options.startNode ?? none)(asked);
+    },
+    files,
+    control,
+    clock,
+    turns: clock,
+    version: { deno: "9.9.9", target: "test-target" },
+    terminal: {
+      interactive: false,
+      out: (text) => (printed.out += text, true),
+      error: (text) => (printed.error += text, true),
+    },
+    processes: {
+      env: (name) => env.get(name),
+      id: 42,
+      userId: 7,
+      spawnSelf: options.spawnSelf ?? (() => {
+        throw new TypeError("no child in this test");
+      }),
+      onStop(stop) {
+        stops.add(stop);
+        return () => void stops.delete(stop);
+      },
+      inputEnded: () => inputEnded,
+      setExitCode() {},
+      exit: () => {
+        throw new TypeError("the command line returns its exit code");
+      },
+    },
+  };
+  return {
+    ports,
+    files,
+    control,
+    clock,
+    env,
+    started,
+    out: () => printed.out,
+    error: () => printed.error,
+    signal: (signal) => stops.forEach((stop) => stop(signal)),
+    endInput: () => endInput(),
+  };
+}
+
+/** A node that runs nowhere: it answers as `handlers` do and remembers whether it was stopped. */
+export interface FakeNode extends RunningNode {
+  readonly stops: () => number;
+  fault(fault: Fault): void;
+}
+
+export function fakeNode(
+  listen: HostAddress | undefined,
+  { handlers, gate, stop = () => Promise.resolve() }: {
+    readonly handlers?: Handlers<typeof controld>;
+    readonly gate?: Gate;
+    readonly stop?: () => Promise<void>;
+  } = {},
+): FakeNode {
+  const faults: Fault[] = [];
+  let tell: (fault: Fault) => void = () => {};
+  let stops = 0;
+  const channel: RawChannel = handlers === undefined
+    ? { exchange: () => Promise.resolve({ status: "gone" }) }
+    : channelOf(handlers, gate);
+  return {
+    listen,
+    faults,
+    faulted: new Promise((resolve) => tell = resolve),
+    connect: () => channel,
+    stop() {
+      stops += 1;
+      return stop();
+    },
+    stops: () => stops,
+    fault(fault) {
+      faults.push(fault);
+      tell(fault);
+    },
+  };
+}
+
+function channelOf(handlers: Handlers<typeof controld>, gate: Gate | undefined): RawChannel {
+  return directChannel([bind(controld, handlers)], { sender: CONTROL_PRINCIPAL, gate });
+}
+
+/** Lets everything run that is ready: events of the fakes are promises. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve();
+}
