@@ -76,7 +76,7 @@ class LadderRun {
   readonly #request: LadderRequest;
   readonly #judges: readonly { readonly judge: LadderJudge; readonly lines: string[] }[];
   readonly #nodes: RunningNode[] = [];
-  #finish: (cause: Cause) => void = () => {};
+  #tellEnd: (cause: Cause) => void = () => {};
   #judging = true;
   bootError: string | undefined;
 
@@ -93,7 +93,7 @@ class LadderRun {
   async toEnd(): Promise<Cause> {
     const { clock, turns } = this.#ports;
     const { timeoutMs, interrupted } = this.#request;
-    const ended = new Promise<Cause>((resolve) => this.#finish = resolve);
+    const ended = new Promise<Cause>((resolve) => this.#tellEnd = resolve);
     interrupted?.then(() => this.#finish("interrupted"));
     const cancel = timeoutMs === undefined
       ? () => {}
@@ -102,7 +102,6 @@ class LadderRun {
     try {
       return await Promise.race([ended, started.then(() => ended)]);
     } finally {
-      this.#judging = false;
       cancel();
       await started.catch(() => {}); // what it threw is on its way already
       await Promise.all(this.#nodes.map((node) => node.stop()));
@@ -147,6 +146,12 @@ class LadderRun {
       console: (line) => this.#take(machine, line),
       components: this.#request.components,
     };
+  }
+
+  /** The first cause counts. Not one line more is judged. */
+  #finish(cause: Cause): void {
+    this.#judging = false;
+    this.#tellEnd(cause);
   }
 
   #take(machine: MachineNumber, line: string): void {

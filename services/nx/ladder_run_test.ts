@@ -1,0 +1,148 @@
+import { BootError } from "@runtime/boot/init.ts";
+import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
+import { PHASES } from "@runtime/idl/marker.ts";
+import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
+import { manualClock } from "@tests/fakes/clock.ts";
+import { type FakeNode, fakeNode, settled } from "@tests/fakes/nx_ports.ts";
+import { test } from "@tests/fakes/test.ts";
+import { type LadderRequest, runLadder } from "./ladder_run.ts";
+import type { NodeOptions } from "./ports.ts";
+
+/** Every required line, in the order of the ladder, with its placeholders filled. */
+const LADDER = LADDER_MARKERS.filter(({ role }) => role === "required")
+  .toSorted((left, right) => rankOf(left.phase) - rankOf(right.phase))
+  .map(({ line }) => line.replace("<id>", "ab".repeat(32)));
+
+function rankOf(phase: string | null): number {
+  return PHASES.findIndex((each) => each === phase);
+}
+
+/** A run over two nodes whose consoles a test writes. */
+function run(request: Partial<LadderRequest> = {}) {
+  const clock = manualClock();
+  const nodes: { readonly options: NodeOptions; readonly node: FakeNode }[] = [];
+  const seen: string[] = [];
+  const result = runLadder({
+    clock,
+    turns: clock,
+    startNode(options) {
+      const node = fakeNode({ host: "127.0.0.1", port: 7000 + nodes.length });
+      nodes.push({ options, node });
+      return Promise.resolve(node);
+    },
+  }, {
+    timeoutMs: 1_000,
+    console: (machine, line) => void seen.push(`${machine}| ${line}`),
+    ...request,
+  });
+  const say = (machine: 1 | 2, ...lines: readonly string[]) => {
+    for (const line of lines) nodes[machine - 1]?.options.console(line);
+  };
+  return { clock, nodes, seen, result, say };
+}
+
+test("runLadder is green when both machines have every required marker", async () => {
+  const { nodes, result, say, seen } = run();
+  await settled();
+  say(1, ...LADDER);
+  say(2, ...LADDER);
+  const { outcome, machines } = await result;
+  equal(outcome, "passed");
+  deepEqual(machines.map(({ failures, seen, required }) => [failures.length, seen, required]), [
+    [0, LADDER.length, LADDER.length],
+    [0, LADDER.length, LADDER.length],
+  ]);
+  deepEqual(machines[0]?.lines, LADDER);
+  equal(seen.length, 2 * LADDER.length);
+  deepEqual(nodes.map(({ node }) => node.stops()), [1, 1]);
+});
+
+test("runLadder boots two machines of which the second dials the first", async () => {
+  const { nodes, result, clock } = run();
+  await settled();
+  const [first, second] = nodes.map(({ options }) => options);
+  deepEqual([first?.peers, first?.selftest, first?.seed], [[], true, undefined]);
+  deepEqual(second?.peers.map(({ address }) => address), [{ host: "127.0.0.1", port: 7000 }]);
+  clock.advanceMs(1_000);
+  await result;
+});
+
+test("runLadder without one machine's marker is never green: it names the marker and its phase", async () => {
+  const missing = LADDER.indexOf("SELFTEST: rng entropy ok");
+  ok(missing > 0);
+  const { clock, result, say } = run();
+  await settled();
+  say(1, ...LADDER);
+  // What follows a missing marker is out of order: the machine stops there, as a hung one does.
+  say(2, ...LADDER.slice(0, missing));
+  clock.advanceMs(1_000);
+  const { outcome, machines } = await result;
+  equal(outcome, "timed_out");
+  deepEqual(machines.map(({ failures }) => failures), [[], [
+    { kind: "missing", phase: "entropy", line: "SELFTEST: rng entropy ok" },
+  ]]);
+});
+
+test("runLadder ends at once at a failure marker", async () => {
+  const { result, say } = run({ timeoutMs: undefined });
+  await settled();
+  say(1, "SELFTEST: rng entropy FAIL");
+  const { outcome, machines } = await result;
+  equal(outcome, "failed");
+  equal(machines[0]?.failures[0]?.kind, "failure");
+});
+
+test("runLadder stops at a phase, and at a line", async () => {
+  const bringUp = LADDER_MARKERS.filter(({ role, phase }) =>
+    role === "required" && phase === "bring-up"
+  ).map(({ line }) => line);
+  const phase = run({ phase: "bring-up" });
+  await settled();
+  for (const machine of [1, 2] as const) phase.say(machine, ...bringUp);
+  equal((await phase.result).outcome, "passed");
+  const until = run({ until: "logd: ready" });
+  await settled();
+  for (const machine of [1, 2] as const) until.say(machine, "logd: ready");
+  equal((await until.result).outcome, "passed");
+});
+
+test("runLadder does not judge what its own stop interrupts", async () => {
+  const { nodes, result, say } = run({ until: "logd: ready" });
+  await settled();
+  for (const machine of [1, 2] as const) say(machine, "logd: ready");
+  say(1, "SELFTEST: rng entropy FAIL");
+  const { outcome, machines } = await result;
+  deepEqual([outcome, machines[0]?.lines], ["passed", ["logd: ready"]]);
+  equal(nodes.length, 2);
+});
+
+test("runLadder is red after a fault, whatever the console shows", async () => {
+  const { nodes, result, say } = run();
+  await settled();
+  nodes[0]?.node.fault({ name: "rngd", reason: "Invariant broken: x" });
+  for (const machine of [1, 2] as const) say(machine, ...LADDER);
+  const { outcome, machines } = await result;
+  deepEqual([outcome, machines[0]?.failures], ["failed", [
+    { kind: "failure", line: "rngd: Invariant broken: x" },
+  ]]);
+});
+
+test("runLadder is red when it is interrupted, and when a machine does not boot", async () => {
+  const interrupted = run({ interrupted: Promise.resolve() });
+  equal((await interrupted.result).outcome, "failed");
+  const clock = manualClock();
+  const startNode = () => Promise.reject(new BootError("device_denied", "rngd"));
+  const request = { timeoutMs: undefined, console() {} };
+  const result = await runLadder({ clock, turns: clock, startNode }, request);
+  deepEqual([result.outcome, result.bootError], ["failed", "Cannot boot rngd: device_denied"]);
+});
+
+test("runLadder hides no bug of a start, and leaves no machine running", async () => {
+  const clock = manualClock();
+  const first = fakeNode({ host: "127.0.0.1", port: 7000 });
+  const starts = [() => Promise.resolve(first), () => Promise.reject(new TypeError("a bug"))];
+  const startNode = () => (starts.shift() ?? (() => Promise.resolve(first)))();
+  const request = { timeoutMs: 1_000, console() {} };
+  await rejects(runLadder({ clock, turns: clock, startNode }, request), TypeError);
+  deepEqual([first.stops(), clock.nextNs()], [1, undefined]);
+});

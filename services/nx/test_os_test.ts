@@ -1,0 +1,77 @@
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { test } from "@tests/fakes/test.ts";
+import { EXIT } from "./exit_code.ts";
+import { runNx } from "./nx.ts";
+import type { NodeOptions } from "./ports.ts";
+import { limitsOf } from "./test_os.ts";
+
+function limits(env: Record<string, string>, options: Parameters<typeof limitsOf>[0] = {}) {
+  return limitsOf(options, (name) => env[name]);
+}
+
+test("limitsOf takes the variables, and options before them", () => {
+  const whole = { phase: undefined, until: undefined, timeoutMs: 190_000 };
+  deepEqual(limits({}), whole);
+  deepEqual(limits({ RUN_UNTIL_MARKER: "1", RUN_PHASE: "", RUN_TIMEOUT: "" }), whole);
+  deepEqual(limits({ RUN_UNTIL_MARKER: "init: ready" }), { ...whole, until: "init: ready" });
+  deepEqual(limits({ RUN_PHASE: "policy" }), { ...whole, phase: "policy" });
+  deepEqual(limits({ RUN_TIMEOUT: "0" }), { ...whole, timeoutMs: undefined });
+  for (const [text, ms] of [["190s", 190_000], ["90", 90_000], ["1ms", 1]] as const) {
+    deepEqual(limits({ RUN_TIMEOUT: text }), { ...whole, timeoutMs: ms });
+  }
+  const env = { RUN_UNTIL_MARKER: "a", RUN_PHASE: "net", RUN_TIMEOUT: "5" };
+  deepEqual(limits(env, { phase: "end", until: "b", timeout: 7 }), {
+    phase: "end",
+    until: "b",
+    timeoutMs: 7,
+  });
+});
+
+/** `nx test-os` over two consoles that show `lines` as soon as their machines start. */
+async function testOs(lines: readonly string[], argv: readonly string[], env: [string, string][]) {
+  const startNode = (options: NodeOptions) => {
+    for (const line of lines) options.console(line);
+    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+  };
+  const world = nxWorld({ startNode });
+  for (const [name, value] of env) world.env.set(name, value);
+  const ended = runNx(["test-os", ...argv], world.ports);
+  await settled();
+  world.clock.advanceMs(190_000);
+  return { code: await ended, out: world.out(), error: world.error(), files: world.files };
+}
+
+test("nx test-os exits with 0, 1, 2 and 124, and keeps both consoles", async () => {
+  const until: [string, string][] = [["RUN_UNTIL_MARKER", "logd: ready"]];
+  const passed = await testOs(["logd: ready"], [], until);
+  equal(passed.code, EXIT.ok);
+  ok(passed.out.endsWith("test-os passed\n"));
+  for (const machine of [1, 2]) {
+    equal(passed.files.readText(`/tmp/test-1/uart-${machine}.log`, 100), "logd: ready\n");
+  }
+  const failed = await testOs(["logd: ready", "SELFTEST: rng entropy FAIL"], [], []);
+  deepEqual([failed.code, failed.out.endsWith("test-os failed\n")], [EXIT.failed, true]);
+  const late = await testOs(["logd: ready"], [], []);
+  deepEqual([late.code, late.out.endsWith("test-os timed out\n")], [EXIT.timedOut, true]);
+  ok(late.out.includes("first_failed_phase=bring-up missing_marker='init: ready'"), late.out);
+  for (const env of [["RUN_PHASE", "lunch"], ["RUN_TIMEOUT", "soon"]] as [string, string][]) {
+    const { code, out } = await testOs([], [], [env]);
+    deepEqual([code, out], [EXIT.usage, ""]);
+  }
+});
+
+test("nx test-os --json ends with its verdict, and keeps consoles where it is told", async () => {
+  const argv = ["--json", "--until", "logd: ready", "--log-dir", "/logs/"];
+  const { code, out, files } = await testOs(["logd: ready"], argv, []);
+  equal(code, EXIT.ok);
+  const lines = out.trimEnd().split("\n").map((line) => JSON.parse(line));
+  deepEqual(lines[0], { event: "line", machine: 1, line: "logd: ready" });
+  const { event, outcome, logFolder } = lines.at(-1);
+  deepEqual({ event, outcome, logFolder }, {
+    event: "verdict",
+    outcome: "passed",
+    logFolder: "/logs",
+  });
+  ok(files.facts("/logs/uart-2.log") !== undefined);
+});
