@@ -244,25 +244,24 @@ export class Session {
     if (!this.#flushing) this.#flush();
   }
 
-  /** Never rejects: nobody waits for it. What goes wrong ends the session. */
+  /**
+   * Writes what waits, gathered into few writes; a write ends when netstackd holds its bytes. Never
+   * rejects, for nobody waits for it: what goes wrong ends the session.
+   */
   async #flush(): Promise<void> {
+    const { stream } = this.#options.records;
     this.#flushing = true;
     try {
-      await this.#writeOut();
+      while (this.#outbox.length > 0 && this.#ended === undefined) {
+        const status = await stream.write(this.#gathered(), STALL_TIMEOUT_MS);
+        for (const resolve of this.#roomAgain.splice(0)) resolve();
+        if (status !== "ok") this.end(WRITE_ENDED[status]);
+      }
     } catch (error) {
       this.#failed(error);
     }
+    // In the turn that found the outbox empty: what is posted from now on starts a flush of its own.
     this.#flushing = false;
-  }
-
-  /** Writes what waits, gathered into few writes; a write ends when netstackd holds its bytes. */
-  async #writeOut(): Promise<void> {
-    const { stream } = this.#options.records;
-    while (this.#outbox.length > 0 && this.#ended === undefined) {
-      const status = await stream.write(this.#gathered(), STALL_TIMEOUT_MS);
-      for (const resolve of this.#roomAgain.splice(0)) resolve();
-      if (status !== "ok") this.end(WRITE_ENDED[status]);
-    }
   }
 
   #failed(error: unknown): void {
