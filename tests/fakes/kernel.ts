@@ -19,9 +19,9 @@ export interface ManualKernel {
 }
 
 /** Microtasks that settle what one host turn makes ready, with a wide margin. */
-const MICROTASKS = 2_000;
+const MICROTASKS = 200;
 /** Host turns that settle what a test starts. */
-const TURNS = 8;
+const TURNS = 4;
 
 export function manualKernel(
   options: { machine?: MachinePorts; principals?: PrincipalRegistry } = {},
