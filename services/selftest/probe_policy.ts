@@ -70,7 +70,11 @@ async function audited(
   { logQuery, syscalls }: ProbePorts,
   { capability, decision }: { capability: string; decision: keyof typeof DECISION },
 ): Promise<{ record: number } | undefined> {
-  const wanted = [`decision=${decision}`, `subject=${syscalls.self.name}`, `capability=${capability}`];
+  const wanted = [
+    `decision=${decision}`,
+    `subject=${syscalls.self.name}`,
+    `capability=${capability}`,
+  ];
   let afterId = 0n;
   for (let page = 0; page < AUDIT_PAGES_MAX; page++) {
     const reply = await logQuery.queryAfter({
