@@ -3,6 +3,7 @@
  *
  *     deno task gen [--check]
  */
+import { generateCommandLine } from "./gen/command_line.ts";
 import { generateComponents } from "./gen/components.ts";
 import { generateReference } from "./gen/reference.ts";
 import { runStep } from "./gen/step.ts";
@@ -37,6 +38,7 @@ async function stale(derived: readonly Derived[]): Promise<string[]> {
 const changed = [
   ...await stale(await generateComponents(root)),
   ...await stale(await generateReference(root)),
+  ...await stale(await generateCommandLine()),
 ];
 const failed = await runStep("scripts/gen_capnp.ts", check) +
   await runStep("scripts/gen_wasm.ts", check) +

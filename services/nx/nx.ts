@@ -37,6 +37,23 @@ nx COMMAND --help shows a command's options and examples.
 ${EXIT_CODES_TEXT}
 `;
 
+/** Every command that has a help of its own, in order; the first is the program itself. */
+export const COMMAND_PATHS: readonly (readonly string[])[] = [
+  [],
+  ["demo"],
+  ["up"],
+  ["nodes"],
+  ["id"],
+  ["peers"],
+  ["ping"],
+  ["resolve"],
+  ["log"],
+  ["policy"],
+  ["policy", "check"],
+  ["test-os"],
+  ["version"],
+];
+
 /** In the order of the help. */
 const COMMANDS = [
   addDemo,

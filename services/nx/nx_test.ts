@@ -4,7 +4,7 @@ import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { fakeNode, nxWorld, type NxWorldOptions } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { EXIT } from "./exit_code.ts";
-import { runNx } from "./nx.ts";
+import { COMMAND_PATHS, nxProgram, runNx } from "./nx.ts";
 
 const ID = "0123456789abcdef".repeat(4);
 const KEY = "fedcba9876543210".repeat(4);
@@ -61,29 +61,24 @@ test("runNx answers wrong usage with 2 and one reason, before anything starts", 
   }
 });
 
-const HELP = [
-  [],
-  ["demo"],
-  ["up"],
-  ["nodes"],
-  ["id"],
-  ["peers"],
-  ["ping"],
-  ["resolve"],
-  ["log"],
-  ["policy"],
-  ["policy", "check"],
-  ["test-os"],
-  ["version"],
-];
-
 test("runNx shows help for every command", async () => {
-  for (const command of HELP) {
+  for (const command of COMMAND_PATHS) {
     const { code, out, error } = await nx([...command, "--help"]);
     deepEqual({ command, code, error }, { command, code: EXIT.ok, error: "" });
     ok(out.startsWith(`Usage: ${["nx", ...command].join(" ")}`), out);
     ok(!out.includes("--child"), "what is for children of nx alone is not shown");
   }
+});
+
+test("COMMAND_PATHS names every command", () => {
+  const { ports } = nxWorld();
+  const output = { line() {}, json() {}, complain() {} };
+  const program = nxProgram({ ports, output, finish() {} });
+  const paths = (command: typeof program, above: readonly string[]): (readonly string[])[] => [
+    above,
+    ...command.commands.flatMap((below) => paths(below, [...above, below.name()])),
+  ];
+  deepEqual(paths(program, []), COMMAND_PATHS);
 });
 
 test("runNx names the exit codes in its help", async () => {
