@@ -121,7 +121,7 @@ function failureOf(error: unknown): CommandFailure | undefined {
     const place = port === 0 ? host : `${host}:${port}`;
     return new CommandFailure(
       EXIT.failed,
-      `cannot listen on ${place}: ${SOCKET[error.code] ?? error.code}`,
+      `cannot use ${place}: ${SOCKET[error.code] ?? error.code}`,
     );
   }
   if (error instanceof FileFailure || error instanceof BootError) {
@@ -132,6 +132,6 @@ function failureOf(error: unknown): CommandFailure | undefined {
 
 const SOCKET: Readonly<Record<string, string>> = {
   "address_in_use": "it is in use; choose another port, or 0 for any",
-  "address_not_available": "this host has no such address",
+  "address_not_available": "no such address can be used from here",
   "permission_denied": "it is not permitted; use a port above 1023",
 };
