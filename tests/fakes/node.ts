@@ -1,10 +1,11 @@
 import { hostClock } from "@hw/host/clock.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import type { AnyComponent, Evidence } from "@runtime/boot/component.ts";
-import { createClient } from "@runtime/idl/client.ts";
+import type { Clock } from "@runtime/core/ports.ts";
+import type { Syscalls } from "@runtime/core/syscalls.ts";
+import { type Client, createClient } from "@runtime/idl/client.ts";
 import type { Gate } from "@runtime/idl/policy.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
-import type { Client } from "@runtime/idl/client.ts";
 import type { Service } from "@runtime/idl/service.ts";
 import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import {
@@ -90,8 +91,12 @@ export function peerAt(
 }
 
 /** What the boot gives a component, as far as a test changes it. */
-interface LooseGiven {
+export interface LooseGiven {
+  readonly args: Readonly<Record<string, string>>;
   readonly call: Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+  readonly spawn: (loop: () => Promise<void>) => void;
+  readonly syscalls: Syscalls;
   readonly gate: Gate;
   readonly prove: (key: string, evidence: Readonly<Record<string, Evidence>>) => void;
 }
@@ -151,6 +156,35 @@ export function replaceClient<S extends Service>(
 /** A daemon whose gate is another. */
 export function replaceGate(daemon: string, change: (own: Gate) => Gate): Replace {
   return givenElse(daemon, (given) => ({ ...given, gate: change(given.gate) }));
+}
+
+/** A daemon that the kernel answers otherwise. */
+export function replaceSyscalls(
+  daemon: string,
+  change: (own: Syscalls) => Partial<Syscalls>,
+): Replace {
+  return givenElse(daemon, (given) => {
+    const { syscalls } = given;
+    return { ...given, syscalls: { ...methodsOf(syscalls), ...change(syscalls) } };
+  });
+}
+
+/** A plain object of the kernel's methods, which live on a class with private fields. */
+function methodsOf(syscalls: Syscalls): Syscalls {
+  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(syscalls));
+  const methods = [...names, ...Object.keys(syscalls)].map((name) => {
+    const member = syscalls[name as keyof Syscalls] as unknown;
+    return [name, typeof member === "function" ? member.bind(syscalls) : member] as const;
+  });
+  return Object.fromEntries(methods) as unknown as Syscalls;
+}
+
+/** A daemon with another command line. */
+export function replaceArguments(
+  daemon: string,
+  args: Readonly<Record<string, string>>,
+): Replace {
+  return givenElse(daemon, (given) => ({ ...given, args: { ...given.args, ...args } }));
 }
 
 /** A daemon whose marker never prints. */

@@ -1,0 +1,131 @@
+import { dsoftbusd } from "@services/dsoftbusd/protocol.ts";
+import { identityd } from "@services/identityd/protocol.ts";
+import { samgrdCapnp } from "@services/samgrd/protocol.ts";
+import {
+  onMachine,
+  replaceClient,
+  replaceGate,
+  replaceHandlers,
+  silenced,
+  unproven,
+} from "../../fakes/node.ts";
+import { early, failed, faulted, missing, type Mutation, SILENT_MS } from "./mutation.ts";
+import { edited, granting } from "./policy.ts";
+
+const IDENTITYD = { daemon: "identityd", key: "identityd", service: identityd } as const;
+const DSOFTBUSD = { daemon: "dsoftbusd", key: "dsoftbusd", service: dsoftbusd } as const;
+const MISMATCH = "failure marker 'dsoftbusd: identity mismatch peer=";
+
+/** Two machines, their identities, and what goes over the session between them. */
+export const SESSION_MUTATIONS: readonly Mutation[] = [
+  {
+    name: "an identityd that finds no proof to hold",
+    replace: () =>
+      replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
+    red: MISMATCH,
+  },
+  {
+    name: "an identityd of the dialling machine alone that finds no proof to hold",
+    replace: () =>
+      onMachine(
+        2,
+        replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
+      ),
+    red: MISMATCH,
+  },
+  {
+    name: "a dsoftbusd that says nothing of the identity it bound",
+    replace: () => silenced("dsoftbusd", "bound"),
+    red: early("dsoftbusd: auth ok", "dsoftbusd: identity bound peer=<id>"),
+  },
+  {
+    name: "a dsoftbusd without a handshake hash",
+    replace: () => unproven("dsoftbusd", "authenticated"),
+    red: faulted("dsoftbusd"),
+  },
+  {
+    name: "a dsoftbusd whose session is not authenticated",
+    replace: () => silenced("dsoftbusd", "authenticated"),
+    red: early("dsoftbusd: os session ok", "dsoftbusd: auth ok"),
+  },
+  {
+    name: "a dsoftbusd that never says that it serves",
+    replace: () => silenced("dsoftbusd", "session"),
+    red: early("SELFTEST: dsoftbus os connect ok", "dsoftbusd: os session ok"),
+  },
+  {
+    name: "a selftest without its first probe of the network",
+    replace: () => silenced("selftest-client", "netInterface"),
+    red: early("SELFTEST: net ping ok", "SELFTEST: net iface ok"),
+  },
+  {
+    name: "a selftest that does not come to its end",
+    replace: () => silenced("selftest-client", "end"),
+    red: missing("SELFTEST: end"),
+    silentMs: SILENT_MS,
+  },
+  {
+    name: "a selftest that shows nothing",
+    replace: () => unproven("selftest-client", "entropy"),
+    red: faulted("selftest-client"),
+  },
+  {
+    name: "a dsoftbusd that may not dial",
+    replace: () => granting(edited('  "net.connect",\n', "")),
+    red: failed("SELFTEST: dsoftbus os connect"),
+  },
+  {
+    name: "a peer whose pings are not allowed",
+    replace: () =>
+      granting(edited('peer = ["samgr.resolve", "dsoftbus.ping"]', 'peer = ["samgr.resolve"]')),
+    red: failed("SELFTEST: dsoftbus ping"),
+  },
+  {
+    name: "a session that answers no ping",
+    replace: () =>
+      replaceGate(
+        "dsoftbusd",
+        (own) => (ask) => ask.subject.startsWith("peer:") ? new Promise(() => {}) : own(ask),
+      ),
+    red: missing("SELFTEST: dsoftbus ping ok"),
+    silentMs: SILENT_MS,
+  },
+  {
+    name: "a peer that may not resolve",
+    replace: () =>
+      granting(edited('peer = ["samgr.resolve", "dsoftbus.ping"]', 'peer = ["dsoftbus.ping"]')),
+    red: failed("SELFTEST: remote resolve"),
+  },
+  {
+    name: "a samgrd that resolves everything",
+    replace: () =>
+      replaceHandlers({ daemon: "samgrd", key: "capnp", service: samgrdCapnp }, () => ({
+        resolve: () => ({ status: "ok", endpoint: 7, found: true }),
+      })),
+    red: failed("SELFTEST: remote resolve"),
+  },
+  {
+    name: "a samgrd that resolves nothing",
+    replace: () =>
+      replaceHandlers({ daemon: "samgrd", key: "capnp", service: samgrdCapnp }, () => ({
+        resolve: () => ({ status: "ok", endpoint: 0, found: false }),
+      })),
+    red: failed("SELFTEST: remote resolve"),
+  },
+  {
+    name: "a dsoftbusd that has no peers",
+    replace: () =>
+      replaceHandlers(DSOFTBUSD, () => ({
+        ping: () => ({ status: "not_found" }),
+      })),
+    red: failed("SELFTEST: dsoftbus ping"),
+  },
+  {
+    name: "a dsoftbusd that skips the binding check",
+    replace: () =>
+      replaceClient({ daemon: "dsoftbusd", key: "identityd", service: identityd }, () => ({
+        verifyProof: () => Promise.resolve({ status: "ok", valid: true }),
+      })),
+    red: failed("SELFTEST: dsoftbus identity verified"),
+  },
+];
