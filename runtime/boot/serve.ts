@@ -1,6 +1,6 @@
 import { InvariantError } from "../core/assert.ts";
-import type { Message, Slot, Syscalls } from "../core/syscalls.ts";
-import type { FrameHandler, ReplyFrame } from "../idl/server.ts";
+import type { Message, Principal, Slot, Syscalls } from "../core/syscalls.ts";
+import type { Call, FrameHandler, ReplyFrame } from "../idl/server.ts";
 
 /** How long a reply waits for room at its client, in milliseconds. */
 export const REPLY_TIMEOUT_MS = 1_000;
@@ -66,20 +66,31 @@ async function answer(
   const { syscalls } = served;
   const { moved, sender } = message;
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
-  let taken = false;
-  const reply = await served.handler(message.frame, {
-    sender,
-    get moved() {
-      taken = true;
-      return payload ? moved : undefined;
-    },
-  });
+  const call = new ServedCall(sender, payload ? moved : undefined);
+  const reply = await served.handler(message.frame, call);
   const replyRight = moved !== undefined && !payload ? moved : undefined;
   const route = replyRight ?? served.replyTo.get(message.badge);
   if (reply !== undefined && route !== undefined) replies.send(route, reply);
   else if (reply?.move !== undefined) syscalls.capClose(reply.move);
   // A payload that no handler looked at, refused requests' among them, would fill the table.
-  if (moved !== undefined && (replyRight !== undefined || !taken)) syscalls.capClose(moved);
+  if (moved !== undefined && (replyRight !== undefined || !call.taken)) syscalls.capClose(moved);
+}
+
+/** What the handler sees of a message; remembers whether it looked at the payload. */
+class ServedCall implements Call {
+  readonly sender: Principal;
+  taken = false;
+  readonly #moved: Slot | undefined;
+
+  constructor(sender: Principal, moved: Slot | undefined) {
+    this.sender = sender;
+    this.#moved = moved;
+  }
+
+  get moved(): Slot | undefined {
+    this.taken = true;
+    return this.#moved;
+  }
 }
 
 /** Sends replies in the order in which they come, and keeps those that must wait within a bound. */

@@ -3,6 +3,9 @@ import { WireError } from "./error.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Values below this are whole as numbers, which become a bigint faster than two halves do. */
+const SAFE_HIGH = 1 << 21;
+
 /**
  * Reads a frame from front to back. Every method checks its bound; integers are little-endian
  * unless the name ends in `Be`.
@@ -11,12 +14,10 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  */
 export class Reader {
   readonly #frame: Uint8Array;
-  readonly #view: DataView;
   #offset = 0;
 
   constructor(frame: Uint8Array) {
     this.#frame = frame;
-    this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   }
 
   /** Bytes consumed so far: the offset of the next field. */
@@ -30,31 +31,35 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    return this.#at(this.#take(1));
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#take(2), true);
+    const at = this.#take(2);
+    return this.#at(at) | this.#at(at + 1) << 8;
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#u32At(this.#take(4));
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    return u64Of(this.#u32At(at + 4), this.#u32At(at));
   }
 
   u16Be(): number {
-    return this.#view.getUint16(this.#take(2));
+    const at = this.#take(2);
+    return this.#at(at) << 8 | this.#at(at + 1);
   }
 
   u32Be(): number {
-    return this.#view.getUint32(this.#take(4));
+    return this.#u32BeAt(this.#take(4));
   }
 
   u64Be(): bigint {
-    return this.#view.getBigUint64(this.#take(8));
+    const at = this.#take(8);
+    return u64Of(this.#u32BeAt(at), this.#u32BeAt(at + 4));
   }
 
   /** The next `length` bytes, as a view into the frame (valid as long as the frame is). */
@@ -93,6 +98,21 @@ export class Reader {
     if (this.remaining > 0) throw new WireError("trailing_bytes", this.#offset);
   }
 
+  /** A byte within the bound that `#take` has checked. */
+  #at(offset: number): number {
+    return this.#frame[offset] ?? 0;
+  }
+
+  #u32At(at: number): number {
+    const high = this.#at(at + 2) << 16 | this.#at(at + 3) << 24;
+    return (this.#at(at) | this.#at(at + 1) << 8 | high) >>> 0;
+  }
+
+  #u32BeAt(at: number): number {
+    const high = this.#at(at) << 24 | this.#at(at + 1) << 16;
+    return (high | this.#at(at + 2) << 8 | this.#at(at + 3)) >>> 0;
+  }
+
   #take(length: number): number {
     assert(length >= 0, "a field has a length of 0 or more");
     const start = this.#offset;
@@ -100,4 +120,8 @@ export class Reader {
     this.#offset = start + length;
     return start;
   }
+}
+
+function u64Of(high: number, low: number): bigint {
+  return high < SAFE_HIGH ? BigInt(high * 0x1_0000_0000 + low) : BigInt(high) << 32n | BigInt(low);
 }

@@ -1,6 +1,14 @@
 import { assert } from "./assert.ts";
 
 const UTF8 = new TextEncoder();
+const U64_MAX = (1n << 64n) - 1n;
+const LOW_32 = 0xffffffffn;
+
+/**
+ * First size of the buffer, in bytes. V8 keeps so small an array inside its heap, which costs a
+ * fraction of one outside, as long as nobody asks for its `ArrayBuffer`: hence no `DataView` here.
+ */
+const BUFFER_LENGTH_MIN = 64;
 
 /**
  * Builds a frame from front to back in one buffer that grows up to a bound. Integers are
@@ -9,14 +17,12 @@ const UTF8 = new TextEncoder();
 export class Writer {
   readonly #lengthMax: number;
   #frame: Uint8Array;
-  #view: DataView;
   #length = 0;
 
   /** @param lengthMax Most bytes the frame may reach; one more is an `InvariantError`. */
   constructor(lengthMax: number) {
     this.#lengthMax = lengthMax;
-    this.#frame = new Uint8Array(Math.min(lengthMax, 128));
-    this.#view = new DataView(this.#frame.buffer);
+    this.#frame = new Uint8Array(Math.min(lengthMax, BUFFER_LENGTH_MIN));
   }
 
   /** Bytes written so far. */
@@ -26,51 +32,65 @@ export class Writer {
 
   u8(value: number): this {
     assert(inRange(value, 0xff), "a u8 is 0..255");
-    // The view is named after the growth, which may replace it.
+    // The buffer is named after the growth, which may replace it.
     const at = this.#grow(1);
-    this.#view.setUint8(at, value);
+    this.#frame[at] = value;
     return this;
   }
 
   u16(value: number): this {
     assert(inRange(value, 0xffff), "a u16 is 0..65535");
     const at = this.#grow(2);
-    this.#view.setUint16(at, value, true);
+    const frame = this.#frame;
+    frame[at] = value;
+    frame[at + 1] = value >>> 8;
     return this;
+  }
+
+  /** Replaces a u16 that was written at `at`: a length known only behind it. */
+  u16At(at: number, value: number): void {
+    assert(inRange(value, 0xffff), "a u16 is 0..65535");
+    assert(at + 2 <= this.#length, "only bytes that were written are replaced");
+    this.#frame[at] = value;
+    this.#frame[at + 1] = value >>> 8;
   }
 
   u32(value: number): this {
     assert(inRange(value, 0xffffffff), "a u32 is 0..2^32-1");
     const at = this.#grow(4);
-    this.#view.setUint32(at, value, true);
+    this.#put32(at, value);
     return this;
   }
 
   u64(value: bigint): this {
-    assert(value >= 0n && value < 1n << 64n, "a u64 is 0..2^64-1");
+    assert(value >= 0n && value <= U64_MAX, "a u64 is 0..2^64-1");
     const at = this.#grow(8);
-    this.#view.setBigUint64(at, value, true);
+    this.#put32(at, Number(value & LOW_32));
+    this.#put32(at + 4, Number(value >> 32n));
     return this;
   }
 
   u16Be(value: number): this {
     assert(inRange(value, 0xffff), "a u16 is 0..65535");
     const at = this.#grow(2);
-    this.#view.setUint16(at, value);
+    const frame = this.#frame;
+    frame[at] = value >>> 8;
+    frame[at + 1] = value;
     return this;
   }
 
   u32Be(value: number): this {
     assert(inRange(value, 0xffffffff), "a u32 is 0..2^32-1");
     const at = this.#grow(4);
-    this.#view.setUint32(at, value);
+    this.#put32Be(at, value);
     return this;
   }
 
   u64Be(value: bigint): this {
-    assert(value >= 0n && value < 1n << 64n, "a u64 is 0..2^64-1");
+    assert(value >= 0n && value <= U64_MAX, "a u64 is 0..2^64-1");
     const at = this.#grow(8);
-    this.#view.setBigUint64(at, value);
+    this.#put32Be(at, Number(value >> 32n));
+    this.#put32Be(at + 4, Number(value & LOW_32));
     return this;
   }
 
@@ -84,9 +104,28 @@ export class Writer {
     return this.bytes(UTF8.encode(text));
   }
 
-  /** The frame built so far, as a view: valid until the next write. */
+  /** The frame built so far, valid until the next write. */
   finish(): Uint8Array {
-    return this.#frame.subarray(0, this.#length);
+    // A view of a small buffer would move it out of V8's heap: a copy is cheaper.
+    return this.#frame.length <= BUFFER_LENGTH_MIN
+      ? this.#frame.slice(0, this.#length)
+      : this.#frame.subarray(0, this.#length);
+  }
+
+  #put32(at: number, value: number): void {
+    const frame = this.#frame;
+    frame[at] = value;
+    frame[at + 1] = value >>> 8;
+    frame[at + 2] = value >>> 16;
+    frame[at + 3] = value >>> 24;
+  }
+
+  #put32Be(at: number, value: number): void {
+    const frame = this.#frame;
+    frame[at] = value >>> 24;
+    frame[at + 1] = value >>> 16;
+    frame[at + 2] = value >>> 8;
+    frame[at + 3] = value;
   }
 
   #grow(count: number): number {
@@ -94,10 +133,10 @@ export class Writer {
     const needed = at + count;
     assert(needed <= this.#lengthMax, "a frame stays within its bound");
     if (needed > this.#frame.length) {
-      const grown = new Uint8Array(Math.min(this.#lengthMax, Math.max(needed, at * 2)));
-      grown.set(this.#frame.subarray(0, at));
+      const doubled = Math.max(needed, this.#frame.length * 2);
+      const grown = new Uint8Array(Math.min(this.#lengthMax, doubled));
+      grown.set(this.#frame);
       this.#frame = grown;
-      this.#view = new DataView(grown.buffer);
     }
     this.#length = needed;
     return at;

@@ -1,5 +1,6 @@
-import { deepEqual } from "@tests/fakes/assert.ts";
+import { deepEqual, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
+import { toHex } from "./hex.ts";
 import { Writer } from "./writer.ts";
 
 test("Writer grows at every kind of field", () => {
@@ -14,9 +15,29 @@ test("Writer grows at every kind of field", () => {
     [3, (writer) => writer.bytes(Uint8Array.of(0xaa, 0xaa, 0xaa))],
   ];
   for (const [size, write] of kinds) {
-    for (let before = 120; before <= 130; before++) {
+    for (let before = 50; before <= 66; before++) {
       const writer = new Writer(4_096).bytes(new Uint8Array(before).fill(0xaa));
       deepEqual(write(writer).finish(), new Uint8Array(before + size).fill(0xaa));
     }
   }
+});
+
+test("Writer puts every kind of integer in its own order", () => {
+  const writer = new Writer(64).u8(0xf0).u16(0xf1f2).u16Be(0xf1f2).u32(0xf1f2f3f4).u32Be(0xf1f2f3f4)
+    .u64(0xf1f2f3f4f5f6f7f8n).u64Be(0xf1f2f3f4f5f6f7f8n);
+  const hex = "f0 f2f1 f1f2 f4f3f2f1 f1f2f3f4 f8f7f6f5f4f3f2f1 f1f2f3f4f5f6f7f8";
+  deepEqual(toHex(writer.finish()), hex.replaceAll(" ", ""));
+});
+
+test("Writer.u16At replaces two written bytes and never one that was not written", () => {
+  const writer = new Writer(64).u32(0);
+  writer.u16At(2, 0xbeef);
+  deepEqual(toHex(writer.finish()), "0000efbe");
+  throws(() => writer.u16At(3, 1), { name: "InvariantError" });
+  throws(() => writer.u16At(0, 0x1_0000), { name: "InvariantError" });
+});
+
+test("Writer refuses a u64 outside its range", () => {
+  throws(() => new Writer(64).u64(1n << 64n), { name: "InvariantError" });
+  throws(() => new Writer(64).u64Be(-1n), { name: "InvariantError" });
 });

@@ -84,7 +84,11 @@ function parsed(service: Service, opName: string, frame: Uint8Array): ParsedRepl
   }
 }
 
+/** The reply as callers see it, in the object that the parser made for it. */
 function flattened(reply: ParsedReply | undefined, moved: Slot | undefined) {
   if (reply === undefined) return { status: "gone" };
-  return { ...reply.values, status: reply.status, ...(moved === undefined ? {} : { move: moved }) };
+  const flat: Record<string, unknown> = reply.values;
+  flat["status"] = reply.status;
+  if (moved !== undefined) flat["move"] = moved;
+  return flat;
 }

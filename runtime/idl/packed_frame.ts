@@ -53,7 +53,8 @@ export interface RefusedRequest {
 export interface ParsedReply {
   readonly status: string;
   readonly nonce: Nonce;
-  readonly values: Readonly<Record<string, unknown>>;
+  /** Made for this reply: the caller's own. */
+  readonly values: Record<string, unknown>;
 }
 
 /** Whether a frame starts with the protocol's magic and version. */
@@ -91,8 +92,8 @@ export function encodeReply(
   },
 ): Uint8Array {
   const op = opOf(service, reply.opName);
-  const body = replyBody(op, reply);
-  return replyFrame(service, { code: op.code, nonce: reply.nonce, status: reply.status, body });
+  const { nonce, status, values } = reply;
+  return replyFrame(service, op, { code: op.code, nonce, status, values });
 }
 
 /** Builds the reply to a frame that did not parse, as long as any other of its operation. */
@@ -101,10 +102,7 @@ export function encodeRefusal(
   refused: { code: number; nonce: Nonce; status: string },
 ): Uint8Array {
   const op = Object.values(service.ops).find(({ code }) => code === refused.code);
-  const body = op === undefined
-    ? new Uint8Array(0)
-    : replyBody(op, { status: refused.status, values: {} });
-  return replyFrame(service, { ...refused, body });
+  return replyFrame(service, op, { ...refused, values: {} });
 }
 
 /** Parses a request, or says why it does not parse and how to answer. */
@@ -175,9 +173,12 @@ function lengthBeforeTail(service: PackedService, frame: Uint8Array): number {
 }
 
 /** Whether replies of the protocol name their request. */
-export function correlated(service: PackedService): boolean {
-  return service.envelope.reply.some((part) => part.endsWith("once64") || part === "nonce32");
+export function correlated({ envelope }: PackedService): boolean {
+  for (const part of envelope.reply) if (NONCE_PARTS.has(part)) return true;
+  return false;
 }
+
+const NONCE_PARTS: ReadonlySet<string> = new Set(["nonce32", "nonce64", "tailNonce64"]);
 
 /** Most bytes of a request or a reply of this operation. */
 export function frameSizeMax(service: PackedService, op: PackedOp): number {
@@ -189,37 +190,49 @@ export function frameSizeMax(service: PackedService, op: PackedOp): number {
   );
 }
 
-function replyBody(
+/** Writes the body that goes with a status: fields, zeros in their place, or nothing. */
+function writeReplyBody(
+  writer: Writer,
   op: PackedOp,
   reply: { status: string; values: Readonly<Record<string, unknown>> },
-): Uint8Array {
-  const writer = new Writer(FRAME_LENGTH_MAX);
+): void {
   const split = op.replyLayout === "split";
   if (reply.status === "ok") writeBody(writer, op.reply, { values: reply.values, split });
   else if (op.replyFields === "always") {
     writeBody(writer, op.reply, { values: zeros(op.reply), split });
   }
-  return writer.finish();
 }
 
+/** @param op Whose body follows the head; `undefined` for an operation that there is not. */
 function replyFrame(
   service: PackedService,
-  reply: { code: number; nonce: Nonce; status: string; body: Uint8Array },
+  op: PackedOp | undefined,
+  reply: {
+    code: number;
+    nonce: Nonce;
+    status: string;
+    values: Readonly<Record<string, unknown>>;
+  },
 ): Uint8Array {
   const writer = new Writer(FRAME_LENGTH_MAX);
   writeHeader(writer, service, reply.code | REPLY_BIT);
   const status = service.status[reply.status];
   assert(status !== undefined, "a reply has a status of its protocol");
+  let lengthAt: number | undefined;
+  let tail = false;
   for (const part of service.envelope.reply) {
     if (part === "status") writer.u8(status);
     else if (part === "zero8") writer.u8(0);
-    else if (part === "length16") writer.u16(reply.body.length);
-    else if (part !== "tailNonce64") writeReplyNonce(writer, part, reply.nonce);
+    else if (part === "length16") {
+      lengthAt = writer.length;
+      writer.u16(0);
+    } else if (part === "tailNonce64") tail = true;
+    else writeReplyNonce(writer, part, reply.nonce);
   }
-  writer.bytes(reply.body);
-  if (service.envelope.reply.includes("tailNonce64") && reply.nonce !== undefined) {
-    writer.u64(reply.nonce);
-  }
+  const bodyAt = writer.length;
+  if (op !== undefined) writeReplyBody(writer, op, reply);
+  if (lengthAt !== undefined) writer.u16At(lengthAt, writer.length - bodyAt);
+  if (tail && reply.nonce !== undefined) writer.u64(reply.nonce);
   return writer.finish();
 }
 

@@ -85,18 +85,24 @@ export function serve(bound: readonly Bound[], gate: Gate): FrameHandler {
     bound.length === 1 || bound.every(({ service }) => service.plane === "packed"),
     "a Cap'n Proto protocol has its endpoint to itself",
   );
-  return async (frame, call) => {
-    const served =
-      bound.find(({ service }) => service.plane === "capnp" || speaks(service, frame)) ?? bound[0];
-    if (served === undefined) return undefined;
-    return await answer(served, { frame, call, gate });
-  };
+  return (frame, call) => answer(servedBy(bound, frame), { frame, call, gate });
+}
+
+/** The protocol that a frame speaks; the first one refuses those that speak none. */
+function servedBy(bound: readonly Bound[], frame: Uint8Array): Bound | undefined {
+  for (const candidate of bound) {
+    const { service } = candidate;
+    if (service.plane === "capnp" || speaks(service, frame)) return candidate;
+  }
+  return bound[0];
 }
 
 async function answer(
-  { service, handlers, refused: hear }: Bound,
+  served: Bound | undefined,
   { frame, call, gate }: { frame: Uint8Array; call: Call; gate: Gate },
-): Promise<ReplyFrame> {
+): Promise<ReplyFrame | undefined> {
+  if (served === undefined) return undefined;
+  const { service, handlers, refused: hear } = served;
   const request = service.plane === "capnp"
     ? parseCapnpRequest(service, frame)
     : parseRequest(service, frame);
@@ -105,31 +111,52 @@ async function answer(
     return { frame: refusal(service, request), move: undefined };
   }
   const { opName, nonce } = request;
-  const refused = outOfBounds(service, request) ??
-    (await permitted(service, { request, call, gate }) ? undefined : "denied");
-  if (refused !== undefined) {
-    const frame = reply(service, { opName, nonce, status: refused, values: {} });
-    return { frame, move: undefined };
+  const outside = outOfBounds(service, request);
+  const allowed = outside === undefined ? permitted(service, { request, call, gate }) : false;
+  // Operations that need no capability cost no turn.
+  if (allowed !== true && !(await allowed)) {
+    const status = outside ?? "denied";
+    return { frame: reply(service, { opName, nonce, status, values: {} }), move: undefined };
   }
   const handler = handlers[opName];
   assert(handler !== undefined, "every operation has a handler");
-  const { status, move, ...values } = await handler(request.values as never, call);
+  const handled = handler(request.values as never, call);
+  const values = handled instanceof Promise ? await handled : handled;
+  // The codec takes the fields of the reply by name and looks at nothing else.
+  const { status, move } = values;
   return { frame: reply(service, { opName, nonce, status, values }), move };
+}
+
+type Bounds = readonly (readonly [string, { min: number; max: number; status: string }])[];
+type Operation = Service["ops"][string];
+
+/** Bounds by operation, listed once. */
+const BOUNDS = new WeakMap<Operation, Bounds>();
+
+function boundsOf(op: Operation): Bounds {
+  let bounds = BOUNDS.get(op);
+  if (bounds === undefined) {
+    bounds = Object.entries(op.bounds ?? {});
+    BOUNDS.set(op, bounds);
+  }
+  return bounds;
 }
 
 /** Bounds come before the gate: upstream's rngd answers OVERSIZED before it asks for policy. */
 function outOfBounds(service: Service, { opName, values }: ParsedRequest): string | undefined {
-  for (const [field, bound] of Object.entries(service.ops[opName]?.bounds ?? {})) {
+  const op = service.ops[opName];
+  if (op?.bounds === undefined) return undefined;
+  for (const [field, bound] of boundsOf(op)) {
     const value = Number(values[field]);
     if (value < bound.min || value > bound.max) return bound.status;
   }
   return undefined;
 }
 
-async function permitted(
+function permitted(
   service: Service,
   { request, call, gate }: { request: ParsedRequest; call: Call; gate: Gate },
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   const op = service.ops[request.opName];
   const subject = subjectOf(service, call.sender.name);
   if (subject === undefined) return false;
@@ -138,7 +165,7 @@ async function permitted(
   const operation = clipped(`${service.name}.${request.opName}`, OPERATION_LENGTH_MAX);
   const target = [op?.target ?? []].flat().map((field) => String(request.values[field] ?? ""))
     .join(":");
-  return await gate({
+  return gate({
     subject,
     capability,
     operation,
