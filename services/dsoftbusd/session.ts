@@ -141,7 +141,7 @@ export class Session {
     try {
       reason = await this.#receive();
     } catch (error) {
-      reason = refusalOf(error).reason;
+      reason = this.#reasonOf(error);
     }
     const ended = this.end(reason);
     if (this.#bug !== undefined) throw this.#bug.error;
@@ -262,6 +262,16 @@ export class Session {
     }
     // In the turn that found the outbox empty: what is posted from now on starts a flush of its own.
     this.#flushing = false;
+  }
+
+  /** A bug ends the session too, before it is thrown on. */
+  #reasonOf(error: unknown): RefusalReason {
+    try {
+      return refusalOf(error).reason;
+    } catch (bug) {
+      this.#bug = { error: bug };
+      return "gone";
+    }
   }
 
   #failed(error: unknown): void {
