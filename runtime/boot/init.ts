@@ -38,6 +38,8 @@ export interface BootPorts {
   readonly policy: string;
   /** Command line, by component. */
   readonly args: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** The profile that let entropy come from a seed; absent where it comes from the host. */
+  readonly seededBy?: string | undefined;
   /** Runs when every daemon serves and before the boot says so: tells samgrd who offers what. */
   readonly settle?: (node: Booted) => Promise<void>;
   /** Sees every marker that was printed. */
@@ -112,7 +114,8 @@ class Node implements Booted {
   }
 
   async start(): Promise<void> {
-    const { components, policy } = this.#ports;
+    const { components, policy, seededBy: profile } = this.#ports;
+    if (profile !== undefined) this.#prove(INIT_NAME, INIT_MARKERS.seeded, { profile });
     const decides = components.find(({ name }) => name === policy);
     const order = bootOrder(components, decides);
     for (const component of order) this.#spawn(component);
@@ -188,7 +191,7 @@ class Node implements Booted {
       prove: (key: string, evidence: Readonly<Record<string, Evidence>>) => {
         const declaration = declared[key];
         assert(declaration !== undefined, "a daemon prints markers of its own protocol");
-        this.#prove(name, declaration, evidence);
+        if (!task.exited) this.#prove(name, declaration, evidence);
       },
       settled: this.#settled,
       spawn: (loop: () => Promise<void>) => {

@@ -24,6 +24,7 @@ export class TimerQueue {
   #lastOrder = 0;
   #armedNs = Number.POSITIVE_INFINITY;
   #disarm: (() => void) | undefined;
+  #closed = false;
 
   constructor(clock: Clock, turns: Turns) {
     this.#clock = clock;
@@ -34,8 +35,9 @@ export class TimerQueue {
     return this.#heap.length;
   }
 
-  /** `undefined` when {@linkcode DEADLINES_MAX} are set already. */
+  /** `undefined` when {@linkcode DEADLINES_MAX} are set already. None fires once it is cleared. */
   set(atNs: number, fire: () => void): Deadline | undefined {
+    if (this.#closed) return { atNs, order: 0, index: -1, fire };
     if (this.#heap.length === DEADLINES_MAX) return undefined;
     const order = ++this.#lastOrder;
     const deadline: Deadline = { atNs, order, index: this.#heap.length, fire };
@@ -57,8 +59,9 @@ export class TimerQueue {
     this.#sink(last.index);
   }
 
-  /** Cancels everything: the node stops. */
+  /** Cancels everything, and what is set from now on: the node stops. */
   clear(): void {
+    this.#closed = true;
     for (const deadline of this.#heap) deadline.index = -1;
     this.#heap.length = 0;
     this.#disarmIfEmpty();
