@@ -44,7 +44,11 @@ export default defineComponent({
       rng: call.rngd,
       net: call.netstackd,
       bus: call.dsoftbusd,
-      raw: { policyd: channel.policyd, samgrd: channel.samgrd },
+      raw: {
+        keystored: channel.keystored,
+        policyd: channel.policyd,
+        samgrd: channel.samgrd,
+      },
       daemons: (args["daemons"] ?? "").split(" ").filter((name) => name !== ""),
       peer: peerOf(args["peer"] ?? ""),
     };

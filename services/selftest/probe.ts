@@ -26,7 +26,11 @@ export interface ProbePorts {
   readonly rng: Client<typeof rngd>;
   readonly net: Client<typeof netstackd>;
   readonly bus: Client<typeof dsoftbusd>;
-  readonly raw: { readonly policyd: RawChannel; readonly samgrd: RawChannel };
+  readonly raw: {
+    readonly keystored: RawChannel;
+    readonly policyd: RawChannel;
+    readonly samgrd: RawChannel;
+  };
   /** Names of the daemons that boot on this node. */
   readonly daemons: readonly string[];
   /** Peer to connect to, or `undefined` to wait for one that connects. */

@@ -1,4 +1,5 @@
 import { DECISION, LEVELS, RING } from "../logd/protocol.ts";
+import { decisionWith, newestDecision } from "./audit.ts";
 import type { Probe, ProbePorts, Probes } from "./probe.ts";
 
 const GRANTED = "rng.entropy";
@@ -11,7 +12,6 @@ const MALFORMED_STATUS = 2;
 const INFO = LEVELS.indexOf("info");
 /** logd takes 24 records a second from one sender. */
 const APPENDS_PAST_THE_RATE = 40;
-const AUDIT_PAGES_MAX = 256;
 const PAGE = 64;
 
 const policyAllow: Probe = async ({ policy, syscalls }) => {
@@ -65,34 +65,22 @@ const policyMalformed: Probe = async ({ raw }) => {
   return status === MALFORMED_STATUS ? { status } : undefined;
 };
 
-/** Looks for policyd's record of a decision about this task, page by page. */
+/** Asks once more and looks for policyd's record of that very decision. */
 async function audited(
-  { logQuery, syscalls }: ProbePorts,
+  ports: ProbePorts,
   { capability, decision }: { capability: string; decision: keyof typeof DECISION },
 ): Promise<{ record: number } | undefined> {
-  const wanted = [
+  const { policy, syscalls } = ports;
+  const before = await newestDecision(ports);
+  if (before === undefined) return undefined;
+  await policy.checkCapability({ subject: syscalls.self.sid, capability });
+  const record = await decisionWith(ports, [
+    "op=check_cap",
     `decision=${decision}`,
     `subject=${syscalls.self.name}`,
     `capability=${capability}`,
-  ];
-  let afterId = 0n;
-  for (let page = 0; page < AUDIT_PAGES_MAX; page++) {
-    const reply = await logQuery.queryAfter({
-      ring: RING.audit,
-      afterId,
-      countMax: PAGE,
-      scope: "",
-    });
-    if (reply.status !== "ok") return undefined;
-    for (const { recordId, sender, message, fields } of reply.records) {
-      const text = `${message} ${fields}`.split(/\s+/);
-      const complete = wanted.every((part) => text.includes(part));
-      if (complete && sender === "policyd") return { record: Number(recordId) };
-    }
-    if (reply.lastId === afterId) return undefined;
-    afterId = reply.lastId;
-  }
-  return undefined;
+  ], before);
+  return record === undefined ? undefined : { record };
 }
 
 const logSink: Probe = async ({ log }) => {
@@ -105,17 +93,21 @@ const logSink: Probe = async ({ log }) => {
   return reply.status === "ok" ? { record: Number(reply.recordId) } : undefined;
 };
 
-const logQuery: Probe = async ({ logQuery, syscalls }) => {
+/** The message is one that nobody else can have written before. */
+const logQuery: Probe = async ({ clock, log, logQuery, syscalls }) => {
+  const message = `query probe ${clock.nowNs()}`;
+  const kept = await log.append({ level: INFO, scope: "selftest", message, fields: "" });
+  if (kept.status !== "ok") return undefined;
   const reply = await logQuery.queryAfter({
     ring: RING.journal,
-    afterId: 0n,
+    afterId: kept.recordId - 1n,
     countMax: PAGE,
     scope: "selftest",
   });
   if (reply.status !== "ok") return undefined;
-  const record = reply.records.find(({ message }) => message === "sink probe");
+  const record = reply.records.find(({ recordId }) => recordId === kept.recordId);
   const own = record?.sid === syscalls.self.sid && record.sender === syscalls.self.name;
-  return record !== undefined && own ? { record: Number(record.recordId) } : undefined;
+  return own && record.message === message ? { record: Number(record.recordId) } : undefined;
 };
 
 const logRejects: Probe = async ({ log }) => {

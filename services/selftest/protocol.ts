@@ -183,8 +183,8 @@ export const PROBES = {
   entropy: {
     line: "SELFTEST: rng entropy",
     phase: "entropy",
-    proves: "two draws of 32 bytes came from the device and differ",
-    evidence: ["first", "second"],
+    proves: "draws from the device differ, and nearly every value of a byte is among them",
+    evidence: ["draws", "values"],
   },
   entropyOversized: {
     line: "SELFTEST: rng entropy oversized",
@@ -195,7 +195,7 @@ export const PROBES = {
   deviceKey: {
     line: "SELFTEST: device key pubkey",
     phase: "entropy",
-    proves: "the device id is the hash of keystored's public key",
+    proves: "keystored's key hashes to the id that identityd and dsoftbusd go by",
     evidence: ["key"],
   },
   keyExport: {
@@ -234,6 +234,12 @@ export const PROBES = {
     proves: "an authenticated session with another device stands",
     evidence: ["peer"],
   },
+  verified: {
+    line: "SELFTEST: dsoftbus identity verified",
+    phase: "session",
+    proves: "policyd has on record that dsoftbusd had identityd check this very peer's proof",
+    evidence: ["peer", "record"],
+  },
   ping: {
     line: "SELFTEST: dsoftbus ping",
     phase: "session",
@@ -245,6 +251,12 @@ export const PROBES = {
     phase: "session",
     proves: "the peer's samgrd resolved a service of its own, and not one that it lacks",
     evidence: ["peer", "endpoint"],
+  },
+  peerJudged: {
+    line: "SELFTEST: dsoftbus peer judged",
+    phase: "session",
+    proves: "the peer's own ping and resolve came in, and were decided under the peer's id",
+    evidence: ["peer", "ping", "resolve"],
   },
 } as const satisfies Readonly<Record<string, ProbeDeclaration>>;
 

@@ -158,6 +158,23 @@ export function replaceGate(daemon: string, change: (own: Gate) => Gate): Replac
   return givenElse(daemon, (given) => ({ ...given, gate: change(given.gate) }));
 }
 
+/**
+ * One protocol declared otherwise, for who serves it and for all that call it: the dispatcher parses,
+ * bounds and gates by the declaration.
+ */
+export function redeclared(service: Service, change: Service): Replace {
+  const changed = (services: AnyComponent["serves"]) =>
+    Object.fromEntries(
+      Object.entries(services).map(([key, each]) => [key, each === service ? change : each]),
+    );
+  return (own) =>
+    own.map((component) => ({
+      ...component,
+      serves: changed(component.serves),
+      calls: changed(component.calls),
+    }));
+}
+
 /** A daemon that the kernel answers otherwise. */
 export function replaceSyscalls(
   daemon: string,

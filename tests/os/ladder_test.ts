@@ -24,7 +24,7 @@ const LAST_OF_PHASE: Readonly<Record<string, string>> = {
   "logd": "SELFTEST: logd hardening rejects ok",
   "entropy": "SELFTEST: device key private export rejected ok",
   "net": "SELFTEST: net tcp listen ok",
-  "session": "SELFTEST: remote resolve ok",
+  "session": "SELFTEST: dsoftbus peer judged ok",
   "end": "SELFTEST: end",
 };
 

@@ -5,6 +5,7 @@ import type { LadderMarker } from "../ladder.ts";
 
 /** Every marker that a node can print, in boot order of the daemons that declare them. */
 export const LADDER_MARKERS: readonly LadderMarker[] = [
+  {"task":"nexus-init","line":"init: entropy is seeded INSECURE","phase":"bring-up","role":"allowed","proves":"nothing of this node is secret: its entropy comes from a seed","evidence":["profile"]},
   {"task":"nexus-init","line":"init: start <name>","phase":"bring-up","role":"allowed","proves":"the task and its capability table exist","evidence":["name"]},
   {"task":"nexus-init","line":"init: up <name>","phase":"bring-up","role":"allowed","proves":"the task's endpoints and rights are minted","evidence":["name"]},
   {"task":"nexus-init","line":"init: ready","phase":"bring-up","role":"required","proves":"every daemon serves","evidence":["daemons"]},
@@ -87,12 +88,12 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"selftest-client","line":"SELFTEST: log query FAIL","phase":"logd","role":"failure","evidence":["probe"],"proves":"the opposite: the appended record comes back with this task's own id"},
   {"task":"selftest-client","line":"SELFTEST: logd hardening rejects ok","phase":"logd","role":"required","proves":"an invalid level, a forged identity and the 25th record in a second are refused","evidence":["rejects"]},
   {"task":"selftest-client","line":"SELFTEST: logd hardening rejects FAIL","phase":"logd","role":"failure","evidence":["probe"],"proves":"the opposite: an invalid level, a forged identity and the 25th record in a second are refused"},
-  {"task":"selftest-client","line":"SELFTEST: rng entropy ok","phase":"entropy","role":"required","proves":"two draws of 32 bytes came from the device and differ","evidence":["first","second"]},
-  {"task":"selftest-client","line":"SELFTEST: rng entropy FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: two draws of 32 bytes came from the device and differ"},
+  {"task":"selftest-client","line":"SELFTEST: rng entropy ok","phase":"entropy","role":"required","proves":"draws from the device differ, and nearly every value of a byte is among them","evidence":["draws","values"]},
+  {"task":"selftest-client","line":"SELFTEST: rng entropy FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: draws from the device differ, and nearly every value of a byte is among them"},
   {"task":"selftest-client","line":"SELFTEST: rng entropy oversized ok","phase":"entropy","role":"required","proves":"257 bytes are refused","evidence":["status"]},
   {"task":"selftest-client","line":"SELFTEST: rng entropy oversized FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: 257 bytes are refused"},
-  {"task":"selftest-client","line":"SELFTEST: device key pubkey ok","phase":"entropy","role":"required","proves":"the device id is the hash of keystored's public key","evidence":["key"]},
-  {"task":"selftest-client","line":"SELFTEST: device key pubkey FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: the device id is the hash of keystored's public key"},
+  {"task":"selftest-client","line":"SELFTEST: device key pubkey ok","phase":"entropy","role":"required","proves":"keystored's key hashes to the id that identityd and dsoftbusd go by","evidence":["key"]},
+  {"task":"selftest-client","line":"SELFTEST: device key pubkey FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: keystored's key hashes to the id that identityd and dsoftbusd go by"},
   {"task":"selftest-client","line":"SELFTEST: device key private export rejected ok","phase":"entropy","role":"required","proves":"the private key does not leave keystored","evidence":["status"]},
   {"task":"selftest-client","line":"SELFTEST: device key private export rejected FAIL","phase":"entropy","role":"failure","evidence":["probe"],"proves":"the opposite: the private key does not leave keystored"},
   {"task":"selftest-client","line":"SELFTEST: net iface ok","phase":"net","role":"required","proves":"the interface has its address","evidence":["ip"]},
@@ -105,9 +106,13 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"selftest-client","line":"SELFTEST: net tcp listen FAIL","phase":"net","role":"failure","evidence":["probe"],"proves":"the opposite: a port is listened on, is then taken, and is free again after closing"},
   {"task":"selftest-client","line":"SELFTEST: dsoftbus os connect ok","phase":"session","role":"required","proves":"an authenticated session with another device stands","evidence":["peer"]},
   {"task":"selftest-client","line":"SELFTEST: dsoftbus os connect FAIL","phase":"session","role":"failure","evidence":["probe"],"proves":"the opposite: an authenticated session with another device stands"},
+  {"task":"selftest-client","line":"SELFTEST: dsoftbus identity verified ok","phase":"session","role":"required","proves":"policyd has on record that dsoftbusd had identityd check this very peer's proof","evidence":["peer","record"]},
+  {"task":"selftest-client","line":"SELFTEST: dsoftbus identity verified FAIL","phase":"session","role":"failure","evidence":["probe"],"proves":"the opposite: policyd has on record that dsoftbusd had identityd check this very peer's proof"},
   {"task":"selftest-client","line":"SELFTEST: dsoftbus ping ok","phase":"session","role":"required","proves":"a ping crossed the session and its pong came back","evidence":["peer","pongs"]},
   {"task":"selftest-client","line":"SELFTEST: dsoftbus ping FAIL","phase":"session","role":"failure","evidence":["probe"],"proves":"the opposite: a ping crossed the session and its pong came back"},
   {"task":"selftest-client","line":"SELFTEST: remote resolve ok","phase":"session","role":"required","proves":"the peer's samgrd resolved a service of its own, and not one that it lacks","evidence":["peer","endpoint"]},
   {"task":"selftest-client","line":"SELFTEST: remote resolve FAIL","phase":"session","role":"failure","evidence":["probe"],"proves":"the opposite: the peer's samgrd resolved a service of its own, and not one that it lacks"},
+  {"task":"selftest-client","line":"SELFTEST: dsoftbus peer judged ok","phase":"session","role":"required","proves":"the peer's own ping and resolve came in, and were decided under the peer's id","evidence":["peer","ping","resolve"]},
+  {"task":"selftest-client","line":"SELFTEST: dsoftbus peer judged FAIL","phase":"session","role":"failure","evidence":["probe"],"proves":"the opposite: the peer's own ping and resolve came in, and were decided under the peer's id"},
   {"task":"selftest-client","line":"SELFTEST: end","phase":"end","role":"required","proves":"every probe ran and none failed","evidence":["probes"]},
 ];

@@ -3,14 +3,16 @@ import { identityd } from "@services/identityd/protocol.ts";
 import { keystored } from "@services/keystored/protocol.ts";
 import { netstackd } from "@services/netstackd/protocol.ts";
 import { Expiry } from "@services/rngd/expiry.ts";
-import { rngd } from "@services/rngd/protocol.ts";
+import { ENTROPY_LENGTH_MAX, rngd } from "@services/rngd/protocol.ts";
 import { createRngd } from "@services/rngd/service.ts";
 import { EntropySource } from "@services/rngd/source.ts";
 import {
+  redeclared,
   type Replace,
   replaceArguments,
   replaceDaemon,
   replaceHandlers,
+  together,
   unproven,
 } from "../../fakes/node.ts";
 import { failed, faulted, type Mutation } from "./mutation.ts";
@@ -22,13 +24,15 @@ const HEALTH = "failure marker 'rngd: health test failed, entropy off'";
 
 /** An rngd that never asks its device. */
 function inventing(byteAt: (index: number) => number): Replace {
-  let drawn = 0;
-  return replaceHandlers(RNGD, () => ({
-    getEntropy: ({ length }) => ({
-      status: "ok",
-      entropy: Uint8Array.from({ length }, () => byteAt(drawn++)),
-    }),
-  }));
+  return replaceHandlers(RNGD, () => {
+    let drawn = 0;
+    return {
+      getEntropy: ({ length }) => ({
+        status: "ok",
+        entropy: Uint8Array.from({ length }, () => byteAt(drawn++)),
+      }),
+    };
+  });
 }
 
 /** The real rngd over another device. */
@@ -59,13 +63,13 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
     red: failed("SELFTEST: rng entropy"),
   },
   {
-    name: "an rngd that hands out four bytes in turn",
-    replace: () => inventing((index) => [3, 1, 4, 1][(index + (index >> 5)) % 4] ?? 0),
+    name: "an rngd that knows four bytes alone",
+    replace: () => inventing((index) => index * index >> 9 & 3),
     red: failed("SELFTEST: rng entropy"),
   },
   {
     name: "an rngd that counts: both machines have the same keys",
-    replace: () => inventing((index) => index & 0xff),
+    replace: () => inventing((index) => (index * 167 + (index >> 8)) & 0xff),
     red: failed("SELFTEST: dsoftbus os connect"),
   },
   {
@@ -88,6 +92,20 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
     replace: () =>
       replaceDaemon("rngd", () => ({ rngd: { getEntropy: () => ({ status: "unavailable" }) } })),
     red: "Cannot boot netstackd: daemon_faulted",
+  },
+  {
+    name: "an rngd that cuts a request that is too long",
+    replace: () => {
+      const { bounds: _, ...getEntropy } = rngd.ops.getEntropy;
+      return together(
+        redeclared(rngd, { ...rngd, ops: { getEntropy } }),
+        replaceHandlers(RNGD, (own) => ({
+          getEntropy: ({ length }, call) =>
+            own.getEntropy({ length: Math.min(length, ENTROPY_LENGTH_MAX) }, call),
+        })),
+      );
+    },
+    red: failed("SELFTEST: rng entropy oversized"),
   },
   {
     name: "a keystored that exports its private key",

@@ -1,4 +1,4 @@
-import { replaceClient, replaceHandlers, replaceSyscalls } from "../../fakes/node.ts";
+import { redeclared, replaceClient, replaceHandlers, replaceSyscalls } from "../../fakes/node.ts";
 import { keystored } from "@services/keystored/protocol.ts";
 import { policyd } from "@services/policyd/protocol.ts";
 import { samgrd } from "@services/samgrd/protocol.ts";
@@ -47,8 +47,7 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
     name: "a kernel whose deadlines pass at once",
     replace: () =>
       replaceSyscalls(SELFTEST, (own) => ({
-        receive: (slot, deadlineNs) =>
-          own.receive(slot, deadlineNs === undefined ? undefined : own.clock.nowNs()),
+        receive: (slot, deadlineNs) => own.receive(slot, deadlineNs === undefined ? undefined : 0),
       })),
     red: failed("SELFTEST: ipc deadline timeout"),
   },
@@ -142,5 +141,14 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
         },
       })),
     red: failed("SELFTEST: samgrd v1 unknown"),
+  },
+  {
+    name: "a samgrd that takes a frame cut short for a name it does not know",
+    replace: () =>
+      redeclared(samgrd, {
+        ...samgrd,
+        refusals: { ...samgrd.refusals, truncated: "not_found", length_out_of_range: "not_found" },
+      }),
+    red: failed("SELFTEST: samgrd v1 malformed"),
   },
 ];

@@ -1,11 +1,13 @@
+import type { PackedOp } from "@runtime/idl/service.ts";
 import type { Client } from "@runtime/idl/client.ts";
+import { keystored } from "@services/keystored/protocol.ts";
 import { logdAudit, logdQuery, logdV2, RING } from "@services/logd/protocol.ts";
 import { KNOWN_CAPABILITIES } from "@services/policyd/capabilities.ts";
 import { Grants, parseGrants } from "@services/policyd/grants.ts";
 import text from "@services/policyd/grants/nexus.policy.toml" with { type: "text" };
 import { policyd } from "@services/policyd/protocol.ts";
 import { createPolicyd } from "@services/policyd/service.ts";
-import { type Replace, replaceDaemon, replaceGate, replaceHandlers } from "../../fakes/node.ts";
+import { redeclared, type Replace, replaceDaemon, replaceHandlers } from "../../fakes/node.ts";
 import { failed, type Mutation } from "./mutation.ts";
 
 const POLICYD = { daemon: "policyd", key: "policyd", service: policyd } as const;
@@ -36,6 +38,12 @@ export function edited(from: string, to: string): Grants {
 function allowAll(capabilities: Iterable<string>): Grants {
   const subjects = parseGrants(text, KNOWN_CAPABILITIES).lines().map(([subject]) => subject);
   return new Grants(new Map(subjects.map((subject) => [subject, new Set(capabilities)])));
+}
+
+/** The operations of a daemon that asks nobody. */
+function ungated(ops: Readonly<Record<string, PackedOp>>): Readonly<Record<string, PackedOp>> {
+  const open = Object.entries(ops).map(([name, op]) => [name, { ...op, capability: null }]);
+  return Object.fromEntries(open);
 }
 
 const EVERYTHING = [...KNOWN_CAPABILITIES, "device.mmio.blk"];
@@ -109,13 +117,22 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a keystored that does not ask policyd",
-    replace: () => replaceGate("keystored", () => () => Promise.resolve(true)),
+    replace: () => redeclared(keystored, { ...keystored, ops: ungated(keystored.ops) }),
     red: failed("SELFTEST: keystored sign denied"),
   },
   {
     name: "a policyd that believes the name in a frame",
     replace: () => replaceHandlers(POLICYD, () => ({ route: () => ({ status: "ok" }) })),
     red: failed("SELFTEST: policyd requester spoof denied"),
+  },
+  {
+    name: "a policyd that denies what it cannot read",
+    replace: () =>
+      redeclared(policyd, {
+        ...policyd,
+        refusals: { ...policyd.refusals, truncated: "denied", length_out_of_range: "denied" },
+      }),
+    red: failed("SELFTEST: policy malformed"),
   },
   {
     name: "a logd that cannot keep decisions",

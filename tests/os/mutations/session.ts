@@ -128,4 +128,21 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
       })),
     red: failed("SELFTEST: dsoftbus identity verified"),
   },
+  {
+    name: "a dsoftbusd that makes up its pongs",
+    replace: () =>
+      replaceHandlers(DSOFTBUSD, () => ({
+        ping: ({ count }) => ({
+          status: "ok",
+          deviceId: "0123456789abcdef".repeat(4),
+          count,
+          minNs: 1n,
+          meanNs: 1n,
+          maxNs: 1n,
+          totalNs: 1n,
+        }),
+      })),
+    red: missing("SELFTEST: dsoftbus peer judged ok"),
+    silentMs: SILENT_MS,
+  },
 ];
