@@ -8,11 +8,11 @@ import { random32Of } from "@hw/host/random32.ts";
 import { hostProcesses, hostTerminal } from "@hw/host/process.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
-import { lineConsole } from "@hw/host/uart_stdout.ts";
+import { textConsole } from "@hw/host/uart_stdout.ts";
 import { hostVersion } from "@hw/host/version.ts";
 import { createGateway, type Gateway } from "@net/gateway/gateway.ts";
 import { formatIpv4 } from "@net/wire/ipv4.ts";
-import { boot, type Booted } from "@runtime/boot/init.ts";
+import { boot } from "@runtime/boot/init.ts";
 import { INIT_NAME } from "@runtime/boot/protocol.ts";
 import { type EntropySource, HostSocketFailure } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
@@ -22,8 +22,9 @@ import { Kernel } from "@runtime/kernel/kernel.ts";
 import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
+import { registerDaemons } from "@services/nx/register_daemons.ts";
 import { runNx } from "@services/nx/nx.ts";
-import type { NodeOptions, PeerAddress, RunningNode } from "@services/nx/ports.ts";
+import type { Fault, NodeOptions, PeerAddress, RunningNode } from "@services/nx/ports.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 import { samgrd } from "@services/samgrd/protocol.ts";
 
@@ -48,15 +49,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   });
   const { listen: host } = options;
   const listen = host && await gateway.forward({ host, guestPort: SESSION_PORT });
-  const text = new TextDecoder();
-  const console = lineConsole((lines) => {
-    for (const line of text.decode(lines).split("\n")) if (line !== "") options.console(line);
-  });
+  const console = textConsole(options.console);
   const machine = createMachine({ entropy, link: gateway, console, clock, later: turns.later });
   const kernel = new Kernel({ clock, turns, machine });
-  const faults: { name: string; reason: string }[] = [];
-  let tellFault: (fault: { name: string; reason: string }) => void = () => {};
-  const faulted = new Promise<{ name: string; reason: string }>((resolve) => tellFault = resolve);
+  const faults: Fault[] = [];
+  const { promise: faulted, resolve: tellFault } = Promise.withResolvers<Fault>();
   const peers = await Promise.all(options.peers.map((peer) => placeOf(peer, gateway)));
   const port = options.advertise ?? listen?.port ?? SESSION_PORT;
   const daemons = COMPONENTS.map(({ name }) => name);
@@ -71,8 +68,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     clock,
     components,
     policy: "policyd",
+    seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, peers, port }),
-    settle: seedRegistry,
+    settle: (booted) => registerDaemons(booted.connect(INIT_NAME, samgrd), daemons),
     observe: options.observe ?? (() => {}),
     faulted(name, reason) {
       faults.push({ name, reason });
@@ -97,14 +95,6 @@ function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {
   if (seed === undefined) return hostEntropy();
   assert(profile === "test", "only the test profile takes a seed");
   return seededEntropy(`${seed}:${use}`);
-}
-
-/** Tells samgrd, for everyone, who offers what. */
-async function seedRegistry(node: Booted): Promise<void> {
-  const registry = createClient(samgrd, node.connect(INIT_NAME, samgrd));
-  for (const [index, { name }] of COMPONENTS.entries()) {
-    await registry.register({ name, send: index + 1, receive: 0 });
-  }
 }
 
 /** Where the machine sees a peer: the host's loopback is 10.0.2.2 to it. */

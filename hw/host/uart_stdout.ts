@@ -74,3 +74,11 @@ export function writeAllSync(target: SyncWriter, bytes: Uint8Array): boolean {
   }
   return true;
 }
+
+/** A console whose lines are taken one by one as text, without their line feed. */
+export function textConsole(line: (text: string) => void): LineConsole {
+  const text = new TextDecoder();
+  return lineConsole((lines) => {
+    for (const whole of text.decode(lines).split("\n")) if (whole !== "") line(whole);
+  });
+}

@@ -6,6 +6,13 @@ export const INIT_NAME = "nexus-init";
 
 /** Marker lines of the boot itself. */
 export const INIT_MARKERS = {
+  seeded: {
+    line: "init: entropy is seeded INSECURE",
+    phase: "bring-up",
+    role: "allowed",
+    proves: "nothing of this node is secret: its entropy comes from a seed",
+    evidence: ["profile"],
+  },
   start: {
     line: "init: start <name>",
     phase: "bring-up",

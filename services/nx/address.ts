@@ -51,7 +51,7 @@ export function parsePort(text: string, portMin: 0 | 1): number {
 /**
  * Reads a peer: `HOST:PORT`, `nx://DEVICE_ID@HOST:PORT`, or the latter with `?static=HEX`.
  *
- * @throws {AddressError} for anything else; an IPv6 address is none that can be dialled.
+ * @throws {AddressError} for anything else.
  */
 export function parsePeer(text: string): PeerAddress {
   if (text.length > ADDRESS_LENGTH_MAX) throw new AddressError("it is too long");
@@ -60,10 +60,9 @@ export function parsePeer(text: string): PeerAddress {
   const { deviceId, place, query } = pinned
     ? pinnedParts(text.slice("nx://".length))
     : { deviceId: undefined, place: text, query: undefined };
-  const { host, port } = parseHostPort(place, 1);
-  if (host.includes(":")) throw new AddressError("an IPv6 address cannot be dialled");
+  const address = parseHostPort(place, 1);
   const noiseStatic = query === undefined ? undefined : staticOf(query);
-  return { address: { host, port }, deviceId, noiseStatic };
+  return { address, deviceId, noiseStatic };
 }
 
 function pinnedParts(text: string) {

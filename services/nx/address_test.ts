@@ -17,6 +17,11 @@ test("parsePeer reads the three forms", () => {
   });
 });
 
+test("parsePeer reads an IPv6 address in brackets", () => {
+  const peer = parsePeer("[::1]:7401");
+  deepEqual(peer.address, { host: "::1", port: 7401 });
+});
+
 test("parsePeer reads hexadecimal and names in either case", () => {
   const peer = parsePeer(
     `nx://${ID.toUpperCase()}@Some-Host.example:1?static=${KEY.toUpperCase()}`,
@@ -57,7 +62,6 @@ const BAD_PEERS = [
   "0127.0.0.1:7401",
   "1.2.3.4.5:7401",
   "2130706433:7401",
-  "[::1]:7401",
   "::1:7401",
   "user@host:7401",
   "http://host:7401",

@@ -60,13 +60,19 @@ export function addUp(program: Command, shell: Shell): void {
     )
     .option("--until <marker>", "end with 0 when the console shows this line")
     .option("--timeout <duration>", "end with 124 after so long", durationOption)
-    .option("--selftest", "prove the node line by line on its console")
+    .option(
+      "--selftest",
+      "prove the node line by line on its console; on when --until asks for such a line",
+    )
     .option("--json", "one JSON object a line: markers and events")
     .option("--no-control", "no control socket")
     .addOption(new Option("--child", "end when standard input does").hideHelp())
     .addHelpText("after", EXAMPLES)
     .action((options: UpOptions) => up(shell, options));
 }
+
+/** How the selftest's lines begin. */
+const SELFTEST_LINE = "SELFTEST:";
 
 async function up(shell: Shell, options: UpOptions): Promise<void> {
   refuseContradictions(options);
@@ -107,6 +113,6 @@ function nodeOptions(options: UpOptions): Omit<NodeOptions, "console" | "observe
     profile: options.profile,
     seed: options.seed,
     perAddress: options.perAddress,
-    selftest: options.selftest === true,
+    selftest: options.selftest === true || (options.until?.startsWith(SELFTEST_LINE) ?? false),
   };
 }
