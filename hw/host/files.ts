@@ -1,4 +1,9 @@
-import { type FileError, type FileFacts, FileFailure, type Files } from "@runtime/core/ports.ts";
+import {
+  type FileError,
+  type FileFacts,
+  FileFailure,
+  type Files,
+} from "@runtime/core/program_ports.ts";
 
 const PRIVATE_FOLDER_MODE = 0o700;
 const PERMISSION_BITS = 0o7777;

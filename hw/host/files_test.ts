@@ -1,4 +1,4 @@
-import { type FileError, FileFailure } from "@runtime/core/ports.ts";
+import { type FileError, FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { hostFiles } from "./files.ts";

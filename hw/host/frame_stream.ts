@@ -1,11 +1,9 @@
+import type { HostSocketError, HostStream, UnixSockets } from "@runtime/core/ports.ts";
 import type {
   ControlSockets,
   FrameStream,
   FrameStreamObserver,
-  HostSocketError,
-  HostStream,
-  UnixSockets,
-} from "@runtime/core/ports.ts";
+} from "@runtime/core/program_ports.ts";
 
 const PREFIX_BYTES = 4;
 /** Most bytes that may wait to be sent on one connection. */

@@ -1,4 +1,10 @@
-import type { Child, ChildOptions, Processes, StopSignal, Terminal } from "@runtime/core/ports.ts";
+import type {
+  Child,
+  ChildOptions,
+  Processes,
+  StopSignal,
+  Terminal,
+} from "@runtime/core/program_ports.ts";
 import { writeAllSync } from "./uart_stdout.ts";
 
 /** A longer line of a child is cut here. */

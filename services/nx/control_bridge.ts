@@ -1,4 +1,5 @@
-import type { Clock, FrameStream, Turns, UnixListener } from "@runtime/core/ports.ts";
+import type { Clock, Turns, UnixListener } from "@runtime/core/ports.ts";
+import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { HEADER_LENGTH, speaks } from "@runtime/idl/packed_frame.ts";

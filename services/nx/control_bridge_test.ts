@@ -1,4 +1,4 @@
-import type { FrameStream } from "@runtime/core/ports.ts";
+import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import type { Exchange, RawChannel } from "@runtime/idl/channel.ts";
 import { createClient } from "@runtime/idl/client.ts";

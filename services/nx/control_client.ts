@@ -1,4 +1,5 @@
-import type { Clock, ControlSockets, FrameStream, Turns } from "@runtime/core/ports.ts";
+import type { Clock, Turns } from "@runtime/core/ports.ts";
+import type { ControlSockets, FrameStream } from "@runtime/core/program_ports.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Exchange, NoReply, RawChannel, RawReply } from "@runtime/idl/channel.ts";
 import { replyNonce } from "@runtime/idl/packed_frame.ts";

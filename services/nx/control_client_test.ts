@@ -1,4 +1,4 @@
-import type { FrameStream } from "@runtime/core/ports.ts";
+import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { createClient } from "@runtime/idl/client.ts";
 import { encodeReply, parseRequest } from "@runtime/idl/packed_frame.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";

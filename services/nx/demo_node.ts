@@ -1,4 +1,5 @@
-import type { Child, Clock, HostAddress, Processes, Turns } from "@runtime/core/ports.ts";
+import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
+import type { Child, Processes } from "@runtime/core/program_ports.ts";
 import { printable } from "./output.ts";
 
 /** Lines of a child that are kept for a report of its failure. */

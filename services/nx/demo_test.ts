@@ -1,4 +1,4 @@
-import type { ChildOptions } from "@runtime/core/ports.ts";
+import type { ChildOptions } from "@runtime/core/program_ports.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { type Phase, PHASES } from "@runtime/idl/marker.ts";
 import type { Handlers } from "@runtime/idl/server.ts";

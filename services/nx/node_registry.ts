@@ -1,5 +1,6 @@
-import type { Clock, ControlSockets, Files, Processes, Turns } from "@runtime/core/ports.ts";
-import { FileFailure } from "@runtime/core/ports.ts";
+import type { Clock, Turns } from "@runtime/core/ports.ts";
+import type { ControlSockets, Files, Processes } from "@runtime/core/program_ports.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { reachable } from "./control_client.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 

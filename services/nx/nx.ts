@@ -6,7 +6,8 @@
  */
 
 import { Command, CommanderError } from "commander";
-import { FileFailure, HostSocketFailure } from "@runtime/core/ports.ts";
+import { HostSocketFailure } from "@runtime/core/ports.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { BootError } from "@runtime/boot/init.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
 import { addDemo } from "./demo.ts";

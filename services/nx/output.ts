@@ -1,4 +1,4 @@
-import type { Terminal } from "@runtime/core/ports.ts";
+import type { Terminal } from "@runtime/core/program_ports.ts";
 
 /** Columns of spaces between two columns of a table. */
 const GAP = "  ";

@@ -1,12 +1,5 @@
-import type {
-  Clock,
-  ControlSockets,
-  Files,
-  HostAddress,
-  Processes,
-  Terminal,
-  Turns,
-} from "@runtime/core/ports.ts";
+import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
+import type { ControlSockets, Files, Processes, Terminal } from "@runtime/core/program_ports.ts";
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";

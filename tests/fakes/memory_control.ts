@@ -1,9 +1,9 @@
+import { HostSocketFailure } from "@runtime/core/ports.ts";
 import {
   type ControlSockets,
   type FrameStream,
   type FrameStreamObserver,
-  HostSocketFailure,
-} from "@runtime/core/ports.ts";
+} from "@runtime/core/program_ports.ts";
 import type { MemoryFiles } from "./memory_files.ts";
 
 /** Control sockets in memory. Events come in later turns, in order. */

@@ -1,4 +1,4 @@
-import { type FileFacts, FileFailure, type Files } from "@runtime/core/ports.ts";
+import { type FileFacts, FileFailure, type Files } from "@runtime/core/program_ports.ts";
 
 /** What a test puts at a path. */
 export interface MemoryEntry {

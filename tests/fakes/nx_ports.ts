@@ -1,4 +1,5 @@
-import type { Child, ChildOptions, HostAddress, StopSignal } from "@runtime/core/ports.ts";
+import type { HostAddress } from "@runtime/core/ports.ts";
+import type { Child, ChildOptions, StopSignal } from "@runtime/core/program_ports.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { bind, type Handlers } from "@runtime/idl/server.ts";
 import type { Gate } from "@runtime/idl/policy.ts";

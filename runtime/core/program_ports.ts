@@ -1,0 +1,165 @@
+/**
+ * Ports of the program around the machine: files, processes, the terminal and the control socket.
+ * The command line uses them; no daemon is given one.
+ *
+ * @module
+ */
+
+import type { HostSocketError, UnixListener } from "./ports.ts";
+
+/** Events of one {@linkcode FrameStream}. */
+export interface FrameStreamObserver {
+  /** The connection that was asked for stands. Never called for accepted ones. */
+  opened(): void;
+  /** One whole frame, valid during the call only. */
+  frame(bytes: Uint8Array): void;
+  /**
+   * It is over and no further event follows. `undefined` is an orderly close between frames;
+   * `failed` also a frame that was too long or cut off.
+   */
+  closed(error: HostSocketError | undefined): void;
+}
+
+/** A local connection that carries frames, each behind its length as u32 BE. */
+export interface FrameStream {
+  /** Must be called once, at once. Events start in a later turn. */
+  observe(observer: FrameStreamObserver): void;
+  /** Queues a frame (it is copied). Returns false, and drops it, when too much waits already. */
+  send(frame: Uint8Array): boolean;
+  /** Ends after everything queued. */
+  end(): void;
+  /** Ends at once. */
+  reset(): void;
+}
+
+/** The host's Unix sockets as the control socket uses them. */
+export interface ControlSockets {
+  /**
+   * Listens at a path that must not exist yet; only this user may connect.
+   *
+   * @throws {HostSocketFailure} with the path as `host` when it cannot be had.
+   */
+  listen(path: string, accept: (stream: FrameStream) => void): Promise<UnixListener>;
+  /** Starts to connect. `opened` or `closed` tells how it went. */
+  connect(path: string): FrameStream;
+}
+
+/** Why something on the host's file system could not be done. */
+export type FileError =
+  | "exists"
+  | "failed"
+  | "no_space"
+  | "not_empty"
+  | "not_found"
+  | "not_private"
+  | "permission_denied"
+  | "too_large"
+  | "wrong_kind";
+
+/** A file operation that failed: which path, and why. */
+export class FileFailure extends Error {
+  override readonly name = "FileFailure";
+  readonly code: FileError;
+  readonly path: string;
+
+  constructor(code: FileError, path: string) {
+    super(`Cannot use ${path}: ${code}`);
+    this.code = code;
+    this.path = path;
+  }
+}
+
+/** What lies at a path; a symbolic link is itself, not what it leads to. */
+export interface FileFacts {
+  readonly kind: "file" | "folder" | "symlink" | "socket" | "other";
+  /** Length in bytes. */
+  readonly length: number;
+  /** Permission bits, 0..0o7777. */
+  readonly mode: number;
+  /** Whether it belongs to the user that runs this process. */
+  readonly own: boolean;
+}
+
+/** The host's file system. Every call throws {@linkcode FileFailure} when it cannot. */
+export interface Files {
+  /** @throws {FileFailure} `too_large` when the file is longer than `lengthMax` bytes. */
+  readBytes(path: string, lengthMax: number): Uint8Array;
+  readText(path: string, lengthMax: number): string;
+  /** Replaces the file in one step: a reader sees the old bytes or the new, never a part. */
+  writeBytes(path: string, bytes: Uint8Array, mode: number): void;
+  writeText(path: string, text: string, mode: number): void;
+  /** Adds to the end of the file, which is made when it is absent. */
+  appendBytes(path: string, bytes: Uint8Array, mode: number): void;
+  /**
+   * Makes the folder and those above it, for this user alone (mode 0700).
+   *
+   * @throws {FileFailure} `not_private` when it exists and is a link, another user's, or open to
+   *   others.
+   */
+  makePrivateFolder(path: string): void;
+  /** Names in a folder, sorted. */
+  list(path: string): readonly string[];
+  /** Removes a file, a link or an empty folder; nothing happens when there is none. */
+  remove(path: string): void;
+  /** Makes a symbolic link at `path`. */
+  link(target: string, path: string): void;
+  /** What lies at the path; `undefined` when nothing does. */
+  facts(path: string): FileFacts | undefined;
+  /** A new private folder among the host's temporary ones. */
+  temporaryFolder(): string;
+}
+
+/** What a child is started with. */
+export interface ChildOptions {
+  /** Arguments of this same program. */
+  readonly args: readonly string[];
+  /** Variables added to this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Each line of its standard output, without the line feed. */
+  readonly outLine: (line: string) => void;
+  /** Each line of its standard error. */
+  readonly errorLine: (line: string) => void;
+}
+
+/** Another process of this program. It should end when its standard input does. */
+export interface Child {
+  readonly id: number;
+  /** Exit code after its last line was told; 128 plus the number when a signal ended it. */
+  readonly exited: Promise<number>;
+  /** Closes its standard input. */
+  endInput(): void;
+  /** Sends a signal; nothing happens when it has ended. */
+  kill(signal: StopSignal | "SIGKILL"): void;
+}
+
+/** Signals that ask a node to stop. */
+export type StopSignal = "SIGINT" | "SIGTERM";
+
+/** This process and its children. */
+export interface Processes {
+  /** Value of an environment variable. */
+  env(name: string): string | undefined;
+  readonly id: number;
+  /** User id of this process; `undefined` where the host has none. */
+  readonly userId: number | undefined;
+  /** Starts this same program again, from source or as the compiled executable. */
+  spawnSelf(options: ChildOptions): Child;
+  /** Runs `stop` at each such signal, in place of ending. Returns what takes the handler away. */
+  onStop(stop: (signal: StopSignal) => void): () => void;
+  /** Resolves when standard input has ended. May be asked once. */
+  inputEnded(): Promise<void>;
+  /** Sets the exit code of a process that ends by itself. */
+  setExitCode(code: number): void;
+  /** Ends the process now. */
+  exit(code: number): never;
+}
+
+/** Standard output and error as text. */
+export interface Terminal {
+  /** Whether standard output is a terminal, where a line may be drawn over. */
+  readonly interactive: boolean;
+  /** Writes as it is. Returns false when nobody reads any more. */
+  out(text: string): boolean;
+  /** The same for standard error. */
+  error(text: string): boolean;
+}
