@@ -8,8 +8,15 @@
  * @module
  */
 
+import { CALL_TIMEOUT_MS } from "@runtime/idl/channel.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { markerPattern } from "@runtime/idl/marker.ts";
+import { CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS } from "@services/dsoftbusd/admission.ts";
+import { BACKOFF_MAX_MS } from "@services/dsoftbusd/backoff.ts";
+import { HANDSHAKE_TIMEOUT_MS } from "@services/dsoftbusd/bus.ts";
+import { IDLE_TIMEOUT_MS, KEEPALIVE_MS } from "@services/dsoftbusd/session.ts";
+import { STREAM_INLINE_MAX, STREAM_LENGTH_MAX } from "@services/netstackd/protocol.ts";
+import { ENTROPY_LENGTH_MAX } from "@services/rngd/protocol.ts";
 import { LAYERS, PACKAGES } from "../scripts/lint/table.ts";
 import { deepEqual, equal, ok } from "./fakes/assert.ts";
 import { test } from "./fakes/test.ts";
@@ -183,6 +190,35 @@ test("docs: every console line that is shown is a declared marker", () => {
     .flatMap(({ text }) => [...text.matchAll(/^[12]\| (.+)$/gm)].map(([, line = ""]) => line))
     .filter((line) => !patterns.some((pattern) => pattern.test(line)));
   deepEqual(undeclared, []);
+});
+
+const SECOND = 1000;
+
+/** Sentences that hold a bound, made from the code's own number. */
+const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
+  [
+    "docs/architecture.md",
+    `within ${HANDSHAKE_TIMEOUT_MS / SECOND} s of the first byte, at most ` +
+    `${CONNECTIONS_PER_ADDRESS} connections of one address and ${CONNECTIONS_MAX} in all`,
+  ],
+  [
+    "docs/architecture.md",
+    `pinged after ${KEEPALIVE_MS / SECOND} s and ended after ${IDLE_TIMEOUT_MS / SECOND} s`,
+  ],
+  ["docs/architecture.md", `growing waits of up to ${BACKOFF_MAX_MS / SECOND} s`],
+  ["docs/architecture.md", `up to ${STREAM_INLINE_MAX.toLocaleString("en")} bytes in the frame`],
+  ["docs/architecture.md", `(${CALL_TIMEOUT_MS / SECOND} s by default)`],
+  ["docs/interop.md", `${CONNECTIONS_PER_ADDRESS} for one address, ${CONNECTIONS_MAX} in all`],
+  ["docs/interop.md", `moves up to ${STREAM_LENGTH_MAX >> 20} MiB`],
+  ["docs/security.md", `At most ${ENTROPY_LENGTH_MAX} bytes a request`],
+  ["README.md", `growing waits of up to ${BACKOFF_MAX_MS / SECOND} s`],
+];
+
+test("docs: bounds that are told are the code's", () => {
+  const untold = SENTENCES.filter(([page, sentence]) =>
+    !textOf(page).replace(/\s+/g, " ").includes(sentence)
+  );
+  deepEqual(untold, []);
 });
 
 /** Runs this Deno in the repository, or in `cwd`. */
