@@ -127,7 +127,6 @@ export class Endpoint {
     this.#sendHolders -= 1;
     if (this.#sendHolders > 0) return;
     this.#abandoned = true;
-    if (this.#queue.length > 0) return;
     for (const waiter of this.#receivers.splice(0)) waiter.fail("peer_closed");
   }
 

@@ -110,6 +110,19 @@ test("Endpoint admits senders that wait in order, and lets nobody overtake them"
   deepEqual(third.got, ["ok"]);
 });
 
+test("Endpoint lets no short message overtake a long one that waits for bytes", () => {
+  const budget = { max: 4, used: 0 };
+  const { end } = endpoint(8, [budget]);
+  const long = sender(2, 3);
+  equal(end.offer(envelope(1, 3)), "ok");
+  equal(end.offer(long.envelope), "no_space");
+  end.awaitRoom(long);
+  equal(end.offer(envelope(3, 1)), "queue_full");
+  end.receive(receiver());
+  deepEqual(long.got, ["ok"]);
+  equal(end.offer(envelope(3, 1)), "ok");
+});
+
 test("Endpoint gives a receiver the sender that waits for a budget used elsewhere", () => {
   const budget = { max: 4, used: 4 };
   const { end } = endpoint(1, [budget]);
