@@ -1,5 +1,6 @@
 import { equalBytes } from "@runtime/core/bytes.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { samgrd } from "../samgrd/protocol.ts";
 import type { Probe, Probes } from "./probe.ts";
 
 const VMO_LENGTH = 64 << 10;
@@ -160,7 +161,8 @@ const samgrMalformed: Probe = async ({ raw, samgr, syscalls }) => {
   const next = await samgr.senderServiceId({});
   if (refused.status !== "ok" || next.status !== "ok") return undefined;
   const status = refused.frame[STATUS_OFFSET] ?? 0;
-  return status !== 0 && next.sid === syscalls.self.sid ? { status } : undefined;
+  const named = status === samgrd.status.malformed && next.sid === syscalls.self.sid;
+  return named ? { status } : undefined;
 };
 
 /** Kernel, memory and registry, in the order of the ladder. */

@@ -3,6 +3,7 @@ import { hostTurns } from "@hw/host/turns.ts";
 import type { AnyComponent, Evidence } from "@runtime/boot/component.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import type { Syscalls } from "@runtime/core/syscalls.ts";
+import type { RawChannel } from "@runtime/idl/channel.ts";
 import { type Client, createClient } from "@runtime/idl/client.ts";
 import type { Gate } from "@runtime/idl/policy.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
@@ -94,6 +95,7 @@ export function peerAt(
 export interface LooseGiven {
   readonly args: Readonly<Record<string, string>>;
   readonly call: Readonly<Record<string, unknown>>;
+  readonly channel: Readonly<Record<string, RawChannel>>;
   readonly clock: Clock;
   readonly spawn: (loop: () => Promise<void>) => void;
   readonly syscalls: Syscalls;
@@ -150,6 +152,26 @@ export function replaceClient<S extends Service>(
   return givenElse(daemon, (given) => {
     const own = given.call[key] as Client<S>;
     return { ...given, call: { ...given.call, [key]: { ...own, ...change(own) } } };
+  });
+}
+
+/** A daemon that gets other bytes back from one of those that it talks to frame by frame. */
+export function replaceReplies(
+  daemon: string,
+  key: string,
+  change: (request: Uint8Array, reply: Uint8Array) => Uint8Array,
+): Replace {
+  return givenElse(daemon, (given) => {
+    const own = given.channel[key];
+    if (own === undefined) throw new TypeError(`${daemon} has no channel ${key}`);
+    const changed: RawChannel = {
+      async exchange(exchange) {
+        const reply = await own.exchange(exchange);
+        if (reply.status !== "ok") return reply;
+        return { ...reply, frame: change(exchange.frame, reply.frame) };
+      },
+    };
+    return { ...given, channel: { ...given.channel, [key]: changed } };
   });
 }
 

@@ -12,6 +12,7 @@ import {
   replaceArguments,
   replaceDaemon,
   replaceHandlers,
+  replaceReplies,
   together,
   unproven,
 } from "../../fakes/node.ts";
@@ -111,6 +112,16 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
     name: "a keystored that exports its private key",
     replace: () =>
       replaceHandlers(KEYSTORED, () => ({ getDevicePrivkey: () => ({ status: "ok" }) })),
+    red: failed("SELFTEST: device key private export rejected"),
+  },
+  {
+    name: "a keystored that refuses to export and sends the key along",
+    replace: () =>
+      replaceReplies("selftest-client", "keystored", (_request, reply) => {
+        const longer = new Uint8Array(reply.length + 32);
+        longer.set(reply);
+        return longer;
+      }),
     red: failed("SELFTEST: device key private export rejected"),
   },
   {

@@ -1,4 +1,9 @@
-import { redeclared, replaceClient, replaceHandlers, replaceSyscalls } from "../../fakes/node.ts";
+import {
+  replaceClient,
+  replaceHandlers,
+  replaceReplies,
+  replaceSyscalls,
+} from "../../fakes/node.ts";
 import { keystored } from "@services/keystored/protocol.ts";
 import { policyd } from "@services/policyd/protocol.ts";
 import { samgrd } from "@services/samgrd/protocol.ts";
@@ -6,6 +11,11 @@ import { failed, type Mutation } from "./mutation.ts";
 
 const SELFTEST = "selftest-client";
 const SAMGRD = { daemon: "samgrd", key: "samgrd", service: samgrd } as const;
+
+/** Where the selftest's LOOKUP says that its name is longer than its frame, and where replies tell. */
+const CUT_LENGTH_OFFSET = 4;
+const CUT_LENGTH = 200;
+const STATUS_OFFSET = 4;
 
 /** A kernel that does not keep its word to the selftest, and daemons that misroute. */
 export const KERNEL_MUTATIONS: readonly Mutation[] = [
@@ -46,9 +56,23 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
   {
     name: "a kernel whose deadlines pass at once",
     replace: () =>
-      replaceSyscalls(SELFTEST, (own) => ({
-        receive: (slot, deadlineNs) => own.receive(slot, deadlineNs === undefined ? undefined : 0),
-      })),
+      replaceSyscalls(SELFTEST, (own) => {
+        const sent = new Set<number>();
+        return {
+          trySend(slot, frame) {
+            sent.add(slot);
+            return own.trySend(slot, frame);
+          },
+          receive: (slot, deadlineNs) =>
+            deadlineNs === undefined || sent.size > 0
+              ? own.receive(slot, deadlineNs)
+              : Promise.resolve({ status: "timed_out" }),
+          capClose(slot) {
+            sent.delete(slot);
+            return own.capClose(slot);
+          },
+        };
+      }),
     red: failed("SELFTEST: ipc deadline timeout"),
   },
   {
@@ -145,9 +169,9 @@ export const KERNEL_MUTATIONS: readonly Mutation[] = [
   {
     name: "a samgrd that takes a frame cut short for a name it does not know",
     replace: () =>
-      redeclared(samgrd, {
-        ...samgrd,
-        refusals: { ...samgrd.refusals, truncated: "not_found", length_out_of_range: "not_found" },
+      replaceReplies(SELFTEST, "samgrd", (request, reply) => {
+        if (request[CUT_LENGTH_OFFSET] !== CUT_LENGTH) return reply;
+        return reply.with(STATUS_OFFSET, samgrd.status.not_found);
       }),
     red: failed("SELFTEST: samgrd v1 malformed"),
   },
