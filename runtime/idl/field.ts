@@ -179,7 +179,7 @@ export function list16<F extends Fields>(
     sizeMax,
     zero: [],
     samples: [[], [sample]],
-    beyond: [],
+    beyond: countMax < 0xffff ? [countBeyond(countMax)] : [],
     read(reader) {
       const at = reader.offset;
       const count = reader.u16();
@@ -208,6 +208,14 @@ function named(fields: Fields): readonly NamedField[] {
     NAMED.set(fields, list);
   }
   return list;
+}
+
+/** One record too many, with a byte for each. */
+function countBeyond(countMax: number): Uint8Array {
+  const count = countMax + 1;
+  const bytes = new Uint8Array(2 + count);
+  bytes.set([count & 0xff, count >>> 8]);
+  return bytes;
 }
 
 /** Reads a body in wire order. The caller checks the end of the frame. */
