@@ -192,6 +192,16 @@ test("docs: every console line that is shown is a declared marker", () => {
   deepEqual(undeclared, []);
 });
 
+test("docs: every ladder that is shown has as many rungs as the manifest", () => {
+  const required = LADDER_MARKERS.filter(({ role }) => role === "required").length;
+  const other = PAGES.flatMap((page) =>
+    [...textOf(page).matchAll(/ladder (\d+)\/(\d+)/g)]
+      .filter(([, seen, all]) => seen !== `${required}` || all !== `${required}`)
+      .map(([text]) => `${page}: ${text}, not ${required}`)
+  );
+  deepEqual(other, []);
+});
+
 const SECOND = 1000;
 
 /** Sentences that hold a bound, made from the code's own number. */
