@@ -32,7 +32,6 @@ export const KEEPALIVE_MS = 15_000;
 export const IDLE_TIMEOUT_MS = 60_000;
 /** How long one write may wait for a peer that does not read. */
 export const STALL_TIMEOUT_MS = 60_000;
-const PLAIN_LENGTH_MAX = 65_535 - NOISE_TAG_LENGTH;
 
 /** What a session starts from. */
 export interface SessionOptions {
@@ -78,8 +77,6 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #waiting: Waiting[] = [];
   readonly #outbox: Outgoing[] = [];
-  readonly #plain = new Uint8Array(PLAIN_LENGTH_MAX);
-  readonly #opened = new Uint8Array(PLAIN_LENGTH_MAX + NOISE_TAG_LENGTH);
   #outboxBytes = 0;
   #flushing = false;
   #roomAgain: (() => void)[] = [];
@@ -157,8 +154,6 @@ export class Session {
     while (orderly && this.#outbox.length > 0) stream.write(this.#gathered(), STALL_TIMEOUT_MS);
     transport.wipe();
     this.#outbox.length = 0;
-    this.#plain.fill(0);
-    this.#opened.fill(0);
     for (const waiting of this.#waiting.splice(0)) waiting.settle({ ended: reason });
     for (const resolve of this.#roomAgain.splice(0)) resolve();
     if (orderly) stream.close();
@@ -204,10 +199,11 @@ export class Session {
 
   /** Opens a record and hands its frame on. Frames are served one after the other. */
   async #take(sealed: Uint8Array): Promise<void> {
-    const length = this.#options.transport.open(sealed, this.#opened);
+    // In place: the record's bytes are nobody else's, and its frame is done with before the next read.
+    const length = this.#options.transport.open(sealed, sealed);
     this.#records += 1;
     this.#lastReceivedNs = this.#options.clock.nowNs();
-    const { chan, bytes } = decodeFrame(this.#opened.subarray(0, length));
+    const { chan, bytes } = decodeFrame(sealed.subarray(0, length));
     if (chan === this.#requestChannel) return this.#settle(bytes);
     if (chan === this.#servedChannel && this.#serves) {
       const reply = this.#options.serve(this, bytes);
@@ -236,7 +232,7 @@ export class Session {
     return this.#outbox.length >= OUTBOX_FRAMES_MAX || this.#outboxBytes >= OUTBOX_BYTES_MAX;
   }
 
-  /** `bytes` may lie in the buffer of the record just opened: it is sealed before the next one. */
+  /** `bytes` may lie in the record just opened: what is not sealed at once is copied. */
   #post({ channel, bytes }: Outgoing): void {
     const sealedNow = !this.#flushing && this.#outbox.length === 0;
     this.#outbox.push({ channel, bytes: sealedNow ? bytes : bytes.slice() });
@@ -296,10 +292,11 @@ export class Session {
     let offset = 0;
     for (const { channel, bytes } of this.#outbox.splice(0, count)) {
       this.#outboxBytes -= bytes.length;
-      const plainLength = encodeFrame(channel, bytes, this.#plain, 0);
-      offset = writeRecordPrefix(plainLength + NOISE_TAG_LENGTH, gathered, offset);
-      const plain = this.#plain.subarray(0, plainLength);
-      offset += this.#options.transport.seal(plain, gathered, offset);
+      const plainLength = frameLength(bytes.length);
+      const start = writeRecordPrefix(plainLength + NOISE_TAG_LENGTH, gathered, offset);
+      encodeFrame(channel, bytes, gathered, start);
+      const plain = gathered.subarray(start, start + plainLength);
+      offset = start + this.#options.transport.seal(plain, gathered, start);
     }
     assert(offset === length, "gathered records fill their buffer");
     this.#lastSentNs = this.#options.clock.nowNs();
