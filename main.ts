@@ -32,6 +32,8 @@ import { samgrd } from "@services/samgrd/protocol.ts";
 const MTU = 65_535;
 /** How long an orderly stop waits for the daemons. */
 const STOP_TIMEOUT_MS = 500;
+/** How long it then waits for the ends of sessions to reach the peers, and for theirs. */
+const DRAIN_TIMEOUT_MS = 300;
 
 const clock = hostClock();
 const turns = hostTurns(clock);
@@ -84,11 +86,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const stop = async () => {
     const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
     await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });
+    await drained(gateway);
     node.stop();
     await close();
   };
   const connect: RunningNode["connect"] = (principal, service) => node.connect(principal, service);
   return { listen, faults, faulted, connect, stop };
+}
+
+async function drained(gateway: Gateway): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const cancel = turns.at(clock.nowNs() + DRAIN_TIMEOUT_MS * 1e6, resolve);
+  await Promise.race([gateway.idle(), late]);
+  cancel();
 }
 
 function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {

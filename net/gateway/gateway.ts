@@ -70,6 +70,8 @@ export interface Gateway extends Link {
   stackCounters(): StackCounters;
   /** Everything that holds state: flows, UDP mappings, forwards, the stack's sockets. */
   count(): number;
+  /** Resolves when no TCP connection is left: what the guest ended has reached the far ends. */
+  idle(): Promise<void>;
   /** Resets every connection and closes every port; resolves when the host has let go of all. */
   close(): Promise<void>;
 }
@@ -172,6 +174,10 @@ class UserGateway implements Gateway {
     return this.#tcp.count + this.#udp.count + this.#listeners.size + this.#stack.sockets();
   }
 
+  idle(): Promise<void> {
+    return this.#tcp.idle();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelTimer?.();
@@ -210,10 +216,12 @@ class UserGateway implements Gateway {
 
   /** Keeps one timer, which may be early: then it finds nothing due and is set again. */
   #setTimer(): void {
-    const nextMs = this.#stack.nextTimerMs();
-    if (nextMs === undefined || nextMs * NS_PER_MS >= this.#timerNs) return;
+    if (this.#closed) return;
+    // Up: the stack's clock shows whole milliseconds, and earlier there is nothing to do yet.
+    const nextNs = Math.ceil(this.#stack.nextTimerMs() ?? Infinity) * NS_PER_MS;
+    if (nextNs >= this.#timerNs) return;
     this.#cancelTimer?.();
-    this.#timerNs = nextMs * NS_PER_MS;
+    this.#timerNs = nextNs;
     this.#cancelTimer = this.#parts.turns.at(this.#timerNs, () => this.#timerRan());
   }
 

@@ -43,6 +43,7 @@ export class TcpFlows implements TcpFlowEvents {
   #connecting = 0;
   #handshakes = 0;
   #emptied: (() => void) | undefined;
+  readonly #awaitingIdle = new Set<() => void>();
 
   constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -115,6 +116,12 @@ export class TcpFlows implements TcpFlowEvents {
     return promise;
   }
 
+  /** Resolves when every connection has ended, those included that come meanwhile. */
+  idle(): Promise<void> {
+    if (this.#entries.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#awaitingIdle.add(resolve));
+  }
+
   opened(flow: TcpFlow): void {
     const entry = this.#entries.get(flow);
     if (entry?.request === undefined) return;
@@ -149,7 +156,10 @@ export class TcpFlows implements TcpFlowEvents {
     this.#parts.book.release(entry.address);
     this.#beginHandshakes();
     this.#parts.flush();
-    if (this.#entries.size === 0) this.#emptied?.();
+    if (this.#entries.size > 0) return;
+    this.#emptied?.();
+    for (const resolve of this.#awaitingIdle) resolve();
+    this.#awaitingIdle.clear();
   }
 
   get #full(): boolean {

@@ -228,3 +228,50 @@ test("createGateway answers echo requests for its own address alone", () => {
   }
   deepEqual(answers, [true, false, false, true]);
 });
+
+test("Gateway.idle resolves once both halves of every connection have ended, and not before", async () => {
+  const { world, socket, server } = await outward();
+  let idle = false;
+  const waiting = world.gateway.idle().then(() => idle = true);
+  socket.end();
+  world.settle();
+  await Promise.resolve();
+  equal(idle, false);
+  server.stream.end();
+  world.pass(1000);
+  await waiting;
+  equal(idle, true);
+  await world.gateway.idle();
+});
+
+test("createGateway wakes up on whole milliseconds, which is all that its stack sees of time", async () => {
+  const world = gatewayGuest();
+  const { at } = world.clock;
+  const setMs: number[] = [];
+  world.clock.at = (atNs, work) => {
+    setMs.push(atNs / 1e6);
+    return at(atNs, work);
+  };
+  const { server } = await outward(world);
+  // Round trips of these lengths make timeouts that are no whole milliseconds.
+  for (const roundTripMs of [150, 41, 41]) {
+    server.stream.write(textBytes("x"));
+    world.settle();
+    world.clock.advanceMs(roundTripMs);
+    world.guest.poll(world.clock.nowNs() / 1e6);
+    world.settle();
+  }
+  ok(setMs.length > 3);
+  deepEqual(setMs.filter((ms) => !Number.isInteger(ms)), []);
+});
+
+test("Gateway.close leaves no timer behind, also when the card goes on reading", async () => {
+  const { world, server } = await outward();
+  server.stream.write(textBytes("x"));
+  world.settle();
+  const closing = world.gateway.close();
+  world.clock.runLater();
+  await closing;
+  while (world.gateway.receive(new Uint8Array(1514)) > 0);
+  equal(world.clock.nextNs(), undefined);
+});
