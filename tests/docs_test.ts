@@ -208,7 +208,7 @@ const SECOND = 1000;
 const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   [
     "docs/architecture.md",
-    `within ${HANDSHAKE_TIMEOUT_MS / SECOND} s of the first byte, at most ` +
+    `within ${HANDSHAKE_TIMEOUT_MS / SECOND} s of the connection, at most ` +
     `${CONNECTIONS_PER_ADDRESS} connections of one address and ${CONNECTIONS_MAX} in all`,
   ],
   [
