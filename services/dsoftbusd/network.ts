@@ -18,6 +18,9 @@ const REPLY_MARGIN_MS = 2_000;
 
 type Netstack = Client<typeof netstackd>;
 
+/** The system calls that payloads take. */
+export type NetworkMemory = Pick<Syscalls, "vmoFrom" | "vmoMap" | "capClose">;
+
 /** Where connections come from and go to: netstackd, through its facade. */
 export interface OpenedNetwork extends Network {
   /** Stops accepting. */
@@ -31,7 +34,7 @@ export interface OpenedNetwork extends Network {
  */
 export async function openNetwork(
   netstack: Netstack,
-  syscalls: Syscalls,
+  syscalls: NetworkMemory,
   port: number,
 ): Promise<OpenedNetwork | { readonly failed: string }> {
   const listener = await netstack.listen({ ip: ANY_IPV4, port });
@@ -58,7 +61,7 @@ export async function openNetwork(
 
 interface Ports {
   readonly netstack: Netstack;
-  readonly syscalls: Syscalls;
+  readonly syscalls: NetworkMemory;
 }
 
 async function connect(
@@ -98,7 +101,7 @@ class NetstackStream implements Stream {
   readonly address: number;
   readonly port: number;
   readonly #netstack: Netstack;
-  readonly #syscalls: Syscalls;
+  readonly #syscalls: NetworkMemory;
   readonly #handle: number;
 
   constructor(

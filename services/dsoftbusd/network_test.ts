@@ -1,0 +1,153 @@
+import type { Allotted } from "@runtime/core/syscalls.ts";
+import type { Handlers } from "@runtime/idl/server.ts";
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { directClient } from "@tests/fakes/direct.ts";
+import { test } from "@tests/fakes/test.ts";
+import { netstackd, STREAM_INLINE_MAX } from "../netstackd/protocol.ts";
+import { type NetworkMemory, openNetwork } from "./network.ts";
+import type { Stream } from "./stream.ts";
+
+type Facade = Handlers<typeof netstackd>;
+
+/** A netstackd that knows a listener, handle 1, and one connection, handle 2. */
+function facade(change: Partial<Facade> = {}): Facade {
+  const unused = () => ({ status: "io" }) as const;
+  return {
+    listen: () => ({ status: "ok", handle: 1 }),
+    accept: () => ({ status: "ok", handle: 2, ip: "10.0.2.2", port: 4_000 }),
+    connect: () => ({ status: "ok", handle: 2 }),
+    read: unused,
+    write: ({ length }) => ({ status: "ok", written: length }),
+    close: () => ({ status: "ok" }),
+    abort: () => ({ status: "ok" }),
+    udpBind: unused,
+    udpSendTo: unused,
+    udpRecvFrom: unused,
+    icmpPing: unused,
+    localAddr: unused,
+    waitWritable: unused,
+    shutdown: unused,
+    peerAddr: unused,
+    stats: unused,
+    ...change,
+  };
+}
+
+/** Memory objects that only count. */
+function memory(
+  room = true,
+): NetworkMemory & { readonly made: number[]; readonly closed: number[] } {
+  const [made, closed] = [[], []] as [number[], number[]];
+  return {
+    made,
+    closed,
+    vmoFrom(bytes): Allotted {
+      if (!room) return { status: "no_space" };
+      made.push(bytes.length);
+      return { status: "ok", slot: 9 };
+    },
+    vmoMap: () => undefined,
+    capClose(slot) {
+      closed.push(slot);
+      return "ok";
+    },
+  };
+}
+
+async function stream(change: Partial<Facade>, own = memory()): Promise<Stream> {
+  const network = await openNetwork(directClient(netstackd, facade(change)), own, 34_567);
+  ok(!("failed" in network));
+  const accepted = await network.accept();
+  ok(typeof accepted === "object");
+  return accepted;
+}
+
+test("openNetwork says why the port cannot be listened on", async () => {
+  const taken = facade({ listen: () => ({ status: "in_use" }) });
+  deepEqual(await openNetwork(directClient(netstackd, taken), memory(), 1), { failed: "in_use" });
+});
+
+test("accept ends for good only with the listener", async () => {
+  for (
+    const [status, outcome] of [
+      ["not_found", "gone"],
+      ["limit", "failed"],
+      ["io", "failed"],
+      ["timed_out", "failed"],
+    ] as const
+  ) {
+    const netstack = directClient(netstackd, facade({ accept: () => ({ status }) }));
+    const network = await openNetwork(netstack, memory(), 1);
+    ok(!("failed" in network));
+    equal(await network.accept(), outcome);
+  }
+});
+
+test("connect tells apart who refused, was silent, is unreachable or denied", async () => {
+  for (
+    const [status, outcome] of [
+      ["refused", "refused"],
+      ["reset", "refused"],
+      ["timed_out", "timed_out"],
+      ["lost", "timed_out"],
+      ["unreachable", "unreachable"],
+      ["denied", "denied"],
+      ["limit", "failed"],
+    ] as const
+  ) {
+    const netstack = directClient(netstackd, facade({ connect: () => ({ status }) }));
+    const network = await openNetwork(netstack, memory(), 1);
+    ok(!("failed" in network));
+    equal(await network.connect({ address: 1, port: 2, timeoutMs: 3 }), outcome);
+  }
+});
+
+test("a stream tells its ends apart", async () => {
+  for (
+    const [status, end] of [
+      ["closed", "closed"],
+      ["reset", "reset"],
+      ["lost", "reset"],
+      ["timed_out", "timed_out"],
+      ["not_found", "gone"],
+      ["limit", "gone"],
+    ] as const
+  ) {
+    const read = await stream({ read: () => ({ status }) });
+    deepEqual(await read.read(5), { status: end });
+    const write = await stream({ write: () => ({ status }) });
+    equal(await write.write(new Uint8Array(3), 5), end);
+  }
+});
+
+test("a write that did not get through in its time says so", async () => {
+  const partial = await stream({ write: () => ({ status: "ok", written: 2 }) });
+  equal(await partial.write(new Uint8Array(3), 5), "timed_out");
+  equal(await partial.write(new Uint8Array(2), 5), "ok");
+});
+
+test("a write sends its time along, and what does not fit the frame as a memory object", async () => {
+  const asked: number[][] = [];
+  const own = memory();
+  const out = await stream({
+    write({ timeoutMs, length, bytes }) {
+      asked.push([timeoutMs, length, bytes.length]);
+      return { status: "ok", written: length };
+    },
+  }, own);
+  equal(await out.write(new Uint8Array(STREAM_INLINE_MAX), 70), "ok");
+  equal(await out.write(new Uint8Array(STREAM_INLINE_MAX + 1), 80), "ok");
+  deepEqual(asked, [[70, STREAM_INLINE_MAX, STREAM_INLINE_MAX], [80, STREAM_INLINE_MAX + 1, 0]]);
+  deepEqual(own.made, [STREAM_INLINE_MAX + 1]);
+});
+
+test("a write without room for a memory object ends the stream and asks nobody", async () => {
+  let asked = 0;
+  const out = await stream({
+    write({ length }) {
+      asked += 1;
+      return { status: "ok", written: length };
+    },
+  }, memory(false));
+  deepEqual([await out.write(new Uint8Array(STREAM_INLINE_MAX + 1), 5), asked], ["gone", 0]);
+});
