@@ -216,7 +216,6 @@ class UserGateway implements Gateway {
 
   /** Keeps one timer, which may be early: then it finds nothing due and is set again. */
   #setTimer(): void {
-    if (this.#closed) return;
     // Up: the stack's clock shows whole milliseconds, and earlier there is nothing to do yet.
     const nextNs = Math.ceil(this.#stack.nextTimerMs() ?? Infinity) * NS_PER_MS;
     if (nextNs >= this.#timerNs) return;
