@@ -3,6 +3,7 @@ import type { WireError } from "../core/error.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import { encodeCapnpRefusal, encodeCapnpReply, parseCapnpRequest } from "./capnp_frame.ts";
 import {
+  correlated,
   encodeRefusal,
   encodeReply,
   type Nonce,
@@ -85,8 +86,38 @@ export function serve(bound: readonly Bound[], gate: Gate): FrameHandler {
     bound.length === 1 || bound.every(({ service }) => service.plane === "packed"),
     "a Cap'n Proto protocol has its endpoint to itself",
   );
-  return (frame, call) => answer(servedBy(bound, frame), { frame, call, gate });
+  const turns = new Map(
+    bound.filter(({ service }) => !named(service)).map((one) => [one, new Turns()] as const),
+  );
+  return (frame, call) => {
+    const served = servedBy(bound, frame);
+    const run = () => answer(served, { frame, call, gate });
+    const ordered = served === undefined ? undefined : turns.get(served);
+    return ordered === undefined ? run() : ordered.take(call.sender.sid, run);
+  };
 }
+
+/** Whether the protocol's replies say whose they are. */
+function named(service: Service): boolean {
+  return service.plane === "packed" && correlated(service);
+}
+
+/**
+ * One request of a sender at a time, however many may run: without a nonce the order of the replies
+ * is all that says whose they are. One entry a principal, of which the kernel knows a bounded number.
+ */
+class Turns {
+  readonly #last = new Map<bigint, Promise<void>>();
+
+  take<T>(sid: bigint, run: () => Promise<T>): Promise<T> {
+    const before = this.#last.get(sid);
+    const turn = before === undefined ? run() : before.then(run);
+    this.#last.set(sid, turn.then(nothing, nothing));
+    return turn;
+  }
+}
+
+function nothing(): void {}
 
 /** The protocol that a frame speaks; the first one refuses those that speak none. */
 function servedBy(bound: readonly Bound[], frame: Uint8Array): Bound | undefined {

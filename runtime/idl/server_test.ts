@@ -1,11 +1,11 @@
-import { deepEqual, equal } from "@tests/fakes/assert.ts";
-import { directClient, directFrames, watchedGate } from "@tests/fakes/direct.ts";
+import { deepEqual, equal, rejects } from "@tests/fakes/assert.ts";
+import { directClient, directFrames, principal, watchedGate } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
 import { list16, text8, u16, u8 } from "./field.ts";
-import { encodeReply, parseReply } from "./packed_frame.ts";
+import { encodeReply, encodeRequest, parseReply } from "./packed_frame.ts";
 import { OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
-import { bind, type Handlers, REFUSED } from "./server.ts";
-import { BARE, defineService } from "./service.ts";
+import { bind, type Handlers, REFUSED, serve } from "./server.ts";
+import { BARE, defineService, type Envelope, NONCE32 } from "./service.ts";
 
 const store = defineService({
   name: "stored",
@@ -34,6 +34,8 @@ const store = defineService({
     },
   },
 });
+
+const ACT = { code: 1, doc: "Acts.", capability: null, request: { id: u8() }, reply: {} } as const;
 
 const WORDS = [
   { level: 1, word: "ab", other: "c" },
@@ -107,4 +109,64 @@ test("list16 can write each record's lengths before its contents", () => {
   const body = [2, 0, 1, 2, 1, 0x61, 0x62, 0x63, 2, 0, 1, 0x64];
   deepEqual([...frame], [0x53, 0x54, 1, 0x82, 0, ...body]);
   deepEqual(parseReply(store, opName, frame).values, values);
+});
+
+/** The order in which requests of two senders begin and end, when the first of each takes longer. */
+async function orderOf(envelope: Envelope): Promise<readonly string[]> {
+  const events: string[] = [];
+  const slow = defineService({ ...store, name: "slowd", envelope, ops: { act: ACT } });
+  const release: (() => void)[] = [];
+  const handlers: Handlers<typeof slow> = {
+    async act({ id }, { sender }) {
+      events.push(`${sender.name} ${id} begins`);
+      if (id === 1) await new Promise<void>((resolve) => release.push(resolve));
+      events.push(`${sender.name} ${id} ends`);
+      return { status: "ok" };
+    },
+  };
+  const answer = serve([bind(slow, handlers)], () => Promise.resolve(true));
+  const ask = (sender: string, id: number) => {
+    const frame = encodeRequest(slow, { opName: "act", nonce: BigInt(id), values: { id } });
+    return answer(frame.slice(), { sender: principal(sender), moved: undefined });
+  };
+  const asked = [ask("a", 1), ask("a", 2), ask("b", 2)];
+  for (let count = 0; count < 50; count++) await undefined;
+  release.forEach((end) => end());
+  await Promise.all(asked);
+  return events;
+}
+
+test("serve runs requests without nonces one after the other, each sender's own", async () => {
+  deepEqual(await orderOf(BARE), [
+    "a 1 begins",
+    "b 2 begins",
+    "b 2 ends",
+    "a 1 ends",
+    "a 2 begins",
+    "a 2 ends",
+  ]);
+  deepEqual(await orderOf(NONCE32), [
+    "a 1 begins",
+    "a 2 begins",
+    "a 2 ends",
+    "b 2 begins",
+    "b 2 ends",
+    "a 1 ends",
+  ]);
+});
+
+test("serve goes on after a handler of the same sender has thrown", async () => {
+  let calls = 0;
+  const throwing = {
+    ...handlersOf(),
+    put() {
+      calls += 1;
+      if (calls === 1) throw new TypeError("bug");
+      return { status: "ok", count: 1 } as const;
+    },
+  };
+  const exchange = directFrames([bind(store, throwing)]);
+  const [first, second] = [exchange(Uint8Array.from(PUT)), exchange(Uint8Array.from(PUT))];
+  await rejects(first, TypeError);
+  equal((await second)?.[4], 0);
 });
