@@ -192,6 +192,17 @@ test("docs: every console line that is shown is a declared marker", () => {
   deepEqual(undeclared, []);
 });
 
+test("docs: every marker that is named is declared, placeholders and all", () => {
+  const declared = new Set(LADDER_MARKERS.map(({ line }) => line));
+  const named = /`((?:SELFTEST|init|net|[a-z]+d): [^`]+)`/g;
+  const undeclared = PAGES.flatMap((page) =>
+    [...proseOf(page).replace(/\s+/g, " ").matchAll(named)]
+      .filter(([, line = ""]) => !declared.has(line))
+      .map(([, line]) => `${page}: ${line}`)
+  );
+  deepEqual(undeclared, []);
+});
+
 test("docs: every ladder that is shown has as many rungs as the manifest", () => {
   const required = LADDER_MARKERS.filter(({ role }) => role === "required").length;
   const other = PAGES.flatMap((page) =>
