@@ -218,6 +218,18 @@ test("a session ends by name when its peer sends an announce that is not its own
   }
 });
 
+test("a session ends when its peer announces another device, however valid that announce", async () => {
+  const { world, a, b } = await besieged();
+  const c = await busNode(world, { seed: 3, address: A + 7 });
+  const announce = await c.bus.ports.announcer.make();
+  const [near, far] = [a.bus.live[0]?.session, b.bus.live[0]?.session];
+  ok(announce !== undefined && near !== undefined && far !== undefined);
+  far.peerAnnounced = false;
+  near.announce(announce);
+  await world.settle();
+  deepEqual([b.counts(), b.bus.live.length], [{ "announce_invalid": 1 }, 0]);
+});
+
 test("a peer's reply that is none ends the session, not the daemon", async () => {
   const world = new BusWorld();
   const b = await busNode(world, { seed: 2, address: B });

@@ -44,8 +44,10 @@ export function createServicesChannel(
   const ping = async (request: Uint8Array) => {
     const payload = request.slice(PING.length);
     const ask = { subject, capability: "dsoftbus.ping", operation: "session.ping", target: "" };
+    // Counted from the question on: a slow answer is no fresher for it.
+    const askedNs = ports.clock.nowNs();
     pingAllowed = await ports.gate(ask);
-    pingDecidedNs = ports.clock.nowNs();
+    pingDecidedNs = askedNs;
     if (!pingAllowed) return DENIED_PING;
     return starts(request, PUSH) ? PONG : concatBytes(PONG, payload);
   };

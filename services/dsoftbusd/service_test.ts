@@ -191,6 +191,39 @@ test("dsoftbusd and its clone both say so, and keep no session", async () => {
   unharmed(world);
 });
 
+test("dsoftbusd connect begins anew where a dial had ended for good", async () => {
+  const world = new BusWorld();
+  await busNode(world, { seed: 1, address: B });
+  const a = await busNode(world, { seed: 1, address: A });
+  const there = { ...NOBODY, address: B, port: BUS_PORT, ...WAIT };
+  const first = await a.client.connect(there);
+  await world.settle();
+  ok(first.status === "ok" || first.status === "refused");
+  deepEqual(a.bus.live, []);
+  const b = await busNode(world, { seed: 2, address: B });
+  const { deviceId } = b.custody.local;
+  deepEqual(await a.client.connect(there), { status: "ok", deviceId });
+});
+
+test("dsoftbusd ping sends none after its time, and says that it is over", async () => {
+  const world = new BusWorld();
+  let asked = 0;
+  const allowed = () => {
+    // Every answer takes the peer a second.
+    asked += 1;
+    world.clock.advanceMs(1_000);
+    return true;
+  };
+  await busNode(world, { seed: 2, address: B, allowed });
+  const a = await busNode(world, { seed: 1, address: A, targets: [targetOf(B)] });
+  await world.settle();
+  const pings = { peer: "any", count: 40, size: 0, window: 1, timeoutMs: 5_000 };
+  deepEqual(await a.client.ping(pings), { status: "timed_out" });
+  await world.settle();
+  ok(asked >= 5 && asked <= 7, `${asked} pings`);
+  equal(a.bus.live.length, 1);
+});
+
 test("dsoftbusd dials again with growing waits until its peer is there, and again when it is lost", async () => {
   const world = new BusWorld();
   const a = await busNode(world, { seed: 1, address: A, targets: [targetOf(B)] });
