@@ -206,7 +206,7 @@ function lost({ choices, damages }: World): boolean {
 
 /** The host resets its ends; what the guest still has ends by itself or by its resets. */
 async function letGo(world: World): Promise<void> {
-  const { choices, clock, gateway, guest, sockets, ends, dialled } = world;
+  const { choices, clock, gateway, sockets, ends, dialled } = world;
   world.damages = false;
   const others = 3;
   const closesEarly = choices.oneIn(4);
