@@ -194,3 +194,15 @@ test("SyscallChannel sends in the order of the calls when there is no room", asy
   const order = [await take(), await take(), await take()].map(({ frame }) => frame[0]);
   deepEqual(order, [1, 2, 3]);
 });
+
+test("SyscallChannel without nonces closes what came with a late reply", async () => {
+  const { ask, server, client, back, clock, quiet } = channel({ nonced: false });
+  const before = client.table.used;
+  const late = ask(1, { timeoutMs: 1 });
+  await late();
+  clock.advanceNs(MS);
+  equal(await late(), "no_reply");
+  await server.send(back.send, Uint8Array.of(0, 1), { move: vmoOf(server, 8) });
+  await quiet();
+  equal(client.table.used, before);
+});
