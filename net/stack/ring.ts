@@ -1,7 +1,8 @@
 import { assert } from "@runtime/core/assert.ts";
 import { copyRun } from "../wire/octets.ts";
 
-const FIRST_SIZE = 4096;
+/** First size of a buffer, in bytes: a handshake fits, and most connections of a burst see no more. */
+const FIRST_SIZE = 1024;
 const NOTHING = new Uint8Array(0);
 
 /**

@@ -187,6 +187,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   linger(): void {
     this.stopTimers();
     this.send.ring.release();
+    this.#releaseRead();
     this.timers.waitMs = this.host.nowMs + this.host.limits.timeWaitMs;
     this.host.timed(this);
     this.host.lingering(this);
@@ -200,8 +201,14 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     this.stopTimers();
     this.send.ring.release();
     this.receive.gaps.clear();
+    this.#releaseRead();
     this.host.closed(this);
     this.host.changed(this);
+  }
+
+  /** Nothing more will come: a ring that was read to its end needs no buffer any more. */
+  #releaseRead(): void {
+    if (this.receive.ring.length === 0) this.receive.ring.release();
   }
 
   stopTimers(): void {

@@ -33,3 +33,15 @@ test("Reader ends at the end of a view, not at that of its buffer", () => {
   throws(() => reader.u16Be(), { name: "WireError", code: "truncated", offset: 2 });
   deepEqual(reader.rest(1), Uint8Array.of(5));
 });
+
+test("Reader.text reads UTF-8 of every length, and names where bad text starts", () => {
+  for (const length of [0, 1, 47, 48, 49, 200]) {
+    const text = "a".repeat(length);
+    equal(new Reader(new TextEncoder().encode(text)).text(length), text);
+  }
+  const mixed = new TextEncoder().encode("\ufeffgr\u00fc\u00df \u{1f600}");
+  equal(new Reader(mixed).text(mixed.length), "\ufeffgr\u00fc\u00df \u{1f600}");
+  const reader = new Reader(fromHex("61" + "6180"));
+  reader.u8();
+  throws(() => reader.text(2), { name: "WireError", code: "not_utf8", offset: 1 });
+});

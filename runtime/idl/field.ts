@@ -316,10 +316,25 @@ function sizedBytes(width: Width, lengthMin: number, lengthMax: number): Field<U
 
 function sizedText(width: Width, lengthMin: number, lengthMax: number): Field<string> {
   return sized(`text${width * 8}`, { width, lengthMin, lengthMax }, {
-    encode: (value) => UTF8.encode(value),
+    encode: encodedText,
     read: (reader, length) => reader.text(length),
     fill: (length) => "a".repeat(length),
   });
+}
+
+/** Longest text that is looked at letter by letter. */
+const ASCII_LENGTH_MAX = 48;
+
+/** UTF-8; short texts of ASCII alone, most of all texts, without a call to the encoder. */
+function encodedText(text: string): Uint8Array {
+  if (text.length > ASCII_LENGTH_MAX) return UTF8.encode(text);
+  const bytes = new Uint8Array(text.length);
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code >= 0x80) return UTF8.encode(text);
+    bytes[index] = code;
+  }
+  return bytes;
 }
 
 type Width = 1 | 2 | 4;

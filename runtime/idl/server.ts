@@ -206,6 +206,8 @@ function permitted(
 
 /** The front of a text, as many whole characters as fit into so many bytes. */
 function clipped(text: string, lengthMax: number): string {
+  // No UTF-16 unit takes more than three bytes.
+  if (text.length * 3 <= lengthMax) return text;
   return text.slice(0, UTF8.encodeInto(text, new Uint8Array(lengthMax)).read);
 }
 
