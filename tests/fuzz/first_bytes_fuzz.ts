@@ -70,8 +70,9 @@ async function intrude(choices: Choices, world: BusWorld): Promise<FakeStream[]>
     if (choices.oneIn(6)) await world.pass(choices.pick([1, 300, HANDSHAKE_TIMEOUT_MS]), 100);
   }
   if (choices.oneIn(3)) await world.settle();
-  if (choices.oneIn(3)) await stranger.close();
-  else if (choices.oneIn(3)) await stranger.abort();
+  const left = choices.pick(["closed", "aborted", "silent"]);
+  if (left === "closed") await stranger.close();
+  if (left === "aborted") await stranger.abort();
   return [stranger];
 }
 
