@@ -9,6 +9,7 @@ import { samgrdCapnp } from "../samgrd/protocol.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionTable, CONNECTIONS_PER_ADDRESS } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
+import { BOOT_ID_LENGTH, bootIdOf } from "./boot_id.ts";
 import { Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
 import { EntropyPool, localIdentity } from "./custody.ts";
 import { BusJournal } from "./journal.ts";
@@ -38,8 +39,9 @@ export default defineComponent({
   async create({ call, clock, syscalls, args, gate, prove, spawn }) {
     const entropy = new EntropyPool(call.rngd);
     const local = await localIdentity(call.keystored);
-    const bootId = await entropy.take(16);
-    assert(local !== undefined && bootId !== undefined, "keystored and rngd answer");
+    const drawn = await entropy.take(BOOT_ID_LENGTH);
+    assert(local !== undefined && drawn !== undefined, "keystored and rngd answer");
+    const bootId = bootIdOf(drawn, clock);
     const network = await openNetwork(call.netstackd, syscalls, SESSION_PORT);
     assert(!("failed" in network), "the session port is free");
     const port = Number(args["advertise"] ?? SESSION_PORT);
