@@ -43,7 +43,7 @@ export interface TestNode extends RunningNode {
   readonly control: Client<typeof controld>;
   /** Port that peers dial. */
   readonly port: number;
-  /** Resolves once a line of the console is this one. */
+  /** Resolves once a line of the console is this one; rejects when none comes for a long time. */
   printed(line: string | RegExp): Promise<void>;
 }
 
@@ -66,12 +66,17 @@ export async function bootNode(options: Partial<NodeOptions> = {}): Promise<Test
     },
   });
   const printed = (wanted: string | RegExp) =>
-    new Promise<void>((resolve) => {
+    new Promise<void>((resolve, reject) => {
+      const hung = setTimeout(() => {
+        waiting.delete(look);
+        reject(new Error(`no line ${wanted} among:\n${lines.join("\n")}`));
+      }, LADDER_TIMEOUT_MS);
       const look = () => {
         const came = lines.some((line) =>
           typeof wanted === "string" ? line === wanted : wanted.test(line)
         );
         if (!came) return;
+        clearTimeout(hung);
         waiting.delete(look);
         resolve();
       };
