@@ -9,6 +9,15 @@ import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import type { Reader } from "../core/reader.ts";
 import type { Writer } from "../core/writer.ts";
+import {
+  labelOf,
+  readFields,
+  readSplit,
+  sampleOf,
+  sizeOf,
+  writeFields,
+  writeSplit,
+} from "./body.ts";
 
 /** How a value of type `T` lies in a frame. */
 export interface Field<T> {
@@ -196,97 +205,12 @@ export function list16<F extends Fields>(
   };
 }
 
-type NamedField = readonly [string, Field<unknown>];
-
-const NAMED = new WeakMap<Fields, readonly NamedField[]>();
-
-/** The fields with their names: made once for each body, because every frame walks them. */
-function named(fields: Fields): readonly NamedField[] {
-  let list = NAMED.get(fields);
-  if (list === undefined) {
-    list = Object.entries(fields);
-    NAMED.set(fields, list);
-  }
-  return list;
-}
-
 /** One record too many, with a byte for each. */
 function countBeyond(countMax: number): Uint8Array {
   const count = countMax + 1;
   const bytes = new Uint8Array(2 + count);
   bytes.set([count & 0xff, count >>> 8]);
   return bytes;
-}
-
-/** Reads a body in wire order. The caller checks the end of the frame. */
-export function readFields<F extends Fields>(reader: Reader, fields: F): ValuesOf<F> {
-  const values: Record<string, unknown> = {};
-  for (const [name, field] of named(fields)) {
-    const value = field.read(reader);
-    if (field.silent !== true) values[name] = value;
-  }
-  // The loop fills exactly the names of `fields` with what their own `read` returns.
-  return values as ValuesOf<F>;
-}
-
-/** Writes a body in wire order. */
-export function writeFields<F extends Fields>(
-  writer: Writer,
-  fields: F,
-  values: Readonly<Record<string, unknown>>,
-): void {
-  for (const [name, field] of named(fields)) field.write(writer, values[name]);
-}
-
-/** Reads a body whose lengths stand before all contents. */
-export function readSplit<F extends Fields>(reader: Reader, fields: F): ValuesOf<F> {
-  const values: Record<string, unknown> = {};
-  const bodies: (() => void)[] = [];
-  for (const [name, field] of named(fields)) {
-    if (field.split === undefined) {
-      const value = field.read(reader);
-      if (field.silent !== true) values[name] = value;
-      continue;
-    }
-    const { split } = field;
-    const length = split.readLength(reader);
-    bodies.push(() => values[name] = split.readBody(reader, length));
-  }
-  for (const body of bodies) body();
-  // As in readFields.
-  return values as ValuesOf<F>;
-}
-
-/** Writes a body whose lengths stand before all contents. */
-export function writeSplit<F extends Fields>(
-  writer: Writer,
-  fields: F,
-  values: Readonly<Record<string, unknown>>,
-): void {
-  for (const [name, field] of named(fields)) {
-    if (field.split === undefined) field.write(writer, values[name]);
-    else field.split.writeLength(writer, values[name]);
-  }
-  for (const [name, field] of named(fields)) field.split?.writeBody(writer, values[name]);
-}
-
-/** Most bytes of a body. */
-export function sizeOf(fields: Fields): number {
-  return Object.values(fields).reduce((size, field) => size + field.sizeMax, 0);
-}
-
-/** A body of every field's first sample. */
-export function sampleOf<F extends Fields>(fields: F): ValuesOf<F> {
-  const entries = Object.entries(fields)
-    .filter(([, field]) => field.silent !== true)
-    .map(([name, field]) => [name, field.samples[0]]);
-  // Every name has a sample of its own field's type.
-  return Object.fromEntries(entries) as ValuesOf<F>;
-}
-
-/** Names and shapes of a body, for the reference page. */
-export function labelOf(fields: Fields): string {
-  return Object.entries(fields).map(([name, field]) => `${name} ${field.label}`).join(", ");
 }
 
 function integer(

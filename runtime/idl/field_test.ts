@@ -5,6 +5,7 @@ import { WireError } from "../core/error.ts";
 import { fromHex, toHex } from "../core/hex.ts";
 import { Reader } from "../core/reader.ts";
 import { Writer } from "../core/writer.ts";
+import { readFields, readSplit, sizeOf, writeFields, writeSplit } from "./body.ts";
 import {
   bytes16,
   bytes32,
@@ -14,18 +15,13 @@ import {
   list16,
   literal,
   pad,
-  readFields,
-  readSplit,
   rest,
-  sizeOf,
   text16,
   text8,
   u16,
   u32,
   u64,
   u8,
-  writeFields,
-  writeSplit,
 } from "./field.ts";
 
 const BYTES = Uint8Array.of(1, 2, 3);

@@ -9,7 +9,8 @@ import { WireError } from "../core/error.ts";
 import { Reader } from "../core/reader.ts";
 import { FRAME_LENGTH_MAX } from "../core/syscalls.ts";
 import { Writer } from "../core/writer.ts";
-import { type Fields, readFields, readSplit, sizeOf, writeFields, writeSplit } from "./field.ts";
+import { readFields, readSplit, sizeOf, writeFields, writeSplit } from "./body.ts";
+import type { Fields } from "./field.ts";
 import {
   type PackedOp,
   type PackedService,

@@ -2,7 +2,7 @@ import type { AnyComponent } from "@runtime/boot/component.ts";
 import { markersOf } from "@runtime/boot/component.ts";
 import { INIT_MARKERS, INIT_NAME } from "@runtime/boot/protocol.ts";
 import { fnv1a64 } from "@runtime/core/fnv.ts";
-import { labelOf } from "@runtime/idl/field.ts";
+import { labelOf } from "@runtime/idl/body.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
 import { type CapnpOp, OWN_OPCODE_MIN, type PackedOp, type Service } from "@runtime/idl/service.ts";
 import type { Derived } from "../gen.ts";

@@ -1,6 +1,6 @@
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { encodeReply, encodeRequest, parseRequest } from "@runtime/idl/packed_frame.ts";
-import { readFields } from "@runtime/idl/field.ts";
+import { readFields } from "@runtime/idl/body.ts";
 import { Reader } from "@runtime/core/reader.ts";
 import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { goldenFrames } from "@tests/fakes/golden.ts";
