@@ -44,14 +44,21 @@ async function serve(): Promise<void> {
   tell({ port: String(server.getMultiaddrs()[0]) });
 }
 
+/** Dials at a time: each from a node of its own, for one node joins dials to the same peer. */
+const DIALLERS = 4;
+
 async function contender(address: string): Promise<Contender> {
   const client = await node([]);
+  const idle = [client];
+  while (idle.length < DIALLERS) idle.push(await node([]));
   const to = multiaddr(address);
   return {
     async dial() {
-      const connection = await client.dial(to, { force: true });
+      const dialler = idle.pop() ?? client;
+      const connection = await dialler.dial(to, { force: true });
       // Its muxer may find the socket closing already, which is an end too.
       await connection.close().catch(() => {});
+      idle.push(dialler);
     },
     async echo({ count, size, window }) {
       const stream = await client.dialProtocol(to, ECHO);

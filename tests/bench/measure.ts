@@ -29,11 +29,15 @@ const SMALL = 60;
 export async function measure(contender: Contender, job: Job): Promise<number> {
   switch (job) {
     case "dial":
-      return await rate(300, 60, (count) => dials(contender, count, 1));
+      return await rate(1_000, 250, (count) => dials(contender, count, 1));
     case "dial4":
-      return await rate(400, 60, (count) => dials(contender, count, 4));
+      return await rate(1_000, 250, (count) => dials(contender, count, 4));
     case "echo64":
-      return await rate(8_000, 2_000, (count) => contender.echo({ count, size: SMALL, window: 1 }));
+      return await rate(
+        20_000,
+        5_000,
+        (count) => contender.echo({ count, size: SMALL, window: 1 }),
+      );
     case "echo64w16":
       return await rate(
         16_000,
@@ -41,7 +45,7 @@ export async function measure(contender: Contender, job: Job): Promise<number> {
         (count) => contender.echo({ count, size: SMALL, window: 16 }),
       );
     case "echo64k":
-      return await rate(2_000, 400, (count) => contender.echo({ count, size: LARGE, window: 8 })) *
+      return await rate(3_000, 600, (count) => contender.echo({ count, size: LARGE, window: 8 })) *
         LARGE / 1e6;
     case "oneWay64k":
       return await rate(

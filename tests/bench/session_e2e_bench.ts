@@ -4,6 +4,7 @@
  *
  *     deno run -A tests/bench/session_e2e_bench.ts [--json FILE] [--rounds N] [--only NAME,...]
  *
+ * The figures of each contender are the best of its rounds, which alternate between contenders.
  * Ping-pong and single dials run with both ends on one CPU (`taskset`, where there is one): across
  * CPUs the cost of waking an idle one drowns everything. Throughput is not pinned.
  *
