@@ -20,6 +20,8 @@ import { startNode } from "../../main.ts";
 
 /** How long a ladder may take here: a hang fails the test and does not stall the suite. */
 const LADDER_TIMEOUT_MS = 20_000;
+/** Turns after which a stopped node has none left. */
+const TURNS_AT_REST = 2;
 const LOOPBACK = "127.0.0.1";
 
 /** A change to the daemons that a node boots. */
@@ -32,9 +34,23 @@ export function ladderPorts(): LadderPorts {
 }
 
 /** Runs the ladder as `nx test-os` does: two machines in this process, joined over loopback TCP. */
-export function climb(request: Partial<LadderRequest> = {}): Promise<LadderResult> {
+export async function climb(request: Partial<LadderRequest> = {}): Promise<LadderResult> {
   const console = () => {};
-  return runLadder(ladderPorts(), { timeoutMs: LADDER_TIMEOUT_MS, console, ...request });
+  const all = { timeoutMs: LADDER_TIMEOUT_MS, console, ...request };
+  const result = await runLadder(ladderPorts(), all);
+  await hostAtRest();
+  return result;
+}
+
+/**
+ * A stopped node may still have one turn of the host's loop under way, which goes through the thread
+ * pool: it ends here and not in the next test.
+ */
+async function hostAtRest(): Promise<void> {
+  for (let turn = 0; turn < TURNS_AT_REST; turn++) {
+    await crypto.subtle.digest("SHA-256", new Uint8Array(0));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
 }
 
 /** A node of this process with the console it wrote. */
@@ -84,7 +100,11 @@ export async function bootNode(options: Partial<NodeOptions> = {}): Promise<Test
       look();
     });
   const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
-  return { ...node, lines, control, port: node.listen?.port ?? 0, printed };
+  const stop = async () => {
+    await node.stop();
+    await hostAtRest();
+  };
+  return { ...node, lines, control, port: node.listen?.port ?? 0, printed, stop };
 }
 
 /** Where to dial a node of this host, and optionally who must be there. */

@@ -8,10 +8,10 @@ export interface Mutation {
   /** Made anew for each run. */
   readonly replace: () => Replace;
   /**
-   * Text of a failure that `nx test-os` prints for one of the machines, or the reason why one did
-   * not boot.
+   * How a failure begins that `nx test-os` prints for one of the machines, or the reason why one did
+   * not boot. Several where the machines' race decides which one ends the run.
    */
-  readonly red: string;
+  readonly red: string | readonly string[];
   /**
    * Only for work whose absence is silence: how long the run waits for the missing line, in
    * milliseconds. Every other ladder must turn red as soon as the line comes.

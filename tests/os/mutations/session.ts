@@ -1,5 +1,6 @@
 import { dsoftbusd } from "@services/dsoftbusd/protocol.ts";
 import { identityd } from "@services/identityd/protocol.ts";
+import { keystored } from "@services/keystored/protocol.ts";
 import { samgrdCapnp } from "@services/samgrd/protocol.ts";
 import {
   onMachine,
@@ -30,6 +31,24 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
       onMachine(
         2,
         replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
+      ),
+    red: MISMATCH,
+  },
+  {
+    name: "a peer that shows another device's proof",
+    replace: () =>
+      onMachine(
+        2,
+        replaceHandlers({ daemon: "keystored", key: "keystored", service: keystored }, (own) => ({
+          async sessionProof(request, call) {
+            const proof = await own.sessionProof(request, call);
+            if (proof.status !== "ok") return proof;
+            return {
+              ...proof,
+              signature: proof.signature.map((byte, at) => at === 0 ? byte ^ 1 : byte),
+            };
+          },
+        })),
       ),
     red: MISMATCH,
   },
