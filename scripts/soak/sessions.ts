@@ -1,5 +1,5 @@
-import { CAPABILITY_SLOTS, type Syscalls } from "@runtime/core/syscalls.ts";
 import type { Client } from "@runtime/idl/client.ts";
+import { Task } from "@runtime/kernel/task.ts";
 import { PEER_STATES } from "@services/dsoftbusd/protocol.ts";
 import type { netstackd } from "@services/netstackd/protocol.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
@@ -47,7 +47,7 @@ export const sessions: SoakCheck = {
 /** A node with what its daemons were given. */
 interface Watched {
   readonly node: TestNode;
-  readonly syscalls: ReadonlyMap<string, Syscalls>;
+  readonly tasks: ReadonlyMap<string, Task>;
   readonly network: Client<typeof netstackd>;
 }
 
@@ -55,6 +55,8 @@ interface Watched {
 interface Held {
   /** Capability slots in use, by daemon: endpoints, mapped memory and payloads under way. */
   readonly slots: Readonly<Record<string, number>>;
+  /** Endpoints of all daemons. */
+  readonly endpoints: number;
   /** The bus daemon's sockets, and its requests that wait. */
   readonly handles: number;
   readonly parked: number;
@@ -65,7 +67,7 @@ interface Held {
 }
 
 async function watchedNode(): Promise<Watched> {
-  const syscalls = new Map<string, Syscalls>();
+  const tasks = new Map<string, Task>();
   let network: Client<typeof netstackd> | undefined;
   const node = await bootNode({
     perAddress: PER_ADDRESS,
@@ -74,7 +76,8 @@ async function watchedNode(): Promise<Watched> {
         ...component,
         create(given: never) {
           const seen = given as LooseGiven;
-          syscalls.set(component.name, seen.syscalls);
+          ok(seen.syscalls instanceof Task);
+          tasks.set(component.name, seen.syscalls);
           if (component.name === "dsoftbusd") {
             network = seen.call["netstackd"] as Client<typeof netstackd>;
           }
@@ -83,7 +86,7 @@ async function watchedNode(): Promise<Watched> {
       })),
   });
   ok(network !== undefined);
-  return { node, syscalls, network };
+  return { node, tasks, network };
 }
 
 /** One node comes, asks, is cut off, comes back, asks and leaves; strangers come beside it. */
@@ -143,21 +146,14 @@ async function settled(stay: Watched, start: Held | undefined): Promise<Held> {
   return last;
 }
 
-async function heldBy({ node, syscalls, network }: Watched): Promise<Held> {
-  const slots = Object.fromEntries([...syscalls].map(([name, task]) => [name, slotsOf(task)]));
+async function heldBy({ node, tasks, network }: Watched): Promise<Held> {
+  const slots = Object.fromEntries([...tasks].map(([name, { table }]) => [name, table.used]));
+  const endpoints = [...tasks.values()].reduce((sum, task) => sum + task.endpoints.size, 0);
   const stats = await network.stats({});
   const peers = await node.control.peers({ first: 0 });
   ok(stats.status === "ok" && peers.status === "ok");
   const { handles, parked } = stats;
-  return { slots, handles, parked, peers: peers.total, sockets: hostSockets() };
-}
-
-function slotsOf(task: Syscalls): number {
-  let used = 0;
-  for (let slot = 0; slot < CAPABILITY_SLOTS; slot++) {
-    if (task.capQuery(slot).status === "ok") used += 1;
-  }
-  return used;
+  return { slots, endpoints, handles, parked, peers: peers.total, sockets: hostSockets() };
 }
 
 /** TCP and UDP sockets that this process has open; 0 where the host does not tell. */
