@@ -19,9 +19,6 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
   --offline-pair   compile with Deno 2.4.2 and a base executable, both from npm, instead of a
                    download of the base of the running Deno (which is tried first otherwise)`;
 
-/** Files that the program loads by address, which the module graph therefore does not show. */
-const LOADED_BY_ADDRESS = ["hw/host/task_worker.ts"];
-
 /** What the program may do, from source as compiled: no foreign functions, no code from elsewhere. */
 export const PERMISSIONS: readonly string[] = [
   "--no-prompt",
@@ -67,22 +64,13 @@ async function compiled(
   path: string,
   env: Record<string, string>,
 ): Promise<boolean> {
-  const included = LOADED_BY_ADDRESS.filter(present).flatMap((file) => ["--include", file]);
   // With the lock file every package of the import map is embedded, the benches' rivals too: 50 MB.
   // The pins are exact, and what the gate ran before this was checked against the lock file.
   const shape = ["--no-check", "--no-lock", "--target", options.target, "--output", path];
   const flags = [...shape, ...PERMISSIONS];
-  const args = ["compile", "--quiet", ...flags, ...included, options.entry];
+  const args = ["compile", "--quiet", ...flags, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;
-}
-
-function present(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 /** Writes the checksums of every executable in a folder, in the form that `sha256sum -c` reads. */

@@ -26,11 +26,6 @@ const DAEMON_FILES = [
   "service_test.ts",
 ] as const;
 
-/** Files that a daemon has no use for, each with its reason. */
-const MISSING_ON_PURPOSE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  selftest: { "protocol_test.ts": "its protocol has markers and no operations" },
-};
-
 /** Folders whose protocol bears another name: upstream's task is called so. */
 const OTHER_NAME: Readonly<Record<string, string>> = { selftest: "selftest-client" };
 
@@ -74,20 +69,8 @@ test("every file of the product is reached from the program, a test or a script"
 
 test("every daemon's folder holds the same files", () => {
   for (const folder of daemonFolders()) {
-    const excused = MISSING_ON_PURPOSE[nameOf(folder)] ?? {};
-    const missing = DAEMON_FILES.filter((file) =>
-      !present(`${folder}/${file}`) && excused[file] === undefined
-    );
+    const missing = DAEMON_FILES.filter((file) => !present(`${folder}/${file}`));
     deepEqual({ folder, missing }, { folder, missing: [] });
-  }
-}, incomplete);
-
-test("every excuse for a missing file is still needed", () => {
-  for (const [daemon, files] of Object.entries(MISSING_ON_PURPOSE)) {
-    for (const file of Object.keys(files)) {
-      const path = `services/${daemon}/${file}`;
-      deepEqual({ path, present: present(path) }, { path, present: false });
-    }
   }
 }, incomplete);
 
