@@ -1,7 +1,13 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { NewReno } from "./congestion.ts";
-import { RTO_INITIAL_MS, RTO_MAX_MS, RTO_MIN_MS, RttEstimator } from "./rtt.ts";
+import {
+  RTO_AFTER_LOST_SYN_MS,
+  RTO_INITIAL_MS,
+  RTO_MAX_MS,
+  RTO_MIN_MS,
+  RttEstimator,
+} from "./rtt.ts";
 import { moved, receiving, synchronized, type TcpEvent, type TcpState } from "./tcp_state.ts";
 
 const STATES: readonly TcpState[] = [
@@ -73,6 +79,20 @@ test("RttEstimator stays between its bounds, backs off and settles", () => {
   equal(rtt.rtoMs, RTO_MAX_MS);
   rtt.settle();
   equal(rtt.rtoMs, RTO_MIN_MS);
+});
+
+test("RttEstimator begins data anew after lost SYNs, and keeps what a sample taught it", () => {
+  const lost = new RttEstimator();
+  for (let round = 0; round < 4; round++) lost.backOff();
+  lost.begin();
+  equal(lost.rtoMs, RTO_AFTER_LOST_SYN_MS);
+  const clean = new RttEstimator();
+  clean.begin();
+  equal(clean.rtoMs, RTO_INITIAL_MS);
+  const sampled = new RttEstimator();
+  sampled.sample(2000);
+  sampled.begin();
+  equal(sampled.rtoMs, 2000 + 4 * 1000);
 });
 
 function reno(): NewReno {

@@ -11,6 +11,8 @@ export const RTO_INITIAL_MS = 1_000;
 /** Below RFC 6298's second, as every current system: delayed ACKs here wait far less. */
 export const RTO_MIN_MS = 200;
 export const RTO_MAX_MS = 60_000;
+/** The timeout of the first data when SYNs were lost: what those doubled says nothing of data. */
+export const RTO_AFTER_LOST_SYN_MS = 3_000;
 /** Assumed resolution of the clock (RFC 6298's G). */
 const GRANULARITY_MS = 1;
 
@@ -41,6 +43,11 @@ export class RttEstimator {
   /** The timer ran out: doubles the timeout. */
   backOff(): void {
     this.#rtoMs = Math.min(RTO_MAX_MS, this.#rtoMs * 2);
+  }
+
+  /** The handshake is done: doubling that had no sample to return to ends here. */
+  begin(): void {
+    if (this.#smoothedMs < 0 && this.#rtoMs > RTO_INITIAL_MS) this.#rtoMs = RTO_AFTER_LOST_SYN_MS;
   }
 
   /** New data was acknowledged: undoes the doubling once there is a sample to return to. */

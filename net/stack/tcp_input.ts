@@ -165,6 +165,7 @@ function acknowledge(connection: TcpConnection, segment: Readonly<TcpFields>): v
   timers.retransmitMs = Infinity;
   timers.tries = 0;
   takeSample(connection, send.una);
+  connection.rtt.begin();
 }
 
 function takeSample(connection: TcpConnection, una: number): void {

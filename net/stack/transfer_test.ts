@@ -201,3 +201,23 @@ test("tcp between frames in shared memory delivers the same", () => {
   }
   equalRun(received, count, sent);
 });
+
+test("Stack waits for lost data as for a first time when only SYNs were lost before", () => {
+  const stacks = [testStack(1), testStack(2)] as const;
+  const link = new LossyLink(stacks, {});
+  const sentMs: number[] = [];
+  link.filter = (frame, from, nowMs) => {
+    const tcp = frame[12] === 8 && frame[13] === 0;
+    if (from === 1 || !tcp) return true;
+    const payload = frame.length > 14 + 20 + 20 + 40;
+    if (payload) sentMs.push(nowMs);
+    // Three SYNs are lost, which doubles the timeout thrice, and then the first data.
+    return payload ? sentMs.length > 1 : nowMs > 6_000;
+  };
+  const listener = stacks[1].listenTcp({ port: 80, backlog: 1 });
+  const socket = stacks[0].connectTcp({ remote: { address: testAddress(2), port: 80 } });
+  ok(typeof listener !== "string" && typeof socket !== "string");
+  socket.write(new Uint8Array(500));
+  ok(link.run(() => sentMs.length === 2));
+  equal((sentMs[1] ?? 0) - (sentMs[0] ?? 0), 3_000);
+});
