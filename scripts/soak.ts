@@ -136,8 +136,11 @@ function parsed(args: string[]): SoakOptions | undefined {
   }
 }
 
-/** Time is shared out again before each check, so that one that took longer delays no end. */
-function budgetOf(
+/**
+ * What the first of the checks to come may use up. Time is shared out again before each of them, so
+ * that one that took longer puts off no end.
+ */
+export function budgetOf(
   checks: readonly SoakCheck[],
   { full, leftSeconds }: { readonly full: boolean; readonly leftSeconds: number },
 ): SoakBudget {

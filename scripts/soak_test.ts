@@ -1,6 +1,7 @@
 import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { report, type SoakRow } from "./soak.ts";
+import { budgetOf, report, type SoakRow } from "./soak.ts";
+import type { SoakCheck } from "./soak/check.ts";
 
 const GOOD: SoakRow = {
   name: "fuzz reader",
@@ -23,4 +24,17 @@ test("report lists every failure and how to repeat it", () => {
   ok(text.includes("| fuzz reader | a seed | 12 | 3 | 1 |"));
   ok(text.endsWith("\n- `--target reader --seed 0x7: seven`\n"));
   deepEqual(text.includes("No check failed"), false);
+});
+
+function checkOf(share: number, fullCases: number): SoakCheck {
+  const run = () => Promise.resolve({ cases: 0, failures: [] });
+  return { name: "some", oneCase: "a case", share, fullCases, run };
+}
+
+test("budgetOf shares out the time that is left, and gives a full run its count", () => {
+  const checks = [checkOf(1, 7), checkOf(3, 9)];
+  deepEqual(budgetOf(checks, { full: false, leftSeconds: 60 }).seconds, 15);
+  deepEqual(budgetOf(checks.slice(1), { full: false, leftSeconds: 40 }).seconds, 40);
+  deepEqual(budgetOf(checks, { full: false, leftSeconds: -2 }).seconds, 0);
+  deepEqual(budgetOf(checks, { full: true, leftSeconds: 60 }).casesMax, 7);
 });
