@@ -19,7 +19,7 @@ const LENGTH_MAX = 60_000;
 export const stackLossy: SoakCheck = {
   name: "stack-lossy",
   share: 4,
-  fullCases: 4_000,
+  fullCases: 3_000,
   oneCase: `a seed: ${PAIRS} connections, both ways, at 10 % loss`,
   run(budget) {
     const first = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
