@@ -56,10 +56,10 @@ const HANDLERS: Handlers<typeof controld> = {
   stats: () => ({ status: "ok", accepted: 0, sessions: 0, announces: 0, refused: [] }),
   connect: () => ({ status: "refused" }),
   ping({ peer, count, timeoutMs }) {
-    if (peer === "aa") return { status: "not_found" };
-    if (peer === "bb") return { status: "ambiguous" };
-    if (peer === "cc") return { status: "timed_out" };
-    if (peer === "dd") return { status: "peer_denied" };
+    if (peer === "aaaa") return { status: "not_found" };
+    if (peer === "bbbb") return { status: "ambiguous" };
+    if (peer === "cccc") return { status: "timed_out" };
+    if (peer === "dddd") return { status: "peer_denied" };
     ok(timeoutMs <= 60_000);
     return { status: "ok", deviceId: OTHER, count, ...TIMES };
   },
@@ -122,7 +122,7 @@ test("nx peers pages through all of them, aligned or as JSON", async () => {
 });
 
 test("nx ping reports each answer, and a window only in sum", async () => {
-  const { code, lines } = await ask(["ping", "FE", "--count", "2", "--size", "8"]);
+  const { code, lines } = await ask(["ping", "FEDC", "--count", "2", "--size", "8"]);
   deepEqual([code, lines], [EXIT.ok, [
     "8 bytes from fedcba9876543210: seq=1 2.000 ms",
     "8 bytes from fedcba9876543210: seq=2 2.000 ms",
@@ -130,7 +130,7 @@ test("nx ping reports each answer, and a window only in sum", async () => {
   ]]);
   const many = await ask([
     "ping",
-    "fe",
+    "fedc",
     "--count",
     "9",
     "--window",
@@ -144,10 +144,10 @@ test("nx ping reports each answer, and a window only in sum", async () => {
 
 test("a refusal of the node has its exit code and one line that says what to do", async () => {
   const cases = [
-    ["aa", EXIT.notFound, /see nx peers/],
-    ["bb", EXIT.usage, /give more digits/],
-    ["cc", EXIT.timedOut, /no answer in time/],
-    ["dd", EXIT.denied, /peer's policy denies/],
+    ["aaaa", EXIT.notFound, /see nx peers/],
+    ["bbbb", EXIT.usage, /give more digits/],
+    ["cccc", EXIT.timedOut, /no answer in time/],
+    ["dddd", EXIT.denied, /peer's policy denies/],
   ] as const;
   for (const [peer, exit, text] of cases) {
     const { code, error, out } = await ask(["ping", peer]);
@@ -160,8 +160,8 @@ test("every command that policy denies to nx-cli exits with 4", async () => {
   const commands = [
     ["id"],
     ["peers"],
-    ["ping", "fe"],
-    ["resolve", "fe", "samgrd"],
+    ["ping", "fedc"],
+    ["resolve", "fedc", "samgrd"],
     ["log"],
     ["policy", "check", "rngd", "rng.entropy"],
   ];
@@ -173,10 +173,10 @@ test("every command that policy denies to nx-cli exits with 4", async () => {
 });
 
 test("nx resolve says whether the peer offers the service, also by its exit code", async () => {
-  const found = await ask(["resolve", "fe", "samgrd"]);
+  const found = await ask(["resolve", "fedc", "samgrd"]);
   deepEqual([found.code, found.lines], [EXIT.ok, ["samgrd at fedcba9876543210: endpoint 7"]]);
-  equal((await ask(["resolve", "fe", "nonesuch"])).code, EXIT.notFound);
-  const json = await ask(["resolve", "fe", "nonesuch", "--json"]);
+  equal((await ask(["resolve", "fedc", "nonesuch"])).code, EXIT.notFound);
+  const json = await ask(["resolve", "fedc", "nonesuch", "--json"]);
   deepEqual([json.code, JSON.parse(json.out).found], [EXIT.notFound, false]);
 });
 

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { LEVELS, RING } from "../logd/protocol.ts";
+import { scopeOption } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
 import { printable } from "./output.ts";
 import {
@@ -51,7 +52,7 @@ export function addLog(program: Command, shell: Shell): void {
     .description("show a node's journal, or the decisions of its policy")
     .option("--limit <n>", "newest records to show", wholeNumber(1, LIMIT_MAX), LIMIT)
     .option("--audit", "decisions in the place of the journal")
-    .option("--scope <prefix>", "only records whose scope begins so", "")
+    .option("--scope <prefix>", "only records whose scope begins so", scopeOption, "")
     .option("--subject <name>", "only records about this subject, or sent by it")
     .addHelpText("after", EXAMPLES)
     .action((options: LogOptions) => showLog(shell, options));

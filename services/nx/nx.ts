@@ -14,7 +14,7 @@ import { addDemo } from "./demo.ts";
 import { addId } from "./id.ts";
 import { addLog } from "./log.ts";
 import { addNodes } from "./nodes.ts";
-import { outputOver } from "./output.ts";
+import { outputOver, printable } from "./output.ts";
 import { addPeers } from "./peers.ts";
 import { addPing } from "./ping.ts";
 import { addPolicy } from "./policy.ts";
@@ -27,6 +27,8 @@ import { addVersion } from "./version.ts";
 
 /** Columns of a help text. */
 const HELP_WIDTH = 100;
+/** An argument in a complaint of the parser, where it is longer than a line can hold. */
+const QUOTED = /(?<=(?:value|argument) ')(.{64}).+(?=' is invalid)/;
 const EXAMPLES = `
 Examples:
   nx demo                                                  two nodes and their session, live
@@ -106,12 +108,17 @@ export function nxProgram(shell: Shell): Command {
       getErrHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      outputError: (text, write) => write(`nx: ${text.replace(/^error: /, "")}`),
+      outputError: (text, write) => write(`nx: ${usageText(text)}\n`),
     })
     .showHelpAfterError("nx: see nx --help")
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, shell);
   return program;
+}
+
+/** The parser's complaint in one line, in which a long argument is cut. */
+function usageText(text: string): string {
+  return printable(text.replace(/^error: /, "")).replace(QUOTED, "$1…");
 }
 
 /** What can go wrong without a bug, as the command that failed would say it. */

@@ -39,10 +39,10 @@ const USAGE = [
   ["up", "--per-address", "0"],
   ["up", "--per-address", "1.5"],
   ["ping"],
-  ["ping", "ab", "--count", "0"],
-  ["ping", "ab", "--size", "65473"],
-  ["ping", "ab", "--window", "65"],
-  ["resolve", "ab"],
+  ["ping", "abcd", "--count", "0"],
+  ["ping", "abcd", "--size", "65473"],
+  ["ping", "abcd", "--window", "65"],
+  ["resolve", "abcd"],
   ["policy", "check", "rngd"],
   ["policy", "frob"],
   ["log", "--limit", "0"],
@@ -160,7 +160,7 @@ test("nx version tells what it runs on", async () => {
 });
 
 test("commands for a node say when there is none", async () => {
-  for (const command of [["id"], ["peers"], ["ping", "ab"], ["resolve", "ab", "x"], ["log"]]) {
+  for (const command of [["id"], ["peers"], ["ping", "abcd"], ["resolve", "abcd", "x"], ["log"]]) {
     const { code, error } = await nx(command);
     deepEqual([code, error], [EXIT.notFound, "nx: no node runs; start one with: nx up\n"]);
   }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { PING_COUNT_MAX, PING_SIZE_MAX, PING_WINDOW_MAX } from "../dsoftbusd/protocol.ts";
+import { PEER_TEXT, peerArgument } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
 import { durationOption } from "./up_options.ts";
 import { WAIT_MAX_MS } from "../controld/protocol.ts";
@@ -38,7 +39,7 @@ interface PingOptions extends NodeChoice {
 export function addPing(program: Command, shell: Shell): void {
   withNodeOptions(program.command("ping"))
     .description("measure the way to a peer and back")
-    .argument("<peer>", "device id or the beginning of it")
+    .argument("<peer>", PEER_TEXT, peerArgument)
     .option("--count <n>", "pings", wholeNumber(1, PING_COUNT_MAX), COUNT)
     .option("--size <bytes>", "payload of each", wholeNumber(0, PING_SIZE_MAX), SIZE)
     .option("--window <n>", "pings on their way together", wholeNumber(1, PING_WINDOW_MAX), 1)
@@ -78,7 +79,7 @@ export async function pingOnce(
   { count, size, window, timeout }: Pick<PingOptions, "count" | "size" | "window" | "timeout">,
 ): Promise<Times> {
   const timeoutMs = timeout === 0 ? WAIT_MAX_MS : Math.min(timeout, WAIT_MAX_MS);
-  const request = { peer: peer.toLowerCase(), count, size, window, timeoutMs };
+  const request = { peer, count, size, window, timeoutMs };
   const reply = await client.ping(request, { timeoutMs: timeoutMs + MARGIN_MS });
   const { deviceId, ...times } = okReply(reply, `ping ${peer}`);
   return {

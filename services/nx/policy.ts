@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { capabilityArgument, subjectArgument, targetOption } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
 import { askNode, type NodeChoice, okReply, type Shell, withNodeOptions } from "./shell.ts";
 
@@ -20,9 +21,9 @@ export function addPolicy(program: Command, shell: Shell): void {
   const policy = program.command("policy").description("ask a node's policy");
   withNodeOptions(policy.command("check"))
     .description("ask whether a subject holds a capability")
-    .argument("<subject>", "a daemon, nx-cli, peer or peer:DEVICE_ID")
-    .argument("<capability>", "such as rng.entropy")
-    .option("--target <text>", "what it is to be used on", "")
+    .argument("<subject>", "a daemon, nx-cli, peer or peer:DEVICE_ID", subjectArgument)
+    .argument("<capability>", "such as rng.entropy", capabilityArgument)
+    .option("--target <text>", "what it is to be used on", targetOption, "")
     .addHelpText("after", EXAMPLES)
     .action((subject: string, capability: string, options: CheckOptions) =>
       check(shell, { subject, capability, target: options.target }, options)

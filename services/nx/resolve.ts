@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { PEER_TEXT, peerArgument, serviceArgument } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
 import { askNode, type NodeChoice, okReply, type Shell, withNodeOptions } from "./shell.ts";
 
@@ -17,8 +18,8 @@ Examples:
 export function addResolve(program: Command, shell: Shell): void {
   withNodeOptions(program.command("resolve"))
     .description("ask a peer for one of its services")
-    .argument("<peer>", "device id or the beginning of it")
-    .argument("<service>", "name of the service, such as samgrd")
+    .argument("<peer>", PEER_TEXT, peerArgument)
+    .argument("<service>", "name of the service, such as samgrd", serviceArgument)
     .addHelpText("after", EXAMPLES)
     .action((peer: string, service: string, options: NodeChoice) =>
       resolve(shell, { peer, service }, options)
@@ -30,7 +31,7 @@ async function resolve(
   { peer, service }: { readonly peer: string; readonly service: string },
   options: NodeChoice,
 ): Promise<void> {
-  const request = { peer: peer.toLowerCase(), service, timeoutMs: WAIT_MS };
+  const request = { peer, service, timeoutMs: WAIT_MS };
   const reply = await askNode(
     shell,
     options,
