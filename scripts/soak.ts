@@ -25,21 +25,21 @@ const FULL_SECONDS_MAX = 1_200;
 
 /** Cases of a full run, by fuzz target: each takes some tens of seconds. */
 const FUZZ_CASES: Readonly<Record<string, number>> = {
-  announce: 100_000,
-  capnp: 200_000,
-  "control_frames": 200_000,
-  "first_bytes": 4_000,
-  gateway: 5_000,
-  grants: 40_000,
-  handshake: 15_000,
-  ipc: 12_000,
-  netstackd: 4_000,
-  "packed_frame": 300_000,
-  proof: 80_000,
-  reader: 500_000,
-  record: 80_000,
-  stack: 2_500,
-  virtqueue: 200_000,
+  announce: 75_000,
+  capnp: 150_000,
+  "control_frames": 150_000,
+  "first_bytes": 3_000,
+  gateway: 4_000,
+  grants: 30_000,
+  handshake: 10_000,
+  ipc: 10_000,
+  netstackd: 3_000,
+  "packed_frame": 200_000,
+  proof: 60_000,
+  reader: 400_000,
+  record: 60_000,
+  stack: 2_000,
+  virtqueue: 150_000,
 };
 /** For a target that has no row yet. */
 const FUZZ_CASES_DEFAULT = 2_000;
