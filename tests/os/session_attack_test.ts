@@ -125,6 +125,8 @@ test(
 test(
   "a node cuts silent and trickling clients off at one absolute deadline",
   besieged(async ({ b, answers, refused }) => {
+    // A busy host may have let the peer's own first handshake run out of its shortened time.
+    const before = (await refused())["handshake_timeout"] ?? 0;
     const silent = await Intruder.at(b.port);
     const trickling = await Intruder.at(b.port);
     await trickling.say("00000030");
@@ -137,7 +139,7 @@ test(
       await answers();
     }
     deepEqual([await silent.toTheEnd(), await drip], [0, 0]);
-    equal((await refused())["handshake_timeout"], 2);
+    equal((await refused())["handshake_timeout"], before + 2);
   }),
 );
 
