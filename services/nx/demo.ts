@@ -6,7 +6,7 @@ import { createClient } from "@runtime/idl/client.ts";
 import { controld } from "../controld/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { connectControl, type ControlConnection } from "./control_client.ts";
-import { DemoFailure, DemoNode } from "./demo_node.ts";
+import { DemoFailure, DemoNode, DemoTimeout } from "./demo_node.ts";
 import { durationOption } from "./up_options.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { peersOf } from "./peers.ts";
@@ -35,7 +35,12 @@ export function addDemo(program: Command, shell: Shell): void {
   program.command("demo")
     .description("start two nodes in two processes and show their session live")
     .option("--json", "one JSON object a line")
-    .option("--timeout <duration>", "give up after so long", durationOption, TIMEOUT_MS)
+    .option(
+      "--timeout <duration>",
+      "give up after so long, with exit code 124; 0 is no limit",
+      durationOption,
+      TIMEOUT_MS,
+    )
     .addHelpText("after", EXAMPLES)
     .action((options: DemoOptions) => new Demo(shell, options).run());
 }
@@ -66,17 +71,16 @@ class Demo {
     const { clock, processes, turns } = this.#shell.ports;
     let fail: (error: DemoFailure) => void = () => {};
     const over = new Promise<never>((_, reject) => fail = reject);
-    const cancel = turns.at(
-      this.#beganNs + this.#options.timeout * 1e6,
-      () => fail(new DemoFailure("it took too long")),
-    );
+    const { timeout } = this.#options;
+    const late = () => fail(new DemoTimeout("it took too long"));
+    const cancel = timeout === 0 ? () => {} : turns.at(this.#beganNs + timeout * 1e6, late);
     const unwatch = processes.onStop(() => fail(new DemoFailure("it was interrupted")));
     try {
       await Promise.race([this.#show(), over]);
       this.#shell.finish(EXIT.ok);
     } catch (error) {
       this.#tellFailure(error);
-      this.#shell.finish(EXIT.failed);
+      this.#shell.finish(error instanceof DemoTimeout ? EXIT.timedOut : EXIT.failed);
     } finally {
       cancel();
       unwatch();

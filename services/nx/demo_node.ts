@@ -12,6 +12,9 @@ export class DemoFailure extends Error {
   override readonly name = "DemoFailure";
 }
 
+/** Time was up. */
+export class DemoTimeout extends DemoFailure {}
+
 /** What a node of the demo says, as it says it. */
 export interface DemoNodeObserver {
   marker(line: string): void;

@@ -162,11 +162,22 @@ test("nx demo shows the last lines of its nodes without their control characters
   ok(world.error().includes("nx: 1| nx: cannot listen [2J\n"), world.error());
 });
 
+test("nx demo --timeout 0 is no limit, and 1ms is one", async () => {
+  const patient = demo(["--timeout", "0"], { ladder: [] });
+  await settled();
+  equal(patient.world.clock.nextNs(), undefined);
+  patient.world.signal("SIGINT");
+  equal(await patient.ended, EXIT.failed);
+  const late = demo(["--timeout", "1ms"], { ladder: [] });
+  late.world.clock.advanceMs(1);
+  equal(await late.ended, EXIT.timedOut);
+});
+
 test("nx demo gives up when it takes too long or is interrupted", async () => {
   const late = demo([], { ladder: [] });
   await settled();
   late.world.clock.advanceMs(15_000);
-  equal(await late.ended, EXIT.failed);
+  equal(await late.ended, EXIT.timedOut);
   ok(late.world.error().includes('demo failed at "session": it took too long'));
   const cut = demo([], { ladder: [] });
   await settled();
