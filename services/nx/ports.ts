@@ -67,5 +67,5 @@ export interface NxPorts {
   readonly clock: Clock;
   readonly turns: Turns;
   /** What the program runs on: `deno`, `v8`, `typescript`, `target` and whether it is compiled. */
-  readonly version: Readonly<Record<string, string>>;
+  readonly version: Readonly<Record<string, string | boolean>>;
 }

@@ -51,7 +51,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     control,
     clock,
     turns: clock,
-    version: { deno: "9.9.9", target: "test-target" },
+    version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,
       out: (text) => (printed.out += text, true),
