@@ -34,6 +34,7 @@ const USAGE = [
   ["up", "--seed", "x", "--profile", "prod"],
   ["up", "--seed", "", "--profile", "test"],
   ["up", "--seed", "x".repeat(257), "--profile", "test"],
+  ["up", "--until", ""],
   ["up", "--timeout", "soon"],
   ["up", "--timeout", "-1"],
   ["up", "--per-address", "0"],
@@ -48,6 +49,8 @@ const USAGE = [
   ["log", "--limit", "0"],
   ["test-os", "--phase", "lunch"],
   ["test-os", "--timeout", "x"],
+  ["test-os", "--until", ""],
+  ["test-os", "--until", "rngd: reddy"],
   ["test-os", "--isolation", "all"],
   ["demo", "--timeout", "x"],
   ["version", "extra"],
@@ -155,8 +158,13 @@ test("runNx hides no bug", async () => {
 
 test("nx version tells what it runs on", async () => {
   const { out } = await nx(["version", "--json"]);
-  deepEqual(JSON.parse(out), { nx: "0.1.0", deno: "9.9.9", target: "test-target" });
-  ok((await nx(["version"])).out.includes("target  test-target"));
+  deepEqual(JSON.parse(out), {
+    nx: "0.1.0",
+    deno: "9.9.9",
+    target: "test-target",
+    compiled: true,
+  });
+  ok((await nx(["version"])).out.includes("target    test-target"));
 });
 
 test("commands for a node say when there is none", async () => {

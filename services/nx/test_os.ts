@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { failureText } from "@runtime/boot/ladder.ts";
-import { PHASES } from "@runtime/idl/marker.ts";
+import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
+import { markerPattern, PHASES } from "@runtime/idl/marker.ts";
 import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
 import type { Shell } from "./shell.ts";
-import { durationOption } from "./up_options.ts";
+import { durationOption, untilOption } from "./up_options.ts";
 
 /** How long a run may take unless it says so, in milliseconds. Source: Open Nexus OS, `qemu-test`. */
 const TIMEOUT_MS = 190_000;
@@ -14,7 +15,7 @@ const EXAMPLES = `
 Two machines with two identities boot, joined over this host's TCP; both consoles are judged line by
 line. Options can also be given as variables:
   RUN_PHASE=<phase>         end at the phase's last required marker: ${PHASES.join(", ")}
-  RUN_UNTIL_MARKER=<text>   end at this line; 1 is the last required marker
+  RUN_UNTIL_MARKER=<text>   end at this line; 0 and 1 are the last required marker
   RUN_TIMEOUT=<duration>    190s unless said; 0 is none
 
 Examples:
@@ -37,7 +38,11 @@ export function addTestOs(program: Command, shell: Shell): void {
   program.command("test-os")
     .description("boot two machines and judge their consoles against the ladder")
     .addOption(new Option("--phase <name>", "end at this phase").choices(PHASES))
-    .option("--until <marker>", "end at this line; 1 is the last required marker")
+    .option(
+      "--until <marker>",
+      "end at this line; 0 and 1 are the last required marker",
+      untilOption,
+    )
     .option("--timeout <duration>", "0 is none; exit code 124 when time is up", durationOption)
     .option("--isolation <placement>", "where daemons run: inline", isolationOption, "inline")
     .option("--log-dir <folder>", "where the consoles are kept; a temporary folder unless said")
@@ -89,13 +94,34 @@ export function limitsOf(
   if (named !== "" && phase === undefined) {
     throw new CommandFailure(EXIT.usage, `RUN_PHASE is none of ${PHASES.join(", ")}`);
   }
-  const until = options.until ?? env("RUN_UNTIL_MARKER") ?? "";
+  const until = untilOf(options.until ?? env("RUN_UNTIL_MARKER") ?? "");
   const waitMs = options.timeout ?? durationOf(env("RUN_TIMEOUT") ?? "");
   return {
     phase,
-    until: until === "" || until === "1" ? undefined : until,
+    until,
     timeoutMs: waitMs === 0 ? undefined : waitMs,
   };
+}
+
+/** Values that name no line: the whole ladder. */
+const WHOLE_LADDER: readonly string[] = ["", "0", "1"];
+/** What stands for each placeholder of a wanted line, to compare it with what is declared. */
+const SAMPLES: Readonly<Record<string, string>> = {
+  id: "0".repeat(64),
+  ip: "0.0.0.0",
+  count: "0",
+  name: "a",
+};
+
+/** A line that some daemon declares, placeholders filled or not. */
+function untilOf(text: string): string | undefined {
+  if (WHOLE_LADDER.includes(text)) return undefined;
+  const sample = text.replace(/<([a-z]+)>/g, (whole, name: string) => SAMPLES[name] ?? whole);
+  if (LADDER_MARKERS.some(({ line }) => markerPattern(line).test(sample))) return text;
+  throw new CommandFailure(
+    EXIT.usage,
+    `no daemon declares the line "${text}"; docs/reference/markers.md lists every one`,
+  );
 }
 
 function durationOf(text: string): number {

@@ -1,7 +1,7 @@
-import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
 import { fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
-import { EXIT } from "./exit_code.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
 import type { NodeOptions } from "./ports.ts";
 import { limitsOf } from "./test_os.ts";
@@ -20,12 +20,31 @@ test("limitsOf takes the variables, and options before them", () => {
   for (const [text, ms] of [["190s", 190_000], ["90", 90_000], ["1ms", 1]] as const) {
     deepEqual(limits({ RUN_TIMEOUT: text }), { ...whole, timeoutMs: ms });
   }
-  const env = { RUN_UNTIL_MARKER: "a", RUN_PHASE: "net", RUN_TIMEOUT: "5" };
-  deepEqual(limits(env, { phase: "end", until: "b", timeout: 7 }), {
+  const env = { RUN_UNTIL_MARKER: "logd: ready", RUN_PHASE: "net", RUN_TIMEOUT: "5" };
+  deepEqual(limits(env, { phase: "end", until: "rngd: ready", timeout: 7 }), {
     phase: "end",
-    until: "b",
+    until: "rngd: ready",
     timeoutMs: 7,
   });
+});
+
+test("limitsOf takes 0 and 1 for the whole ladder", () => {
+  for (const text of ["0", "1", ""]) equal(limits({ RUN_UNTIL_MARKER: text }).until, undefined);
+});
+
+test("limitsOf takes a declared line, placeholders filled or not, and refuses every other", () => {
+  const prefix = "dsoftbusd: identity bound peer=";
+  for (const text of [`${prefix}<id>`, `${prefix}${"0f".repeat(32)}`]) {
+    equal(limits({ RUN_UNTIL_MARKER: text }).until, text);
+  }
+  for (const text of [prefix, `${prefix}<ip>`, `${prefix}<other>`, "logd: reddy", "logd", "2"]) {
+    throws(
+      () => limits({ RUN_UNTIL_MARKER: text }),
+      (error: unknown) =>
+        error instanceof CommandFailure && error.exitCode === EXIT.usage &&
+        error.message.includes(`"${text}"`),
+    );
+  }
 });
 
 /** `nx test-os` over two consoles that show `lines` as soon as their machines start. */

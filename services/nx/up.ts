@@ -5,7 +5,14 @@ import { CommandFailure, EXIT } from "./exit_code.ts";
 import { NodeRun } from "./node_run.ts";
 import { type NodeOptions, type Profile, PROFILES } from "./ports.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
-import { durationOption, listenOption, peerOption, portOption, seedOption } from "./up_options.ts";
+import {
+  durationOption,
+  listenOption,
+  peerOption,
+  portOption,
+  seedOption,
+  untilOption,
+} from "./up_options.ts";
 
 const PER_ADDRESS_MAX = 65_535;
 const EXAMPLES = `
@@ -58,7 +65,7 @@ export function addUp(program: Command, shell: Shell): void {
       "connections of one address",
       wholeNumber(1, PER_ADDRESS_MAX),
     )
-    .option("--until <marker>", "end with 0 when the console shows this line")
+    .option("--until <marker>", "end with 0 when the console shows this line", untilOption)
     .option("--timeout <duration>", "end with 124 after so long", durationOption)
     .option(
       "--selftest",

@@ -38,6 +38,12 @@ export function durationOption(text: string): number {
   return ms;
 }
 
+/** Reads `--until`: the line of a console, which is never empty. */
+export function untilOption(text: string): string {
+  if (text === "") throw new InvalidArgumentError("A console shows no empty line.");
+  return text;
+}
+
 /** Reads `--seed`. */
 export function seedOption(text: string): string {
   if (text.length < 1 || text.length > SEED_LENGTH_MAX) {
