@@ -7,7 +7,7 @@ import { custody } from "@tests/fakes/custody.ts";
 import { type FakeStream, streamPair } from "@tests/fakes/streams.ts";
 import { test } from "@tests/fakes/test.ts";
 import { Announcer, fetchAnnounce } from "./announcer.ts";
-import { refusalOf, type RefusalReason } from "./refusal.ts";
+import { type Cause, refusalOf } from "./refusal.ts";
 
 const BOOT = new Uint8Array(16).fill(4);
 
@@ -58,7 +58,7 @@ async function fetched(
 ): Promise<string> {
   const clock = manualClock();
   const [near, far] = streamPair(clock);
-  const outcome: Promise<string | RefusalReason> = fetchAnnounce(near, clock, 5_000 * 1e6).then(
+  const outcome: Promise<string | Cause> = fetchAnnounce(near, clock, 5_000 * 1e6).then(
     ({ announce }) => announce.deviceId,
     (error) => refusalOf(error).reason,
   );

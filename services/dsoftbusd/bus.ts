@@ -10,7 +10,7 @@ import type { BusJournal } from "./journal.ts";
 import type { OpenedNetwork } from "./network.ts";
 import { ANY_PEER } from "./protocol.ts";
 import type { RecordStream } from "./record_stream.ts";
-import { Refusal, type RefusalReason } from "./refusal.ts";
+import { kindOf, Refusal, type SessionEnd } from "./refusal.ts";
 import { Session } from "./session.ts";
 import { within } from "./within.ts";
 
@@ -92,18 +92,18 @@ export class Bus {
   }
 
   /** Serves a session until it ends. */
-  async run(session: Session, at: { address: number; port: number }): Promise<RefusalReason> {
+  async run(session: Session, at: { address: number; port: number }): Promise<SessionEnd> {
     if (this.#stopped) return session.end("local_close");
     const live = { session, ...at };
     this.#live.add(live);
     this.#sessions += 1;
     this.ports.markers.established(session);
-    this.ports.journal.session("session established", session.deviceId);
+    this.ports.journal.established(session.deviceId);
     this.#tellAskable(session);
     const reason = await session.run();
     this.#live.delete(live);
-    this.ports.journal.session(`session ended ${reason}`, session.deviceId);
-    if (REFUSED.has(reason)) this.ports.journal.refused(new Refusal(reason, session.deviceId), at);
+    this.ports.journal.ended(reason, session.deviceId);
+    if (refused(reason)) this.ports.journal.refused({ reason, peer: session.deviceId }, at);
     return reason;
   }
 
@@ -188,25 +188,11 @@ const UNWORTHY = {
   replayed: "announce_replayed",
 } as const;
 
-/** Ends of a session that count as refusals: the peer broke the protocol or keeps it up. */
-const REFUSED: ReadonlySet<RefusalReason> = new Set([
-  "record_length",
-  "noise_decrypt",
-  "message_length",
-  "frame_malformed",
-  "unknown_channel",
-  "unasked_reply",
-  "reply_malformed",
-  "announce_malformed",
-  "announce_invalid",
-  "announce_expired",
-  "announce_replayed",
-  "announce_repeated",
-  "own_identity",
-  "clone",
-  "idle",
-  "stalled",
-]);
+/** Whether the end of a session counts as a refusal: the peer broke the protocol or takes nothing. */
+function refused(end: SessionEnd): boolean {
+  const kind = kindOf(end);
+  return kind === "session" || kind === "cut";
+}
 
 function decodedAnnounce(bytes: Uint8Array): ReturnType<typeof decodeAnnounce> {
   try {

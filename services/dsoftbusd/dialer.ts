@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.ts";
 import type { Bus } from "./bus.ts";
 import { type Authenticated, type Expected, initiate } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
-import { Refusal, refusalOf, type RefusalReason } from "./refusal.ts";
+import { type Cause, closesInOrder, Refusal, refusalOf } from "./refusal.ts";
 import type { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";
 import { within } from "./within.ts";
@@ -33,11 +33,11 @@ export class Dial {
   readonly #bus: Bus;
   #state: DialState = "dialling";
   #session: Session | undefined;
-  #reason: RefusalReason | undefined;
+  #reason: Cause | undefined;
   #changedNs: number;
   /** When the session of the last attempt began, if it came to one. */
   #establishedNs: number | undefined;
-  readonly #waiting = new Set<(outcome: Session | RefusalReason) => void>();
+  readonly #waiting = new Set<(outcome: Session | Cause) => void>();
   #over = false;
 
   constructor(bus: Bus, target: DialTarget) {
@@ -55,7 +55,7 @@ export class Dial {
   }
 
   /** Why the last attempt or session ended. */
-  get reason(): RefusalReason | undefined {
+  get reason(): Cause | undefined {
     return this.#reason;
   }
 
@@ -70,11 +70,11 @@ export class Dial {
   }
 
   /** The next session, or the cause when an attempt fails first. */
-  async outcome(timeoutMs: number): Promise<Session | RefusalReason | "timed_out"> {
+  async outcome(timeoutMs: number): Promise<Session | Cause | "timed_out"> {
     if (this.#session !== undefined) return this.#session;
     if (this.#over) return this.#reason ?? "local_close";
-    let tell = (_outcome: Session | RefusalReason): void => {};
-    const told = new Promise<Session | RefusalReason>((resolve) => tell = resolve);
+    let tell = (_outcome: Session | Cause): void => {};
+    const told = new Promise<Session | Cause>((resolve) => tell = resolve);
     this.#waiting.add(tell);
     const outcome = await within(this.#bus.ports.syscalls, told, timeoutMs);
     this.#waiting.delete(tell);
@@ -100,7 +100,7 @@ export class Dial {
     return this.#establishedNs !== undefined && nowNs - this.#establishedNs >= SETTLED_MS * 1e6;
   }
 
-  async #attempt(): Promise<RefusalReason> {
+  async #attempt(): Promise<Cause> {
     this.#establishedNs = undefined;
     try {
       const reason = await this.#converse();
@@ -118,7 +118,7 @@ export class Dial {
     }
   }
 
-  async #converse(): Promise<RefusalReason> {
+  async #converse(): Promise<Cause> {
     this.#enter("dialling");
     const { expected, announced } = await this.#expected();
     const stream = await this.#connect();
@@ -141,8 +141,10 @@ export class Dial {
     try {
       return await initiate(records, handshake, { expected, deadlineNs });
     } catch (error) {
-      records.stream.abort();
-      throw error;
+      const refusal = refusalOf(error);
+      if (closesInOrder(refusal.reason)) records.stream.close();
+      else records.stream.abort();
+      throw refusal;
     }
   }
 
@@ -207,14 +209,14 @@ export class Dial {
     this.#tell(session);
   }
 
-  #settle(reason: RefusalReason): void {
+  #settle(reason: Cause): void {
     this.#session = undefined;
     this.#reason = reason;
     this.#enter("waiting");
     this.#tell(reason);
   }
 
-  #tell(outcome: Session | RefusalReason): void {
+  #tell(outcome: Session | Cause): void {
     for (const resolve of this.#waiting) resolve(outcome);
     this.#waiting.clear();
   }

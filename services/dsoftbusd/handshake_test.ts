@@ -11,14 +11,14 @@ import { test } from "@tests/fakes/test.ts";
 import { CHANNEL_SERVICES, PING } from "./session.ts";
 import { type Authenticated, initiate, respond } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
-import { refusalOf, type RefusalReason } from "./refusal.ts";
+import { type Cause, refusalOf } from "./refusal.ts";
 
 const DEADLINE_NS = 5_000 * 1e6;
 
 /** Both ends of one attempt and what became of each. */
 interface Attempt {
-  readonly initiator: Authenticated | RefusalReason;
-  readonly responder: Authenticated | RefusalReason;
+  readonly initiator: Authenticated | Cause;
+  readonly responder: Authenticated | Cause;
   readonly streams: readonly [FakeStream, FakeStream];
   /** Device ids that were bound, initiator's finding first. */
   readonly bound: readonly [readonly string[], readonly string[]];
@@ -60,7 +60,7 @@ async function attempt(options: AttemptOptions = {}): Promise<Attempt> {
 async function outcome(
   work: Promise<Authenticated>,
   stream: FakeStream,
-): Promise<Authenticated | RefusalReason> {
+): Promise<Authenticated | Cause> {
   try {
     return await work;
   } catch (error) {
@@ -80,7 +80,7 @@ function recordsOf(bytes: Uint8Array): readonly Uint8Array[] {
   return records;
 }
 
-function authenticated(outcome: Authenticated | RefusalReason): Authenticated {
+function authenticated(outcome: Authenticated | Cause): Authenticated {
   ok(typeof outcome === "object", String(outcome));
   return outcome;
 }

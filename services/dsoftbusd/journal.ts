@@ -1,58 +1,118 @@
 import { formatIpv4 } from "@net/wire/ipv4.ts";
 import type { Clock } from "@runtime/core/ports.ts";
+import type { Timer } from "@runtime/core/syscalls.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import { LEVELS, type logdV2 } from "../logd/protocol.ts";
-import type { Refusal, RefusalReason } from "./refusal.ts";
+import { type Line, LineBudget } from "./line_budget.ts";
+import { type Cause, type CauseKind, kindOf, type Refusal, type SessionEnd } from "./refusal.ts";
 
-/** Refusals written to the journal in one second; the rest are counted. */
-const WRITTEN_PER_SECOND_MAX = 8;
-const INFO = LEVELS.indexOf("info");
-const WARN = LEVELS.indexOf("warn");
+/**
+ * Lines about refusals in any second, and about sessions. Apart, so that strangers cannot silence
+ * what is said about sessions; together fewer than logd takes from one sender.
+ */
+export const REFUSAL_LINES_PER_SECOND_MAX = 12;
+export const SESSION_LINES_PER_SECOND_MAX = 8;
 
-/** Counts refusals by cause and writes some of them to logd: a flood must not flood the journal. */
+/** A peer that is not there yet is no incident; a failure of this node's own is a worse one. */
+const LEVEL_OF: Readonly<Record<CauseKind, (typeof LEVELS)[number]>> = {
+  cut: "warn",
+  handshake: "warn",
+  session: "warn",
+  dial: "info",
+  end: "info",
+  own: "error",
+};
+
+/** What a journal stands on. */
+export interface JournalPorts {
+  readonly logd: Client<typeof logdV2>;
+  readonly clock: Clock;
+  /** The journal's own. */
+  readonly timer: Timer;
+}
+
+/**
+ * Counts refusals by cause and names each in logd. A flood does not flood the log: within a second
+ * only the first of a cause has its own line, and one line tells how many more there were.
+ */
 export class BusJournal {
-  readonly #logd: Client<typeof logdV2>;
-  readonly #clock: Clock;
-  readonly #counts = new Map<RefusalReason, number>();
-  #second = 0;
-  #written = 0;
+  readonly #ports: JournalPorts;
+  readonly #counts = new Map<Cause, number>();
+  readonly #refusals = this.#budget(REFUSAL_LINES_PER_SECOND_MAX);
+  readonly #sessions = this.#budget(SESSION_LINES_PER_SECOND_MAX);
 
-  constructor(logd: Client<typeof logdV2>, clock: Clock) {
-    this.#logd = logd;
-    this.#clock = clock;
+  constructor(ports: JournalPorts) {
+    this.#ports = ports;
   }
 
   /** How often each cause came up. */
-  get counts(): ReadonlyMap<RefusalReason, number> {
+  get counts(): ReadonlyMap<Cause, number> {
     return this.#counts;
+  }
+
+  /** Writes what waits for its second to end. Never returns. */
+  async run(): Promise<void> {
+    const { timer, clock } = this.#ports;
+    for (;;) {
+      await timer.wait();
+      this.#refusals.flush(clock.nowNs());
+      this.#sessions.flush(clock.nowNs());
+      this.#arm();
+    }
   }
 
   /** A connection was refused, or a dial failed. */
   refused(
-    { reason, peer }: Refusal,
+    { reason, peer }: Pick<Refusal, "reason" | "peer">,
     { address, port }: { readonly address: number; readonly port: number },
   ): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    if (!this.#mayWrite()) return;
     const claimed = peer === undefined ? "" : `claimed=${peer}\n`;
-    this.#write(WARN, `refused ${reason}`, `${claimed}from=${formatIpv4(address)}:${port}\n`);
+    const fields = `${claimed}from=${formatIpv4(address)}:${port}\n`;
+    this.#add(this.#refusals, { level: levelOf(reason), message: `refused ${reason}`, fields });
   }
 
-  /** A session began or ended. */
-  session(message: string, deviceId: string): void {
-    if (this.#mayWrite()) this.#write(INFO, message, `peer=${deviceId}\n`);
+  /** A session began. */
+  established(deviceId: string): void {
+    const fields = `peer=${deviceId}\n`;
+    const level = LEVELS.indexOf("info");
+    this.#add(this.#sessions, { level, message: "session established", fields });
   }
 
-  /** The answer of logd is not waited for: the journal is not what decides. */
-  #write(level: number, message: string, fields: string): void {
-    this.#logd.append({ level, scope: "dsoftbusd", message, fields });
+  /** A session ended. */
+  ended(end: SessionEnd, deviceId: string): void {
+    const fields = `peer=${deviceId}\n`;
+    this.#add(this.#sessions, { level: levelOf(end), message: `session ended ${end}`, fields });
   }
 
-  #mayWrite(): boolean {
-    const second = Math.floor(this.#clock.nowNs() / 1e9);
-    if (second !== this.#second) this.#written = 0;
-    this.#second = second;
-    this.#written += 1;
-    return this.#written <= WRITTEN_PER_SECOND_MAX;
+  #add(budget: LineBudget, line: Line): void {
+    budget.add(line, this.#ports.clock.nowNs());
+    this.#arm();
   }
+
+  #arm(): void {
+    const nextNs = Math.min(this.#refusals.nextNs, this.#sessions.nextNs);
+    this.#ports.timer.set(nextNs === Infinity ? undefined : nextNs);
+  }
+
+  #budget(perSecondMax: number): LineBudget {
+    const budget: LineBudget = new LineBudget(
+      perSecondMax,
+      (line, count) => void this.#append(budget, line, count),
+    );
+    return budget;
+  }
+
+  /** Nobody waits for the answer of logd: the journal is not what decides. */
+  async #append(budget: LineBudget, line: Line, count: number): Promise<void> {
+    const message = count === 1 ? line.message : `${line.message} ${count} more`;
+    const reply = await this.#ports.logd.append({ ...line, message, scope: "dsoftbusd" });
+    if (reply.status !== "rate_limited") return;
+    budget.refused(line, count, this.#ports.clock.nowNs());
+    this.#arm();
+  }
+}
+
+function levelOf(cause: Cause): number {
+  return LEVELS.indexOf(LEVEL_OF[kindOf(cause)]);
 }

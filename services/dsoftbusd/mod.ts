@@ -46,6 +46,8 @@ export default defineComponent({
     assert(!("failed" in network), "the session port is free");
     const port = Number(args["advertise"] ?? SESSION_PORT);
     const announcer = new Announcer({ keys: call.keystored, clock }, { local, bootId, port });
+    const journal = new BusJournal({ logd: call.logdV2, clock, timer: syscalls.timerCreate() });
+    spawn(() => journal.run());
     const bus = new Bus({
       clock,
       syscalls,
@@ -60,7 +62,7 @@ export default defineComponent({
         bound: (id) => prove("bound", { id }),
       },
       services: { gate, samgr: call.samgrdCapnp, clock },
-      journal: new BusJournal(call.logdV2, clock),
+      journal,
       handshakeTimeoutMs: handshakeTimeoutOf(args),
       markers: {
         mismatch: (id) => prove("mismatch", { id }),

@@ -16,7 +16,7 @@ import {
   PEER_STATES,
   PEERS_PER_REPLY_MAX,
 } from "./protocol.ts";
-import type { RefusalReason } from "./refusal.ts";
+import type { Cause } from "./refusal.ts";
 import { Session } from "./session.ts";
 
 /** What the local protocol answers from. */
@@ -152,7 +152,7 @@ function targetOf(
 }
 
 /** Causes that another attempt does not cure. */
-const FINAL: ReadonlySet<RefusalReason> = new Set([
+const FINAL: ReadonlySet<Cause> = new Set([
   "own_identity",
   "clone",
   "identity_mismatch",

@@ -6,7 +6,7 @@ import { decodeFrame, encodeFrame, frameLength } from "@net/transport/session_me
 import { assert } from "@runtime/core/assert.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import type { RecordStream } from "./record_stream.ts";
-import { Refusal, refusalOf, type RefusalReason } from "./refusal.ts";
+import { closesInOrder, endsSession, Refusal, refusalOf, type SessionEnd } from "./refusal.ts";
 
 /** Channel of announces, used by nodes of ours alone. */
 export const CHANNEL_ANNOUNCE = 0;
@@ -48,7 +48,7 @@ export interface SessionOptions {
 }
 
 /** Reply of the peer, or how the session ended before it came. */
-export type PeerReply = Uint8Array | { readonly ended: RefusalReason | "timed_out" };
+export type PeerReply = Uint8Array | { readonly ended: SessionEnd | "requests_limit" };
 
 interface Waiting {
   settle(reply: PeerReply): void;
@@ -83,7 +83,7 @@ export class Session {
   #lastReceivedNs: number;
   #lastSentNs: number;
   #records = 0;
-  #ended: RefusalReason | undefined;
+  #ended: SessionEnd | undefined;
   /** What a write threw that is no refusal: `run` throws it on. */
   #bug: { readonly error: unknown } | undefined;
 
@@ -102,7 +102,7 @@ export class Session {
     return this.#records;
   }
 
-  get ended(): RefusalReason | undefined {
+  get ended(): SessionEnd | undefined {
     return this.#ended;
   }
 
@@ -133,8 +133,8 @@ export class Session {
    *
    * @returns why it ended.
    */
-  async run(): Promise<RefusalReason> {
-    let reason: RefusalReason;
+  async run(): Promise<SessionEnd> {
+    let reason: SessionEnd;
     try {
       reason = await this.#receive();
     } catch (error) {
@@ -145,13 +145,18 @@ export class Session {
     return ended;
   }
 
-  /** Ends the session now. The first reason stays; after an orderly one what waited is still sent. */
-  end(reason: RefusalReason): RefusalReason {
+  /**
+   * Ends the session now. The first reason stays; what waited is still sent, unless the peer is cut
+   * off or a record did not open.
+   */
+  end(reason: SessionEnd): SessionEnd {
     if (this.#ended !== undefined) return this.#ended;
     this.#ended = reason;
     const { records: { stream }, transport } = this.#options;
-    const orderly = ORDERLY.has(reason) && !transport.failed;
-    while (orderly && this.#outbox.length > 0) stream.write(this.#gathered(), STALL_TIMEOUT_MS);
+    const orderly = closesInOrder(reason);
+    while (orderly && !transport.failed && this.#outbox.length > 0) {
+      stream.write(this.#gathered(), STALL_TIMEOUT_MS);
+    }
     transport.wipe();
     this.#outbox.length = 0;
     for (const waiting of this.#waiting.splice(0)) waiting.settle({ ended: reason });
@@ -174,7 +179,7 @@ export class Session {
     return this.role === "responder" || this.#announced;
   }
 
-  async #receive(): Promise<RefusalReason> {
+  async #receive(): Promise<SessionEnd> {
     const { records, clock } = this.#options;
     while (this.#ended === undefined) {
       const read = await records.read(clock.nowNs() + KEEPALIVE_MS * 1e6);
@@ -261,9 +266,11 @@ export class Session {
   }
 
   /** A bug ends the session too, before it is thrown on. */
-  #reasonOf(error: unknown): RefusalReason {
+  #reasonOf(error: unknown): SessionEnd {
     try {
-      return refusalOf(error).reason;
+      const { reason } = refusalOf(error);
+      assert(endsSession(reason), "a session ends by a cause of its own");
+      return reason;
     } catch (bug) {
       this.#bug = { error: bug };
       return "gone";
@@ -314,9 +321,6 @@ export class Session {
 /** What a ping says, and what its reply says, each with the payload behind it. */
 export const PING = Uint8Array.of(0x70, 0x69, 0x6e, 0x67);
 export const PONG = Uint8Array.of(0x70, 0x6f, 0x6e, 0x67);
-
-/** Reasons after which what was written should still arrive. */
-const ORDERLY: ReadonlySet<RefusalReason> = new Set(["closed", "local_close", "idle", "clone"]);
 
 const WRITE_ENDED = {
   closed: "closed",

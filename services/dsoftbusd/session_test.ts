@@ -7,7 +7,7 @@ import { type ManualClock, manualClock } from "@tests/fakes/clock.ts";
 import { type FakeStream, type PairOptions, streamPair } from "@tests/fakes/streams.ts";
 import { test } from "@tests/fakes/test.ts";
 import { RecordStream } from "./record_stream.ts";
-import { Refusal, type RefusalReason } from "./refusal.ts";
+import { Refusal, type SessionEnd } from "./refusal.ts";
 import {
   CHANNEL_REVERSE,
   CHANNEL_SERVICES,
@@ -30,7 +30,7 @@ interface Wire {
   readonly clock: ManualClock;
   readonly near: Session;
   /** Why `near` ended. */
-  readonly ended: Promise<RefusalReason>;
+  readonly ended: Promise<SessionEnd>;
   readonly stream: FakeStream;
   readonly far: FakeStream;
   /** Seals a frame as the peer would and sends it. */
@@ -80,7 +80,7 @@ function wire(
 function pair(
   serve: SessionOptions["serve"],
   options: PairOptions = {},
-): { clock: ManualClock; a: Session; b: Session; ends: readonly Promise<RefusalReason>[] } {
+): { clock: ManualClock; a: Session; b: Session; ends: readonly Promise<SessionEnd>[] } {
   const clock = manualClock();
   const streams = streamPair(clock, options);
   const [a, b] = streams.map((stream, index) =>
@@ -190,8 +190,8 @@ test("an initiator that announced nothing takes the reverse channel for an unkno
   equal(await ended, "unknown_channel");
 });
 
-test("Session names each way to break the protocol, and cuts the connection off", async () => {
-  const cases: readonly (readonly [RefusalReason, (wire: Wire) => Promise<unknown>])[] = [
+test("Session names each way to break the protocol, and closes in order", async () => {
+  const cases: readonly (readonly [SessionEnd, (wire: Wire) => Promise<unknown>])[] = [
     ["unknown_channel", ({ send }) => send(2, PING)],
     ["unknown_channel", ({ send }) => send(0xffffffff, PING)],
     ["unasked_reply", ({ send }) => send(CHANNEL_SERVICES + CHANNEL_REVERSE, PING)],
@@ -205,8 +205,27 @@ test("Session names each way to break the protocol, and cuts the connection off"
   for (const [reason, attack] of cases) {
     const attacked = wire();
     await attack(attacked);
-    deepEqual([await attacked.ended, attacked.stream.left], [reason, "aborted"]);
+    deepEqual([await attacked.ended, attacked.stream.left], [reason, "closed"]);
   }
+});
+
+test("Session's replies still arrive when its peer breaks the protocol behind the requests", async () => {
+  const { ended, send, far, near } = wire();
+  for (let count = 0; count < 3; count++) await send(CHANNEL_SERVICES, PING);
+  await send(2, PING);
+  equal(await ended, "unknown_channel");
+  const reply = 4 + frameLength(PING.length) + 16;
+  let arrived = 0;
+  for (;;) {
+    const read = await far.read(1);
+    if (read.status !== "ok") {
+      equal(read.status, "closed");
+      break;
+    }
+    arrived += read.bytes.length;
+  }
+  equal(arrived, 3 * reply);
+  equal(near.ended, "unknown_channel");
 });
 
 test("Session refuses a record that comes a second time", async () => {

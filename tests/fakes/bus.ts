@@ -1,6 +1,6 @@
 import type { Clock, Turns } from "@runtime/core/ports.ts";
 import type { Syscalls } from "@runtime/core/syscalls.ts";
-import { type Client, createClient } from "@runtime/idl/client.ts";
+import type { Client } from "@runtime/idl/client.ts";
 import { createTimer } from "@runtime/kernel/task_timer.ts";
 import { TimerQueue } from "@runtime/kernel/timer.ts";
 import { Acceptor } from "@services/dsoftbusd/acceptor.ts";
@@ -11,7 +11,7 @@ import type { DialTarget } from "@services/dsoftbusd/dialer.ts";
 import { BusJournal } from "@services/dsoftbusd/journal.ts";
 import type { OpenedNetwork } from "@services/dsoftbusd/network.ts";
 import { dsoftbusd } from "@services/dsoftbusd/protocol.ts";
-import type { RefusalReason } from "@services/dsoftbusd/refusal.ts";
+import type { Cause } from "@services/dsoftbusd/refusal.ts";
 import { createDsoftbusd } from "@services/dsoftbusd/service.ts";
 import { logdV2 } from "@services/logd/protocol.ts";
 import { samgrdCapnp } from "@services/samgrd/protocol.ts";
@@ -93,7 +93,9 @@ export interface BusNode {
   readonly faults: unknown[];
   readonly gate: WatchedGate;
   readonly resolved: string[];
-  counts(): Partial<Record<RefusalReason, number>>;
+  /** Lines of the journal, each message with its fields. */
+  readonly logged: readonly string[];
+  counts(): Partial<Record<Cause, number>>;
   /** Offers a connection; false when nobody listens. */
   incoming(stream: FakeStream): boolean;
 }
@@ -126,12 +128,15 @@ export async function busNode(world: BusWorld, options: BusNodeOptions): Promise
   const [markers, faults, resolved] = [[], [], []] as [string[], unknown[], string[]];
   const gate = watchedGate(options.allowed ?? true);
   const listener = listening(world, address);
-  const journal = new BusJournal(silentLog(), clock);
+  const logged: string[] = [];
+  const timer = manualTimers(clock).timerCreate();
+  const journal = new BusJournal({ logd: keptLog(logged), clock, timer });
   const bootId = new Uint8Array(16).fill(options.boot ?? address & 0xff);
   const { keys, local } = keeper;
   const spawn = (loop: () => Promise<void>) => {
     loop().catch((error) => faults.push(error));
   };
+  spawn(() => journal.run());
   const bus = new Bus({
     clock,
     syscalls: manualTimers(clock),
@@ -165,6 +170,7 @@ export async function busNode(world: BusWorld, options: BusNodeOptions): Promise
     faults,
     gate,
     resolved,
+    logged,
     counts: () => Object.fromEntries(journal.counts),
     incoming: listener.incoming,
   };
@@ -208,8 +214,14 @@ function listening(world: BusWorld, own: number): {
   };
 }
 
-function silentLog(): Client<typeof logdV2> {
-  return createClient(logdV2, { exchange: () => Promise.resolve({ status: "gone" }) });
+function keptLog(lines: string[]): Client<typeof logdV2> {
+  return directClient(logdV2, {
+    append({ message, fields }) {
+      lines.push(`${message} ${fields.trim().replaceAll("\n", " ")}`);
+      return { status: "ok", recordId: 1n, dropped: 0n };
+    },
+    stats: () => ({ status: "unsupported" }),
+  });
 }
 
 /** samgrd that knows one service, `samgrd`, at endpoint 5. */
