@@ -4,7 +4,7 @@ import type { AdmissionTable, Admitted } from "./admission.ts";
 import type { Bus } from "./bus.ts";
 import { respond } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
-import { Refusal, refusalOf } from "./refusal.ts";
+import { closesInOrder, Refusal, refusalOf } from "./refusal.ts";
 import type { Stream } from "./stream.ts";
 
 /** Bytes that tell a session from a request for the announce: no record prefix looks like it. */
@@ -69,15 +69,15 @@ export class Acceptor {
     }
   }
 
-  /** In order, so that the peer sees an end and no error; one that only kept us waiting is cut off. */
+  /** Whoever is refused by name sees an end and no error. */
   #hangUp(refusal: Refusal, stream: Stream): void {
     const { reason, peer } = refusal;
     if (reason === "identity_mismatch" && peer !== undefined) {
       this.#bus.ports.markers.mismatch(peer);
     }
     this.#refuse(refusal, stream);
-    if (reason === "handshake_timeout") stream.abort();
-    else stream.close();
+    if (closesInOrder(reason)) stream.close();
+    else stream.abort();
   }
 
   async #converse(stream: Stream, entry: Admitted): Promise<void> {

@@ -9,7 +9,7 @@ import { Acceptor } from "./acceptor.ts";
 import { AdmissionTable } from "./admission.ts";
 import type { Authenticated } from "./handshake.ts";
 import type { RecordStream } from "./record_stream.ts";
-import type { RefusalReason } from "./refusal.ts";
+import type { Cause } from "./refusal.ts";
 import { Session } from "./session.ts";
 
 const A = 0x0a000001;
@@ -40,7 +40,7 @@ async function stillAnswers({ a }: { a: BusNode }): Promise<void> {
   equal(reply.status, "ok");
 }
 
-const PROBES: readonly (readonly [string, string, RefusalReason])[] = [
+const PROBES: readonly (readonly [string, string, Cause])[] = [
   ["an HTTP request", "474554202f20485454502f312e310d0a0d0a", "record_length"],
   ["a prefix of 65537", "00010001", "record_length"],
   ["a prefix of 2^32-1", "ffffffff", "record_length"],
@@ -62,6 +62,9 @@ test("Acceptor names what each intruder did, and an existing session goes on", a
     await world.settle();
     deepEqual([what, b.counts()], [what, { [reason]: 1 }]);
     equal((await intruder.read(1)).status, "closed");
+    deepEqual(b.logged.filter((line) => line.startsWith("refused")), [
+      `refused ${reason} from=10.0.0.254:40000`,
+    ]);
     await stillAnswers(siege);
     equal(b.table.size, 1);
     deepEqual(b.faults, []);
@@ -90,7 +93,7 @@ test("Acceptor holds silent and trickling clients to one absolute deadline", asy
   deepEqual(b.counts(), { "handshake_timeout": 2 });
   deepEqual(
     [(await silent.read(1)).status, (await trickling.read(1)).status],
-    ["reset", "reset"],
+    ["closed", "closed"],
   );
   equal(b.table.size, 1);
   await stillAnswers(siege);
