@@ -78,7 +78,9 @@ class Talk {
 export function transfer(seed: number): void {
   const numbers = dice(seed);
   const stacks = [testStack(1), testStack(2)] as const;
-  const link = new LossyLink(stacks, { seed, faults: FAULTS });
+  const link = new LossyLink(stacks, { seed });
+  acquaint(link);
+  link.faults = FAULTS;
   const lengths = Array.from({ length: PAIRS }, () =>
     [
       numbers.below(LENGTH_MAX),
@@ -115,6 +117,14 @@ export function transfer(seed: number): void {
   ok(link.settle(), "the link comes to rest");
   ok(talks().every(({ closed }) => closed), "every connection has ended");
   deepEqual(stacks.map(leftBy), [[0, undefined, false], [0, undefined, false]]);
+}
+
+/** Each learns where the other is: a host that answers no ARP request is unreachable, and says so. */
+function acquaint(link: LossyLink): void {
+  let answered = false;
+  const echo = { remote: testAddress(2), ident: 1, sequence: 1 };
+  link.stacks[0].ping(echo, () => answered = true, link.nowMs, 1_000);
+  ok(link.run(() => answered), "the other end answers");
 }
 
 function leftBy(stack: Stack): readonly unknown[] {
