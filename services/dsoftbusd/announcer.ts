@@ -97,7 +97,7 @@ export class Announcer {
  *
  * @param deadlineNs Absolute.
  * @throws {Refusal} `no_announce`: it closed without a byte, as a v1 peer does. `announce_malformed`,
- *   `handshake_timeout`, `connection_reset`.
+ *   also for a device id that none can have, `handshake_timeout`, `connection_reset`.
  */
 export async function fetchAnnounce(
   stream: Stream,
@@ -109,12 +109,17 @@ export async function fetchAnnounce(
   const bytes = await readToEnd(stream, clock, deadlineNs);
   if (bytes.length === 0) throw new Refusal("no_announce");
   try {
-    return decodeAnnounce(bytes);
+    const decoded = decodeAnnounce(bytes);
+    // No device has another id, and this one reaches markers and the log.
+    if (!DEVICE_ID.test(decoded.announce.deviceId)) throw new Refusal("announce_malformed");
+    return decoded;
   } catch (error) {
     if (error instanceof WireError) throw new Refusal("announce_malformed");
     throw error;
   }
 }
+
+const DEVICE_ID = /^[0-9a-f]{64}$/;
 
 async function readToEnd(stream: Stream, clock: Clock, deadlineNs: number): Promise<Uint8Array> {
   let whole: Uint8Array = new Uint8Array(0);

@@ -1,4 +1,4 @@
-import { decodeAnnounce } from "@net/discovery/announce.ts";
+import { decodeAnnounce, encodeAnnounce } from "@net/discovery/announce.ts";
 import { concatBytes } from "@runtime/core/bytes.ts";
 import { fromHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
@@ -81,6 +81,18 @@ test("fetchAnnounce asks with five bytes and reads until the other end closes", 
     }),
     deviceId,
   );
+});
+
+test("fetchAnnounce believes in no device id that none can have", async () => {
+  for (const deviceId of ["x", `${"ab".repeat(31)}a\n`, "AB".repeat(32), `${"ab".repeat(31)}a=`]) {
+    const noiseStatic = new Uint8Array(32).fill(9);
+    const bytes = encodeAnnounce({ deviceId, port: 1, noiseStatic, services: [] });
+    const outcome = await fetched(async (far) => {
+      await far.write(bytes.slice(), 1);
+      await far.close();
+    });
+    equal(outcome, "announce_malformed", deviceId);
+  }
 });
 
 test("fetchAnnounce names every other end of it", async () => {
