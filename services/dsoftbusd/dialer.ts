@@ -14,6 +14,9 @@ export const DIALS_MAX = 32;
 /** A session that ended sooner counts as a dial that failed: the wait before the next one grows. */
 export const SETTLED_MS = 10_000;
 
+/** Device ids that did not match one target and were said so; a further one makes the oldest new. */
+export const MISMATCHES_MAX = 16;
+
 /** Whom to dial. */
 export interface DialTarget {
   /** IPv4 address as u32, as the machine sees it. */
@@ -39,6 +42,9 @@ export class Dial {
   #establishedNs: number | undefined;
   readonly #waiting = new Set<(outcome: Session | Cause) => void>();
   #over = false;
+  /** The device that proved itself last. */
+  #proven: string | undefined;
+  readonly #mismatched = new Set<string>();
 
   constructor(bus: Bus, target: DialTarget) {
     this.#bus = bus;
@@ -52,6 +58,11 @@ export class Dial {
 
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** The device that proved itself here last; before that the one that must. */
+  get deviceId(): string | undefined {
+    return this.#proven ?? this.target.deviceId;
   }
 
   /** Why the last attempt or session ended. */
@@ -108,14 +119,23 @@ export class Dial {
       return reason;
     } catch (error) {
       const refusal = refusalOf(error);
-      const { markers, journal } = this.#bus.ports;
-      if (refusal.reason === "identity_mismatch" && refusal.peer !== undefined) {
-        markers.mismatch(refusal.peer);
-      }
-      journal.refused(refusal, this.target);
+      this.#sayMismatch(refusal);
+      this.#bus.ports.journal.refused(refusal, this.target);
       this.#settle(refusal.reason);
       return refusal.reason;
     }
+  }
+
+  /** Once for each device id: a dial goes on for ever, and each attempt is in the journal anyway. */
+  #sayMismatch({ reason, peer }: Refusal): void {
+    const mismatch = reason === "identity_mismatch" || reason === "pin_mismatch";
+    if (!mismatch || peer === undefined || this.#mismatched.has(peer)) return;
+    const [oldest] = this.#mismatched;
+    if (this.#mismatched.size >= MISMATCHES_MAX && oldest !== undefined) {
+      this.#mismatched.delete(oldest);
+    }
+    this.#mismatched.add(peer);
+    this.#bus.ports.markers.mismatch(peer);
   }
 
   async #converse(): Promise<Cause> {
@@ -204,6 +224,7 @@ export class Dial {
 
   #establish(session: Session): void {
     this.#session = session;
+    this.#proven = session.deviceId;
     this.#establishedNs = this.#bus.ports.clock.nowNs();
     this.#enter("established");
     this.#tell(session);

@@ -197,7 +197,7 @@ export const dsoftbusd = defineService({
       line: "dsoftbusd: identity mismatch peer=<id>",
       phase: null,
       role: "failure",
-      proves: "a proof did not hold, or not for the identity that was asked for",
+      proves: "a proof did not hold, or it or the announce was not of the identity asked for",
       evidence: ["id"],
     },
     clone: {

@@ -238,7 +238,7 @@ function sessionRecord({ session, address, port }: LiveSession, nowNs: number) {
 
 function dialRecord(dial: Dial, nowNs: number) {
   return {
-    deviceId: dial.target.deviceId ?? "",
+    deviceId: dial.deviceId ?? "",
     direction: DIRECTIONS.indexOf("outbound"),
     state: PEER_STATES.indexOf(dial.state),
     address: dial.target.address,

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { BUS_PORT, type BusNode, busNode, BusWorld, targetOf } from "@tests/fakes/bus.ts";
 import { test } from "@tests/fakes/test.ts";
+import { MISMATCHES_MAX } from "./dialer.ts";
 import { PEER_STATES } from "./protocol.ts";
 
 const A = 0x0a000001;
@@ -93,6 +94,37 @@ test("test_reject_identity_mismatch: B's announce with another device's proof is
   deepEqual(a.counts(), { "identity_mismatch": 1 });
   deepEqual(b.markers, []);
   equal(b.table.size, 0);
+});
+
+test("test_reject_identity_mismatch: a device that announces another id than the pinned one is named, once", async () => {
+  const world = new BusWorld();
+  const b = await busNode(world, { seed: 2, address: B });
+  const pinned = targetOf(B, { deviceId: "ab".repeat(32) });
+  const a = await busNode(world, { seed: 1, address: A, targets: [pinned] });
+  await world.pass(10_000, 500);
+  const attempts = a.counts()["pin_mismatch"] ?? 0;
+  ok(attempts > 2, `${attempts} attempts`);
+  const id = b.custody.local.deviceId;
+  deepEqual(a.markers, [`mismatch ${id}`]);
+  equal(a.logged[0], `refused pin_mismatch claimed=${id} from=10.0.0.2:${BUS_PORT}`);
+  // Its announce alone says so: no handshake was begun, and its proof not asked for.
+  deepEqual([b.markers, b.acceptor.accepted.announces], [[], attempts]);
+  const peers = await a.client.peers({ first: 0 });
+  equal(peers.status === "ok" ? peers.peers[0]?.reason : "", "pin_mismatch");
+});
+
+test("a dial names each device that is not the pinned one, and one among many again", async () => {
+  const world = new BusWorld();
+  const pinned = targetOf(B, { deviceId: "ab".repeat(32) });
+  const a = await busNode(world, { seed: 1, address: A, targets: [pinned] });
+  const ids: string[] = [];
+  const seeds = Array.from({ length: MISMATCHES_MAX + 1 }, (_, index) => 20 + index);
+  for (const seed of [...seeds, 20, 20]) {
+    const b = await busNode(world, { seed, address: B });
+    ids.push(`mismatch ${b.custody.local.deviceId}`);
+    await world.pass(60_000, 10_000);
+  }
+  deepEqual(a.markers, ids.slice(0, -1));
 });
 
 test("test_reject_identity_mismatch: a stranger with a stolen proof is refused, and said", async () => {
@@ -274,6 +306,34 @@ test("dsoftbusd awaitPeer answers when a session comes, and leaves nobody waitin
   equal((await waiting).status, "ok");
   const late = a.client.awaitPeer({ timeoutMs: 0 });
   equal((await late).status, "ok");
+});
+
+test("dsoftbusd lists a dial under the device that it last had a session with", async () => {
+  const { world, a, b } = await pair();
+  await b.client.closeAll({});
+  await world.settle();
+  const after = await a.client.peers({ first: 0 });
+  ok(after.status === "ok");
+  deepEqual(
+    after.peers.map(({ deviceId, state }) => [deviceId, PEER_STATES[state]]),
+    [[b.custody.local.deviceId, "waiting"]],
+  );
+});
+
+test("dsoftbusd names a ConnectRequest of another id, prints no auth ok for it, and hangs up", async () => {
+  const world = new BusWorld();
+  const b = await busNode(world, { seed: 2, address: B });
+  const a = await busNode(world, { seed: 1, address: A, targets: [targetOf(B)] });
+  const id = a.custody.local.deviceId;
+  // What it proves is its own; what it asks to connect as is not.
+  Object.defineProperty(a.custody.local, "deviceId", { value: id.toUpperCase() });
+  await world.settle();
+  deepEqual(b.counts(), { "connect_mismatch": 1 });
+  deepEqual(b.logged, [`refused connect_mismatch claimed=${id} from=10.0.0.1:40000`]);
+  deepEqual(b.markers, [`bound ${id}`]);
+  deepEqual(a.counts(), { "connect_rejected": 1 });
+  equal(world.connections.at(-1)?.[1].left, "closed");
+  deepEqual([b.bus.live.length, b.table.size], [0, 0]);
 });
 
 test("dsoftbusd lists sessions and dials, a page at a time", async () => {

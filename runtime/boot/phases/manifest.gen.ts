@@ -31,7 +31,7 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"dsoftbusd","line":"dsoftbusd: identity bound peer=<id>","phase":"session","role":"required","proves":"identityd found the peer's proof to hold for the key that the handshake proved","evidence":["id"]},
   {"task":"dsoftbusd","line":"dsoftbusd: auth ok","phase":"session","role":"required","proves":"Noise XK, both proofs and the connect exchange are done","evidence":["hash","peer"]},
   {"task":"dsoftbusd","line":"dsoftbusd: os session ok","phase":"session","role":"required","proves":"the session serves its channels","evidence":["peer"]},
-  {"task":"dsoftbusd","line":"dsoftbusd: identity mismatch peer=<id>","phase":null,"role":"failure","proves":"a proof did not hold, or not for the identity that was asked for","evidence":["id"]},
+  {"task":"dsoftbusd","line":"dsoftbusd: identity mismatch peer=<id>","phase":null,"role":"failure","proves":"a proof did not hold, or it or the announce was not of the identity asked for","evidence":["id"]},
   {"task":"dsoftbusd","line":"dsoftbusd: clone of this device seen peer=<id>","phase":null,"role":"failure","proves":"another boot announced this device's own identity","evidence":["id"]},
   {"task":"controld","line":"controld: ready","phase":"bring-up","role":"required","proves":"the node takes questions of its command line","evidence":[]},
   {"task":"selftest-client","line":"SELFTEST: vm map roundtrip ok","phase":"mmio","role":"required","proves":"bytes written to a mapped memory object are read back, and unmapped ones are not","evidence":["bytes"]},
