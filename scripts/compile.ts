@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PROGRAM_PERMISSIONS } from "@hw/host/permissions.ts";
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { run } from "./ci/process.ts";
@@ -18,17 +19,6 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
   --entry FILE     main.ts by default
   --offline-pair   compile with Deno 2.4.2 and a base executable, both from npm, instead of a
                    download of the base of the running Deno (which is tried first otherwise)`;
-
-/** What the program may do, from source as compiled: no foreign functions, no code from elsewhere. */
-export const PERMISSIONS: readonly string[] = [
-  "--no-prompt",
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
-  "--allow-env",
-  "--allow-sys",
-  "--allow-run",
-];
 
 const COMPILE_TIMEOUT_MS = 300_000;
 
@@ -67,7 +57,7 @@ async function compiled(
   // With the lock file every package of the import map is embedded, the benches' rivals too: 50 MB.
   // The pins are exact, and what the gate ran before this was checked against the lock file.
   const shape = ["--no-check", "--no-lock", "--target", options.target, "--output", path];
-  const flags = [...shape, ...PERMISSIONS];
+  const flags = [...shape, ...PROGRAM_PERMISSIONS];
   const args = ["compile", "--quiet", ...flags, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;

@@ -1,7 +1,8 @@
 import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { foreignPackage, offlinePair, PACKAGES } from "./ci/offline_pair.ts";
-import { PERMISSIONS, writeChecksums } from "./compile.ts";
+import { PROGRAM_PERMISSIONS } from "@hw/host/permissions.ts";
+import { writeChecksums } from "./compile.ts";
 
 test("writeChecksums lists every executable of a folder and nothing else", async () => {
   const folder = await Deno.makeTempDir();
@@ -43,6 +44,6 @@ test("the tasks give the program the permissions that are compiled into it", asy
   const config = await Deno.readTextFile(new URL("../deno.json", import.meta.url));
   const { tasks } = JSON.parse(config);
   for (const [name, rest] of [["nx", ""], ["demo", " demo"], ["test-os", " test-os"]] as const) {
-    deepEqual(tasks[name], `deno run ${PERMISSIONS.join(" ")} main.ts${rest}`);
+    deepEqual(tasks[name], `deno run ${PROGRAM_PERMISSIONS.join(" ")} main.ts${rest}`);
   }
 });
