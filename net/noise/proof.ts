@@ -92,7 +92,7 @@ function decimals(bytes: Uint8Array): string {
  * The device id is compared with the key here; the signature is not checked.
  *
  * @throws {WireError} `limit_exceeded`: more than {@linkcode PROOF_LENGTH_MAX} bytes. `not_json`:
- *   not one JSON object, a member named twice, or nested too deep. `truncated`: a member is missing.
+ *   not one JSON object, or a member named twice. `truncated`: a member is missing.
  *   `value_out_of_range`: a member of another type, a byte that is none, a device id that is not the
  *   key's. `length_out_of_range`: a byte array of another length.
  */

@@ -1,8 +1,5 @@
 import { WireError } from "@runtime/core/error.ts";
 
-/** How deep values may nest inside a member. */
-const DEPTH_MAX = 16;
-
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 const QUOTE = 0x22;
@@ -67,8 +64,8 @@ export class JsonMember {
 /**
  * Members of the one JSON object that `bytes` are, by name.
  *
- * Unlike `JSON.parse` it sees a name that stands twice. Work is linear in the length, which the
- * caller bounds.
+ * Unlike `JSON.parse` it sees a name that stands twice. Work and memory are linear in the length,
+ * which the caller bounds; values may nest as deep as fits, as upstream skips them at any depth.
  *
  * @throws {WireError} `not_json`, at the byte where it stops being one.
  *
@@ -85,7 +82,7 @@ export function parseJsonObject(bytes: Uint8Array): ReadonlyMap<string, JsonMemb
       if (members.has(name)) throw new WireError("not_json", nameAt);
       cursor.expect(COLON);
       const offset = cursor.skipSpace();
-      cursor.skipValue(0);
+      cursor.skipValue();
       members.set(name, new JsonMember(bytes, offset, cursor.offset));
     } while (cursor.accept(COMMA));
     cursor.expect(OBJECT_CLOSE);
@@ -145,33 +142,54 @@ class Cursor {
     return value;
   }
 
-  /** Moves behind one value of any kind, checking its grammar. */
-  skipValue(depth: number): void {
-    if (depth > DEPTH_MAX) throw this.#bad();
+  /**
+   * Moves behind one value of any kind, checking its grammar. A loop, so that nesting takes no call
+   * stack: only the length of the text bounds it.
+   */
+  skipValue(): void {
+    /** What closes each array and object that is open here, the innermost last. */
+    const closers: number[] = [];
+    let more = true;
+    while (more) more = this.#begin(closers) || this.#toNext(closers);
+  }
+
+  /** Moves behind a plain value or an opening bracket. @returns whether a value inside it is next. */
+  #begin(closers: number[]): boolean {
     const first = this.#bytes[this.skipSpace()];
+    if (first === ARRAY_OPEN) return this.#open(ARRAY_CLOSE, closers);
+    if (first === OBJECT_OPEN) return this.#open(OBJECT_CLOSE, closers);
     if (first === QUOTE) this.#skipString();
-    else if (first === ARRAY_OPEN) this.#skipArray(depth);
-    else if (first === OBJECT_OPEN) this.#skipObject(depth);
     else this.#skipWord();
+    return false;
   }
 
-  #skipArray(depth: number): void {
-    this.expect(ARRAY_OPEN);
-    if (this.accept(ARRAY_CLOSE)) return;
-    do this.skipValue(depth + 1); while (this.accept(COMMA));
-    this.expect(ARRAY_CLOSE);
+  #open(closer: number, closers: number[]): boolean {
+    this.offset++;
+    if (this.accept(closer)) return false;
+    closers.push(closer);
+    this.#toValue(closer);
+    return true;
   }
 
-  #skipObject(depth: number): void {
-    this.expect(OBJECT_OPEN);
-    if (this.accept(OBJECT_CLOSE)) return;
-    do {
-      this.skipSpace();
-      this.#skipString();
-      this.expect(COLON);
-      this.skipValue(depth + 1);
-    } while (this.accept(COMMA));
-    this.expect(OBJECT_CLOSE);
+  /** Closes what ends behind a value. @returns whether another value is next. */
+  #toNext(closers: number[]): boolean {
+    for (let closer = closers.at(-1); closer !== undefined; closer = closers.at(-1)) {
+      if (this.accept(COMMA)) {
+        this.#toValue(closer);
+        return true;
+      }
+      this.expect(closer);
+      closers.pop();
+    }
+    return false;
+  }
+
+  /** Moves behind a member's name, inside an object. */
+  #toValue(closer: number): void {
+    if (closer !== OBJECT_CLOSE) return;
+    this.skipSpace();
+    this.#skipString();
+    this.expect(COLON);
   }
 
   /** Finds the closing quote; what stands between is judged by `JSON.parse`. */

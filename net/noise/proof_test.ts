@@ -189,14 +189,31 @@ test("decodeProof refuses everything that is not one JSON object", () => {
   equal(refusal(notUtf8), "not_json");
 });
 
-test("decodeProof is bounded in length and depth", () => {
+test("decodeProof is bounded in length", () => {
   const valid = members([ID_PART, KEY_PART, SIGNATURE_PART]);
   deepEqual(decodeText(valid.padEnd(PROOF_LENGTH_MAX)), PROOF);
   equal(refusal(new TextEncoder().encode(valid.padEnd(PROOF_LENGTH_MAX + 1))), "limit_exceeded");
-  const nested = (depth: number) =>
-    members([`"x":${"[".repeat(depth)}${"]".repeat(depth)}`, valid.slice(1, -1)]);
-  deepEqual(decodeText(nested(16)), PROOF);
-  equal(refusal(new TextEncoder().encode(nested(18))), "not_json");
+});
+
+test("decodeProof passes over unknown members however deep they nest, as upstream, and checks them", () => {
+  const valid = members([ID_PART, KEY_PART, SIGNATURE_PART]).slice(1, -1);
+  const deepest = Math.floor((PROOF_LENGTH_MAX - valid.length - 8) / 2);
+  const outcome = (text: string) =>
+    refusal(new TextEncoder().encode(members([`"x":${text}`, valid])));
+  for (const depth of [1, 16, 100, 127, 128, 129, deepest]) {
+    const arrays = "[".repeat(depth) + "]".repeat(depth);
+    deepEqual(decodeText(members([`"x":${arrays}`, valid])), PROOF);
+    equal(outcome(arrays.slice(1)), "not_json");
+    equal(outcome(arrays.slice(0, -1)), "not_json");
+    equal(outcome(`${arrays.slice(0, -1)}}`), "not_json");
+  }
+  const objects = '{"a":[1,{},'.repeat(200) + "[]" + "]}".repeat(200);
+  equal(outcome(objects), undefined);
+  equal(outcome(objects.replace("[]]}", "[]}]")), "not_json");
+  equal(outcome(objects.replace('{"a":[1,{},[]', "{a:[1,{},[]")), "not_json");
+  for (const text of ["[1,2,]", "[,1]", '{"a":1,}', '{"a"}', '{"a":}', "[1 2]", '{"a":1 "b":2}']) {
+    equal(outcome(text), "not_json", text);
+  }
   equal(refusal(new TextEncoder().encode("[".repeat(PROOF_LENGTH_MAX))), "not_json");
 });
 
