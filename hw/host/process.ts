@@ -5,11 +5,12 @@ import type {
   StopSignal,
   Terminal,
 } from "@runtime/core/program_ports.ts";
+import { PROGRAM_PERMISSIONS } from "./permissions.ts";
 import { writeAllSync } from "./uart_stdout.ts";
 
 /** A longer line of a child is cut here. */
 const LINE_LENGTH_MAX = 65_536;
-const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM"];
+const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** This process and its children. */
 export function hostProcesses(): Processes {
@@ -40,7 +41,7 @@ export function hostTerminal(): Terminal {
 /** The arguments before the program's own: none for a compiled executable. */
 function programArgs(): readonly string[] {
   if (Deno.build.standalone) return [];
-  return ["run", "--allow-all", "--quiet", Deno.mainModule];
+  return ["run", "--quiet", ...PROGRAM_PERMISSIONS, Deno.mainModule];
 }
 
 function spawnSelf(options: ChildOptions): Child {

@@ -66,13 +66,18 @@ export function writeAllSync(target: SyncWriter, bytes: Uint8Array): boolean {
     try {
       offset += target.writeSync(bytes.subarray(offset));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) return false;
+      if (error instanceof Deno.errors.BrokenPipe || terminalClosed(error)) return false;
       // Another process made the shared pipe non-blocking.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(NEVER_WOKEN, 0, 0, PIPE_WAIT_MS);
     }
   }
   return true;
+}
+
+/** Source: Linux, tty_ioctl(4): after a hang-up every write to a terminal fails with EIO. */
+function terminalClosed(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EIO";
 }
 
 /** A console whose lines are taken one by one as text, without their line feed. */

@@ -60,5 +60,7 @@ test("writeAllSync tells a reader that went away from other errors", () => {
     },
   });
   equal(writeAllSync(failing(new Deno.errors.BrokenPipe("gone")), Uint8Array.of(1)), false);
+  const closed = Object.assign(new Error("Input/output error"), { code: "EIO" });
+  equal(writeAllSync(failing(closed), Uint8Array.of(1)), false);
   throws(() => writeAllSync(failing(new Deno.errors.BadResource("bug")), Uint8Array.of(1)));
 });

@@ -132,8 +132,8 @@ export interface Child {
   kill(signal: StopSignal | "SIGKILL"): void;
 }
 
-/** Signals that ask a node to stop. */
-export type StopSignal = "SIGINT" | "SIGTERM";
+/** Signals that ask a node to stop; `SIGHUP` is a terminal that was closed. */
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 
 /** This process and its children. */
 export interface Processes {
