@@ -200,6 +200,22 @@ test("nx log shows the newest records of the asked ring, oldest first", async ()
   equal((await ask(["log", "--audit", "--subject", "toString"])).lines.length, 0);
 });
 
+test("every command for a node finds it by its folder with --state", async () => {
+  const commands = [
+    ["id"],
+    ["peers"],
+    ["ping", "fedc"],
+    ["resolve", "fedc", "samgrd"],
+    ["log"],
+    ["policy", "check", "rngd", "rng.entropy"],
+  ];
+  for (const argv of commands) {
+    const { code, error } = await ask([...argv, "--state", "/run/me/nexus/7401"]);
+    deepEqual({ argv, code, error }, { argv, code: EXIT.ok, error: "" });
+    equal((await ask([...argv, "--state", "/nowhere"])).code, EXIT.notFound);
+  }
+});
+
 test("nx nodes lists the node", async () => {
   const { lines } = await ask(["nodes"]);
   deepEqual(lines, ["NODE  FOLDER", "7401  /run/me/nexus/7401"]);

@@ -43,12 +43,21 @@ export function registryFolder({ env, userId }: Pick<Processes, "env" | "userId"
   return `${place}/nexus-${userId ?? "user"}`;
 }
 
+/** How a command names the node that it means: by neither, the only one that runs. */
+export interface NodeName {
+  /** Its listen port, or a folder that holds its control socket. */
+  readonly node?: string | undefined;
+  /** A folder that holds its control socket, whatever its name looks like. */
+  readonly state?: string | undefined;
+}
+
 /**
- * Makes the folder of a node that starts. What a dead node left there is removed.
+ * Finds out before anything starts whether a node could register: makes the registry, and leaves
+ * the node's own folder to {@linkcode claimEntry}, once its port is its own.
  *
- * @throws {CommandFailure} when a node runs there, or the folder is not this user's alone.
+ * @throws {CommandFailure} as `claimEntry` does.
  */
-export async function claimEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
+export async function checkEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
   const base = registryFolder(ports.processes);
   const entry = entryAt(`${base}/${name}`);
   if (new TextEncoder().encode(entry.socket).length > SOCKET_PATH_LENGTH_MAX) {
@@ -58,22 +67,29 @@ export async function claimEntry(ports: RegistryPorts, name: string): Promise<No
     );
   }
   privateFolder(ports.files, base);
-  if (ports.files.facts(entry.folder) !== undefined) await clearStale(ports, entry);
-  privateFolder(ports.files, entry.folder);
-  const facts = { pid: ports.processes.id, startedUnixMs: ports.clock.unixMs() };
-  ports.files.writeText(`${entry.folder}/${FACTS_NAME}`, JSON.stringify(facts), FACTS_MODE);
-  return entry;
-}
-
-async function clearStale(ports: RegistryPorts, entry: NodeEntry): Promise<void> {
-  if (!ownFolder(ports.files, entry.folder)) throw notPrivate(entry.folder);
+  if (ports.files.facts(entry.folder) === undefined) return entry;
+  requirePrivate(ports.files, entry.folder);
   if (await reachable(ports, entry.socket)) {
     throw new CommandFailure(
       EXIT.failed,
       `node ${entry.name} runs already; stop it or listen on another port`,
     );
   }
+  return entry;
+}
+
+/**
+ * Makes the folder of a node that starts. What a dead node left there is removed.
+ *
+ * @throws {CommandFailure} when a node runs there, or the folder is not this user's alone.
+ */
+export async function claimEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
+  const entry = await checkEntry(ports, name);
   releaseEntry(ports.files, entry);
+  privateFolder(ports.files, entry.folder);
+  const facts = { pid: ports.processes.id, startedUnixMs: ports.clock.unixMs() };
+  ports.files.writeText(`${entry.folder}/${FACTS_NAME}`, JSON.stringify(facts), FACTS_MODE);
+  return entry;
 }
 
 /** Removes a node's folder. What cannot be removed stays: the next node of that name looks again. */
@@ -93,7 +109,7 @@ export async function runningNodes(ports: RegistryPorts): Promise<readonly NodeE
   const base = registryFolder(ports.processes);
   const facts = files.facts(base);
   if (facts === undefined) return [];
-  if (!ownFolder(files, base)) throw notPrivate(base);
+  requirePrivate(files, base);
   const running: NodeEntry[] = [];
   for (const name of files.list(base).slice(0, NODES_MAX)) {
     const entry = entryAt(`${base}/${name}`);
@@ -109,14 +125,14 @@ export async function runningNodes(ports: RegistryPorts): Promise<readonly NodeE
 /**
  * The node that a command means.
  *
- * @param wanted Its port, or a folder that holds its control socket; the only one when absent.
  * @throws {CommandFailure} 3 when there is none, 2 when there are several and none was named.
  */
 export async function selectNode(
   ports: RegistryPorts,
-  wanted: string | undefined,
+  { node, state }: NodeName,
 ): Promise<NodeEntry> {
-  if (wanted !== undefined) return await namedNode(ports, wanted);
+  if (state !== undefined) return await nodeIn(ports, state);
+  if (node !== undefined) return await namedNode(ports, node);
   const running = await runningNodes(ports);
   const [only, ...others] = running;
   if (only === undefined) {
@@ -131,11 +147,26 @@ export async function selectNode(
 
 async function namedNode(ports: RegistryPorts, wanted: string): Promise<NodeEntry> {
   const registered = PORT.test(wanted) || wanted.startsWith("pid-");
-  const folder = registered ? `${registryFolder(ports.processes)}/${wanted}` : wanted;
-  const entry = entryAt(folder.replace(/(?<=.)\/+$/, ""));
+  if (!registered) return await nodeIn(ports, wanted);
+  const entry = entryAt(`${registryFolder(ports.processes)}/${wanted}`);
   if (ports.files.facts(entry.folder) === undefined) throw noSuchNode(wanted);
-  if (!ownFolder(ports.files, entry.folder)) throw notPrivate(entry.folder);
+  requirePrivate(ports.files, entry.folder);
   if (!await reachable(ports, entry.socket)) throw noSuchNode(wanted);
+  return entry;
+}
+
+/** The node whose control socket, or a link to it, lies in a folder. */
+async function nodeIn(ports: RegistryPorts, path: string): Promise<NodeEntry> {
+  const entry = entryAt(path.replace(/(?<=.)\/+$/, ""));
+  const { files } = ports;
+  if (files.facts(entry.folder)?.kind !== "folder") {
+    throw new CommandFailure(EXIT.notFound, `${path} is no folder; nx nodes lists those of nodes`);
+  }
+  requirePrivate(files, entry.folder);
+  if (files.facts(entry.socket) === undefined) {
+    throw new CommandFailure(EXIT.notFound, `${path} holds no ${SOCKET_NAME}: no node runs there`);
+  }
+  if (!await reachable(ports, entry.socket)) throw noSuchNode(path);
   return entry;
 }
 
@@ -153,7 +184,7 @@ function privateFolder(files: Files, path: string): void {
   try {
     files.makePrivateFolder(path);
   } catch (error) {
-    if (error instanceof FileFailure && error.code === "not_private") throw notPrivate(path);
+    if (error instanceof FileFailure && error.code === "not_private") throw notPrivate(files, path);
     if (!(error instanceof FileFailure)) throw error;
     throw new CommandFailure(
       EXIT.failed,
@@ -162,7 +193,19 @@ function privateFolder(files: Files, path: string): void {
   }
 }
 
-function notPrivate(path: string): CommandFailure {
+function requirePrivate(files: Files, path: string): void {
+  if (!ownFolder(files, path)) throw notPrivate(files, path);
+}
+
+function notPrivate(files: Files, path: string): CommandFailure {
+  const facts = files.facts(path);
+  if (facts?.kind === "folder" && facts.own) {
+    const mode = facts.mode.toString(8).padStart(4, "0");
+    return new CommandFailure(
+      EXIT.failed,
+      `${path} is open to other users (mode ${mode}); run: chmod 700 ${path}`,
+    );
+  }
   return new CommandFailure(
     EXIT.failed,
     `${path} is not a folder of yours alone; remove it, or set XDG_RUNTIME_DIR`,

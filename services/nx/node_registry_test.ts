@@ -5,6 +5,7 @@ import { memoryFiles } from "@tests/fakes/memory_files.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import {
+  checkEntry,
   claimEntry,
   registryFolder,
   type RegistryPorts,
@@ -68,8 +69,8 @@ test("claimEntry takes the place of a dead node and refuses that of a living one
   await rejects(claimEntry(all.ports, "7401"), exits(EXIT.failed, /runs already/));
 });
 
-test("claimEntry refuses folders that others can write", async () => {
-  for (const entry of [{ own: false }, { mode: 0o770 }, { kind: "symlink" }] as const) {
+test("claimEntry refuses folders that are not this user's", async () => {
+  for (const entry of [{ own: false }, { kind: "symlink" }] as const) {
     const { ports, files } = registry();
     files.put(BASE, { kind: "folder", ...entry });
     await rejects(claimEntry(ports, "7401"), exits(EXIT.failed, /not a folder of yours alone/));
@@ -78,6 +79,31 @@ test("claimEntry refuses folders that others can write", async () => {
     below.files.put(`${BASE}/7401`, { kind: "folder", ...entry });
     await rejects(claimEntry(below.ports, "7401"), exits(EXIT.failed, /not a folder of yours/));
   }
+});
+
+test("every use of the registry refuses a folder that others can open, and says what to run", async () => {
+  for (const mode of [0o755, 0o701, 0o770]) {
+    const text = new RegExp(`mode 0${mode.toString(8)}\\); run: chmod 700 ${BASE}$`);
+    const { ports, files } = registry();
+    files.put(BASE, { kind: "folder", mode });
+    await rejects(checkEntry(ports, "7401"), exits(EXIT.failed, text));
+    await rejects(claimEntry(ports, "7401"), exits(EXIT.failed, text));
+    await rejects(runningNodes(ports), exits(EXIT.failed, text));
+    await rejects(selectNode(ports, {}), exits(EXIT.failed, text));
+  }
+});
+
+test("only the registry needs to be private, not the folder that it is in", async () => {
+  const { ports, files } = registry();
+  files.put("/run/me", { kind: "folder", mode: 0o755 });
+  equal((await claimEntry(ports, "7401")).name, "7401");
+});
+
+test("checkEntry leaves the folder of a node that is starting alone", async () => {
+  const { ports, files } = registry();
+  const entry = await claimEntry(ports, "7401");
+  deepEqual(await checkEntry(ports, "7401"), entry);
+  equal(files.facts(`${entry.folder}/node.json`) !== undefined, true);
 });
 
 test("claimEntry refuses a path that no socket address holds", async () => {
@@ -110,25 +136,52 @@ test("runningNodes refuses a registry that another user could have made", async 
 
 test("selectNode takes the only node, and asks for a name when there are several", async () => {
   const all = registry();
-  await rejects(selectNode(all.ports, undefined), exits(EXIT.notFound, /nx up/));
+  await rejects(selectNode(all.ports, {}), exits(EXIT.notFound, /nx up/));
   await node(all, "7401");
-  equal((await selectNode(all.ports, undefined)).name, "7401");
+  equal((await selectNode(all.ports, {})).name, "7401");
   await node(all, "7402");
-  await rejects(selectNode(all.ports, undefined), exits(EXIT.usage, /7401, 7402/));
+  await rejects(selectNode(all.ports, {}), exits(EXIT.usage, /7401, 7402/));
 });
 
 test("selectNode finds a node by port and by folder", async () => {
   const all = registry();
   await node(all, "7401");
   await node(all, "7402");
-  equal((await selectNode(all.ports, "7402")).name, "7402");
-  equal((await selectNode(all.ports, `${BASE}/7401/`)).name, "7401");
+  equal((await selectNode(all.ports, { node: "7402" })).name, "7402");
+  equal((await selectNode(all.ports, { node: `${BASE}/7401/` })).name, "7401");
   all.files.put("/state/a", { kind: "folder" });
   all.control.silent("/state/a/control.sock");
-  equal((await selectNode(all.ports, "/state/a")).socket, "/state/a/control.sock");
-  await rejects(selectNode(all.ports, "7403"), exits(EXIT.notFound, /no node runs at 7403/));
-  await rejects(selectNode(all.ports, "/nowhere"), exits(EXIT.notFound, /no node runs at/));
-  all.files.put("/shared", { kind: "folder", mode: 0o777 });
-  all.control.silent("/shared/control.sock");
-  await rejects(selectNode(all.ports, "/shared"), exits(EXIT.failed, /not a folder of yours/));
+  equal((await selectNode(all.ports, { node: "/state/a" })).socket, "/state/a/control.sock");
+  await rejects(
+    selectNode(all.ports, { node: "7403" }),
+    exits(EXIT.notFound, /no node runs at 7403/),
+  );
+});
+
+test("selectNode takes a folder by --state as by --node, and says what is wrong with another", async () => {
+  const all = registry();
+  const { files, control, ports } = all;
+  await node(all, "7401");
+  files.put("/state/a", { kind: "folder" });
+  control.silent("/state/a/control.sock");
+  files.put("/state/empty", { kind: "folder" });
+  files.put("/state/dead", { kind: "folder" });
+  files.put("/state/dead/control.sock", { kind: "socket" });
+  files.put("/state/file", { kind: "file" });
+  files.put("/shared", { kind: "folder", mode: 0o777 });
+  control.silent("/shared/control.sock");
+  const wrong = [
+    ["/nowhere", EXIT.notFound, /\/nowhere is no folder/],
+    ["/state/file", EXIT.notFound, /is no folder/],
+    ["/state/empty/", EXIT.notFound, /holds no control\.sock: no node runs there/],
+    ["/state/dead", EXIT.notFound, /no node runs at/],
+    ["/shared", EXIT.failed, /chmod 700 \/shared$/],
+  ] as const;
+  for (const name of ["node", "state"] as const) {
+    equal((await selectNode(ports, { [name]: "/state/a/" })).socket, "/state/a/control.sock");
+    for (const [path, code, text] of wrong) {
+      await rejects(selectNode(ports, { [name]: path }), exits(code, text));
+    }
+  }
+  await rejects(selectNode(ports, { state: "7401" }), exits(EXIT.notFound, /7401 is no folder/));
 });

@@ -2,7 +2,7 @@ import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
 import { EXIT } from "./exit_code.ts";
-import { claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
+import { checkEntry, claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
 import type { NodeOptions, RunningNode } from "./ports.ts";
 import type { Shell } from "./shell.ts";
 
@@ -43,14 +43,16 @@ export class NodeRun {
   }
 
   /**
-   * Starts the node, waits for its end, and stops it.
+   * Starts the node unless it could not register, waits for its end, and stops it.
    *
    * @throws whatever `startNode` does, and {@linkcode CommandFailure} when it cannot register.
    */
   async toEnd(options: Omit<NodeOptions, "console" | "observe">): Promise<RunEnd> {
     this.#watch();
-    const started = this.#start(options);
+    const { ports } = this.#shell;
     try {
+      if (this.#plan.control) await checkEntry(ports, nameOf(options.listen, ports.processes.id));
+      const started = this.#start(options);
       await Promise.race([started, this.#ended]);
       const node = await this.#withinStopTime(started);
       if (node === undefined) return await this.#ended;
@@ -85,7 +87,10 @@ export class NodeRun {
     let server: ControlServer | undefined;
     try {
       if (this.#plan.control) {
-        entry = await claimEntry(this.#shell.ports, nameOf(node, this.#shell.ports.processes.id));
+        entry = await claimEntry(
+          this.#shell.ports,
+          nameOf(node.listen, this.#shell.ports.processes.id),
+        );
         const channel = node.connect(CONTROL_PRINCIPAL, controld);
         server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
       }
@@ -147,7 +152,7 @@ export class NodeRun {
   }
 }
 
-function nameOf({ listen }: RunningNode, processId: number): string {
+function nameOf(listen: RunningNode["listen"], processId: number): string {
   return listen === undefined ? `pid-${processId}` : String(listen.port);
 }
 

@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Client, createClient } from "@runtime/idl/client.ts";
 import { controld } from "../controld/protocol.ts";
 import { connectControl } from "./control_client.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
-import { type NodeEntry, selectNode } from "./node_registry.ts";
+import { type NodeEntry, type NodeName, selectNode } from "./node_registry.ts";
 import type { Output } from "./output.ts";
 import type { NxPorts } from "./ports.ts";
 
@@ -19,25 +19,37 @@ export interface Shell {
 export type ControlClient = Client<typeof controld>;
 
 /** Options of every command that asks a running node. */
-export interface NodeChoice {
-  readonly node?: string;
+export interface NodeChoice extends NodeName {
   readonly json?: true;
 }
 
 /** Adds the options of every command that asks a running node. */
 export function withNodeOptions(command: Command): Command {
   return command
-    .option("--node <port|dir>", "which node: its listen port, or a folder with its control.sock")
+    .option(
+      "--node <port|dir>",
+      "which node: its listen port, or a folder with its control.sock",
+      nodeOption,
+    )
+    .addOption(
+      new Option("--state <dir>", "which node: a folder with its control.sock")
+        .argParser(nodeOption).conflicts("node"),
+    )
     .option("--json", "one JSON object a line");
+}
+
+function nodeOption(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It names no node.");
+  return text;
 }
 
 /** Runs `work` with a connection to the node that is meant, and ends the connection. */
 export async function askNode<T>(
   { ports }: Shell,
-  { node }: NodeChoice,
+  choice: NodeChoice,
   work: (client: ControlClient, entry: NodeEntry) => Promise<T>,
 ): Promise<T> {
-  const entry = await selectNode(ports, node);
+  const entry = await selectNode(ports, choice);
   const connection = await connectControl(ports, entry.socket);
   if (connection === undefined) {
     throw new CommandFailure(EXIT.notFound, `node ${entry.name} has just stopped`);

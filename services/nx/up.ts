@@ -16,9 +16,10 @@ import {
 
 const PER_ADDRESS_MAX = 65_535;
 const EXAMPLES = `
-The node runs in the foreground and prints its console. It ends at SIGINT or SIGTERM, at the line
-named with --until, at a fault, or after --timeout. Other commands reach it over its control socket,
-in $XDG_RUNTIME_DIR/nexus/<listen port>.
+The node runs in the foreground and prints its console. It ends in order, with exit code 0, at SIGINT,
+SIGTERM or SIGHUP (a closed terminal: setsid keeps a node from it) and at the line named with
+--until; also at a fault, and after --timeout. Other commands reach it over its control socket, in
+$XDG_RUNTIME_DIR/nexus/<listen port>.
 
 Examples:
   nx up --listen 127.0.0.1:7401

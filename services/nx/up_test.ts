@@ -24,7 +24,7 @@ function up(argv: readonly string[], node: FakeNode = fakeNode(LISTEN)) {
 }
 
 test("nx up ends in order at a signal: node stopped, socket and entry gone, exit 0", async () => {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const { world, node, ended } = up([]);
     await settled();
     ok(world.files.facts("/run/me/nexus/7401/control.sock") !== undefined);
@@ -104,16 +104,17 @@ test("nx up ends with its input only as a child", async () => {
 
 test("nx up --json prints markers and events, each on its line", async () => {
   const { world, ended, say, prove } = up(["--json"]);
+  await settled();
   say("rngd: ready");
   prove("rngd: ready");
   await settled();
   world.signal("SIGINT");
   equal(await ended, EXIT.ok);
   deepEqual(world.out().trimEnd().split("\n").map((line) => JSON.parse(line)), [
-    { event: "marker", line: "rngd: ready", task: "x", atNs: 5 },
     { event: "listening", host: "127.0.0.1", port: 7401 },
     { event: "control", path: "/run/me/nexus/7401/control.sock" },
     { event: "ready" },
+    { event: "marker", line: "rngd: ready", task: "x", atNs: 5 },
     { event: "stopped", reason: "signal" },
   ]);
 });
@@ -131,9 +132,33 @@ test("nx up without a listen port registers under its process, with --no-control
   equal(await bare.ended, EXIT.ok);
 });
 
-test("nx up stops its node when it cannot register", async () => {
+test("nx up starts no node that cannot register", async () => {
+  for (const listen of [[], ["--listen", "127.0.0.1:7401"], ["--listen", "127.0.0.1:0"]]) {
+    const world = nxWorld();
+    world.files.put("/run/me/nexus", { kind: "folder", mode: 0o755 });
+    equal(await runNx(["up", "--timeout", "1h", ...listen], world.ports), EXIT.failed);
+    const line = "/run/me/nexus is open to other users (mode 0755); run: chmod 700 /run/me/nexus";
+    equal(world.error(), `nx: ${line}\n`);
+    deepEqual([world.started, world.clock.nextNs()], [[], undefined]);
+  }
+});
+
+test("nx up starts no node where one runs already", async () => {
+  const first = up([]);
+  await settled();
+  const code = await runNx(["up", "--listen", "127.0.0.1:7401"], first.world.ports);
+  equal(code, EXIT.failed);
+  ok(
+    first.world.error().endsWith("nx: node 7401 runs already; stop it or listen on another port\n"),
+  );
+  deepEqual([first.world.started.length, first.node.stops()], [1, 0]);
+  first.world.signal("SIGHUP");
+  equal(await first.ended, EXIT.ok);
+});
+
+test("nx up stops its node when its folder was taken while it started", async () => {
   const { world, node, ended } = up([]);
-  world.files.put("/run/me/nexus", { kind: "folder", own: false });
+  world.files.put("/run/me/nexus/7401", { kind: "folder", own: false });
   equal(await ended, EXIT.failed);
   equal(node.stops(), 1);
   ok(world.error().includes("not a folder of yours alone"));
