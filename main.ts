@@ -10,11 +10,10 @@ import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import { textConsole } from "@hw/host/uart_stdout.ts";
 import { hostVersion } from "@hw/host/version.ts";
-import { createGateway, type Gateway } from "@net/gateway/gateway.ts";
-import { formatIpv4 } from "@net/wire/ipv4.ts";
+import { createGateway } from "@net/gateway/gateway.ts";
 import { boot } from "@runtime/boot/init.ts";
 import { INIT_NAME } from "@runtime/boot/protocol.ts";
-import { type EntropySource, HostSocketFailure } from "@runtime/core/ports.ts";
+import type { EntropySource } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { createClient } from "@runtime/idl/client.ts";
@@ -24,7 +23,9 @@ import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
 import { registerDaemons } from "@services/nx/register_daemons.ts";
 import { runNx } from "@services/nx/nx.ts";
-import type { Fault, NodeOptions, PeerAddress, RunningNode } from "@services/nx/ports.ts";
+import { placeOfPeer } from "@services/nx/place.ts";
+import type { Fault, NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import { within } from "@services/nx/within.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 import { samgrd } from "@services/samgrd/protocol.ts";
 
@@ -56,8 +57,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const kernel = new Kernel({ clock, turns, machine });
   const faults: Fault[] = [];
   const { promise: faulted, resolve: tellFault } = Promise.withResolvers<Fault>();
-  const peers = await Promise.all(options.peers.map((peer) => placeOf(peer, gateway)));
-  const port = options.advertise ?? listen?.port ?? SESSION_PORT;
+  const placeOf: RunningNode["placeOf"] = (peer) => placeOfPeer(peer, { sockets, gateway });
+  const places = await Promise.all(options.peers.map(placeOf));
+  const unplaced = options.peers.filter((_, index) => places[index] === undefined);
   const daemons = COMPONENTS.map(({ name }) => name);
   const components = options.components?.(COMPONENTS) ?? COMPONENTS;
   const close = async () => {
@@ -71,7 +73,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     components,
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
-    args: bootArguments(options, { daemons, peers, port }),
+    args: bootArguments(options, { daemons, places, port: listen?.port ?? SESSION_PORT }),
     settle: (booted) => registerDaemons(booted.connect(INIT_NAME, samgrd), daemons),
     observe: options.observe ?? (() => {}),
     faulted(name, reason) {
@@ -86,33 +88,20 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const stop = async () => {
     const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
     await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });
-    await drained(gateway);
+    await within(gateway.idle(), { clock, turns, timeoutMs: DRAIN_TIMEOUT_MS });
     node.stop();
     await close();
   };
-  const connect: RunningNode["connect"] = (principal, service) => node.connect(principal, service);
-  return { listen, faults, faulted, connect, stop };
-}
-
-async function drained(gateway: Gateway): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const cancel = turns.at(clock.nowNs() + DRAIN_TIMEOUT_MS * 1e6, resolve);
-  await Promise.race([gateway.idle(), late]);
-  cancel();
+  return {
+    ...{ listen, faults, faulted, unplaced, placeOf, stop },
+    connect: (principal, service) => node.connect(principal, service),
+  };
 }
 
 function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {
   if (seed === undefined) return hostEntropy();
   assert(profile === "test", "only the test profile takes a seed");
   return seededEntropy(`${seed}:${use}`);
-}
-
-/** Where the machine sees a peer: the host's loopback is 10.0.2.2 to it. */
-async function placeOf({ address }: PeerAddress, gateway: Gateway): Promise<string> {
-  const [host] = await sockets.lookup(address.host);
-  const guest = host === undefined ? undefined : gateway.guestAddressOf(host);
-  if (guest === undefined) throw new HostSocketFailure("address_not_available", address);
-  return `${formatIpv4(guest)}:${address.port}`;
 }
 
 if (import.meta.main) {

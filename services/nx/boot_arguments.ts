@@ -1,3 +1,4 @@
+import { dotted } from "./output.ts";
 import type { NodeOptions, PeerAddress } from "./ports.ts";
 
 /** Command line of each daemon, by its name. */
@@ -6,33 +7,39 @@ export type BootArguments = Readonly<Record<string, Readonly<Record<string, stri
 /**
  * What the daemons are told at their start.
  *
- * @param peers Peers as the machine sees them: `ADDRESS:PORT`, in the order of `options.peers`.
- * @param port Port that the announce names.
+ * @param places IPv4 addresses, as u32, of `options.peers` as the machine sees them; who has none is
+ *   not dialled.
+ * @param port Port that the announce names unless the options name one.
  */
 export function bootArguments(
   options: NodeOptions,
-  { daemons, peers, port }: {
+  { daemons, places, port }: {
     readonly daemons: readonly string[];
-    readonly peers: readonly string[];
+    readonly places: readonly (number | undefined)[];
     readonly port: number;
   },
 ): BootArguments {
-  const { perAddress, selftest } = options;
-  const dials = options.peers.map((peer, index) => dialText(peers[index] ?? "", peer));
+  const { advertise = port, perAddress, selftest } = options;
+  const dials = options.peers.flatMap((peer, index) => {
+    const place = places[index];
+    return place === undefined ? [] : [{ place: `${dotted(place)}:${peer.address.port}`, peer }];
+  });
   return {
     dsoftbusd: {
-      advertise: `${port}`,
-      peers: dials.join(" "),
+      advertise: `${advertise}`,
+      peers: dials.map(dialText).join(" "),
       ...(perAddress === undefined ? {} : { perAddress: `${perAddress}` }),
     },
     "selftest-client": {
       mode: selftest ? "full" : "none",
       daemons: daemons.join(" "),
-      peer: peers[0] ?? "",
+      peer: dials[0]?.place ?? "",
     },
   };
 }
 
-function dialText(place: string, { deviceId, noiseStatic }: PeerAddress): string {
-  return [place, deviceId ?? "", noiseStatic ?? ""].join(",");
+function dialText(
+  { place, peer }: { readonly place: string; readonly peer: PeerAddress },
+): string {
+  return [place, peer.deviceId ?? "", peer.noiseStatic ?? ""].join(",");
 }

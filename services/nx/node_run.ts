@@ -2,9 +2,11 @@ import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
 import { EXIT } from "./exit_code.ts";
+import { dialLater } from "./late_peers.ts";
 import { checkEntry, claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
 import type { NodeOptions, RunningNode } from "./ports.ts";
 import type { Shell } from "./shell.ts";
+import { within } from "./within.ts";
 
 /** How long a node may take to stop before the process ends without it. */
 export const STOP_TIMEOUT_MS = 900;
@@ -85,6 +87,7 @@ export class NodeRun {
     });
     let entry: NodeEntry | undefined;
     let server: ControlServer | undefined;
+    let endLate = () => {};
     try {
       if (this.#plan.control) {
         entry = await claimEntry(
@@ -95,8 +98,10 @@ export class NodeRun {
         server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
       }
       this.#announce(node, entry);
+      endLate = dialLater(this.#shell, node);
       return await this.#ended;
     } finally {
+      endLate();
       await this.#withinStopTime(this.#stop(node, server));
       if (entry !== undefined) releaseEntry(this.#shell.ports.files, entry);
     }
@@ -141,14 +146,9 @@ export class NodeRun {
     }
   }
 
-  /** The outcome of `work`; `undefined` when it takes longer than a stop may. */
   #withinStopTime<T>(work: Promise<T>): Promise<T | undefined> {
     const { clock, turns } = this.#shell.ports;
-    return new Promise((resolve, reject) => {
-      const deadlineNs = clock.nowNs() + STOP_TIMEOUT_MS * 1e6;
-      const cancel = turns.at(deadlineNs, () => resolve(undefined));
-      work.then(resolve, reject).finally(cancel);
-    });
+    return within(work, { clock, turns, timeoutMs: STOP_TIMEOUT_MS });
   }
 }
 

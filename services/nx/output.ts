@@ -28,6 +28,11 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim();
 }
 
+/** Text of an IPv4 address. @param address As u32. */
+export function dotted(address: number): string {
+  return [24, 16, 8, 0].map((shift) => address >>> shift & 0xff).join(".");
+}
+
 /** A duration for people. @param ms Milliseconds. */
 export function shortDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)}ms`;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { DIRECTIONS, PEER_STATES } from "../dsoftbusd/protocol.ts";
 import { EXIT } from "./exit_code.ts";
-import { printable, shortDuration, table } from "./output.ts";
+import { dotted, printable, shortDuration, table } from "./output.ts";
 import {
   askNode,
   type ControlClient,
@@ -89,8 +89,4 @@ function rowOf(peer: PeerLine, full: true | undefined): readonly string[] {
     String(peer.records),
     peer.reason,
   ];
-}
-
-function dotted(address: number): string {
-  return [24, 16, 8, 0].map((shift) => address >>> shift & 0xff).join(".");
 }

@@ -50,6 +50,15 @@ export interface RunningNode {
   readonly faults: readonly Fault[];
   /** Resolves with the first one. */
   readonly faulted: Promise<Fault>;
+  /** Peers whose names led nowhere at the start: the node does not dial them. */
+  readonly unplaced: readonly PeerAddress[];
+  /**
+   * IPv4 address, as u32, under which the machine reaches a peer; `undefined` while its name leads
+   * nowhere.
+   *
+   * @throws {HostSocketFailure} for an address that cannot be dialled from here.
+   */
+  placeOf(peer: PeerAddress): Promise<number | undefined>;
   /** A channel of a principal that is no task, such as `host-control`, to a daemon. */
   connect(principal: string, service: Service): RawChannel;
   /** Closes sessions in order, then everything. Takes less than a second. */

@@ -21,6 +21,9 @@ SIGTERM or SIGHUP (a closed terminal: setsid keeps a node from it) and at the li
 --until; also at a fault, and after --timeout. Other commands reach it over its control socket, in
 $XDG_RUNTIME_DIR/nexus/<listen port>.
 
+A peer is dialled until it answers, and again whenever its session ends. A name that leads nowhere
+yet is looked up again, with growing waits.
+
 Examples:
   nx up --listen 127.0.0.1:7401
   nx up --listen 127.0.0.1:7402 --peer 127.0.0.1:7401

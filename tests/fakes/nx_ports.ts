@@ -97,10 +97,18 @@ export interface FakeNode extends RunningNode {
 
 export function fakeNode(
   listen: HostAddress | undefined,
-  { handlers, gate, stop = () => Promise.resolve() }: {
+  {
+    handlers,
+    gate,
+    stop = () => Promise.resolve(),
+    unplaced = [],
+    placeOf = () => Promise.resolve(undefined),
+  }: {
     readonly handlers?: Handlers<typeof controld>;
     readonly gate?: Gate;
     readonly stop?: () => Promise<void>;
+    readonly unplaced?: RunningNode["unplaced"];
+    readonly placeOf?: RunningNode["placeOf"];
   } = {},
 ): FakeNode {
   const faults: Fault[] = [];
@@ -113,6 +121,8 @@ export function fakeNode(
     listen,
     faults,
     faulted: new Promise((resolve) => tell = resolve),
+    unplaced,
+    placeOf,
     connect: () => channel,
     stop() {
       stops += 1;
