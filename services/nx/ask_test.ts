@@ -53,7 +53,13 @@ const HANDLERS: Handlers<typeof controld> = {
     const all = Array.from({ length: PEERS_COUNT }, (_, index) => peerRecord(index));
     return { status: "ok", total: PEERS_COUNT, peers: all.slice(first, first + 64) };
   },
-  stats: () => ({ status: "ok", accepted: 0, sessions: 0, announces: 0, refused: [] }),
+  stats: () => ({
+    status: "ok",
+    accepted: 9,
+    sessions: 4,
+    announces: 3,
+    refused: [{ reason: "not_granted", count: 1 }, { reason: "proof_bad", count: 12 }],
+  }),
   connect: () => ({ status: "refused" }),
   ping({ peer, count, timeoutMs }) {
     if (peer === "aaaa") return { status: "not_found" };
@@ -121,6 +127,22 @@ test("nx peers pages through all of them, aligned or as JSON", async () => {
   ok((await ask(["peers", "--full"])).out.includes(OTHER));
 });
 
+test("nx stats counts what was admitted and refused, the commonest cause first", async () => {
+  const { code, lines } = await ask(["stats"]);
+  deepEqual([code, lines], [EXIT.ok, [
+    "accepted   9",
+    "sessions   4",
+    "announces  3",
+    "refused    13",
+    "  proof_bad  12",
+    "  not_granted  1",
+  ]]);
+  const json = await ask(["stats", "--json"]);
+  deepEqual(json.lines.map((line) => JSON.parse(line)), [
+    { accepted: 9, sessions: 4, announces: 3, refused: { proof_bad: 12, not_granted: 1 } },
+  ]);
+});
+
 test("nx ping reports each answer, and a window only in sum", async () => {
   const { code, lines } = await ask(["ping", "FEDC", "--count", "2", "--size", "8"]);
   deepEqual([code, lines], [EXIT.ok, [
@@ -160,6 +182,7 @@ test("every command that policy denies to nx-cli exits with 4", async () => {
   const commands = [
     ["id"],
     ["peers"],
+    ["stats"],
     ["ping", "fedc"],
     ["resolve", "fedc", "samgrd"],
     ["log"],
@@ -204,6 +227,7 @@ test("every command for a node finds it by its folder with --state", async () =>
   const commands = [
     ["id"],
     ["peers"],
+    ["stats"],
     ["ping", "fedc"],
     ["resolve", "fedc", "samgrd"],
     ["log"],

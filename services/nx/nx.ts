@@ -21,6 +21,7 @@ import { addPolicy } from "./policy.ts";
 import type { NxPorts } from "./ports.ts";
 import { addResolve } from "./resolve.ts";
 import type { Shell } from "./shell.ts";
+import { addStats } from "./stats.ts";
 import { addTestOs } from "./test_os.ts";
 import { addUp } from "./up.ts";
 import { addVersion } from "./version.ts";
@@ -48,6 +49,7 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["nodes"],
   ["id"],
   ["peers"],
+  ["stats"],
   ["ping"],
   ["resolve"],
   ["log"],
@@ -64,6 +66,7 @@ const COMMANDS = [
   addNodes,
   addId,
   addPeers,
+  addStats,
   addPing,
   addResolve,
   addLog,

@@ -171,7 +171,11 @@ test("nx version tells what it runs on", async () => {
 });
 
 test("commands for a node say when there is none", async () => {
-  for (const command of [["id"], ["peers"], ["ping", "abcd"], ["resolve", "abcd", "x"], ["log"]]) {
+  for (
+    const command of [["id"], ["peers"], ["stats"], ["ping", "abcd"], ["resolve", "abcd", "x"], [
+      "log",
+    ]]
+  ) {
     const { code, error } = await nx(command);
     deepEqual([code, error], [EXIT.notFound, "nx: no node runs; start one with: nx up\n"]);
   }
