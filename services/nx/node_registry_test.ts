@@ -81,7 +81,7 @@ test("claimEntry refuses folders that are not this user's", async () => {
   }
 });
 
-test("every use of the registry refuses a folder that others can open, and says what to run", async () => {
+test("claimEntry refuses folders that others can write or read, and so does every other use", async () => {
   for (const mode of [0o755, 0o701, 0o770]) {
     const text = new RegExp(`mode 0${mode.toString(8)}\\); run: chmod 700 ${BASE}$`);
     const { ports, files } = registry();
