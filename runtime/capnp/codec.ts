@@ -1,6 +1,7 @@
 import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
+import { decodeFlat, encodeFlat, type FlatPlan, flatPlanOf } from "./flat.ts";
 import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
 import { WORD_SIZE } from "./limits.ts";
 import { wordOffset } from "./pointer.ts";
@@ -45,6 +46,8 @@ interface StructPlan {
   readonly fields: readonly FieldPlan[];
   readonly shape: readonly PointerShape[];
   readonly structClass: StructClass;
+  /** How the struct is coded by hand; `undefined` when only the library codes it. */
+  readonly flat: FlatPlan | undefined;
 }
 
 /** The codec of a struct, typed by its declaration. The struct's class must have been generated. */
@@ -54,9 +57,9 @@ export function createStructCodec<S extends CapnpSchema, N extends CapnpStructNa
 ): StructCodec<CapnpValues<CapnpStructNamed<S, N>>> {
   const plan = planOf(schema, structName);
   return {
-    encode: (values) => encodeValues(plan, values),
+    encode: (values) => encoded(plan, values),
     // The reader builds exactly the declared fields; their names are lost to the type system there.
-    decode: (bytes) => decodeValues(plan, bytes) as CapnpValues<CapnpStructNamed<S, N>>,
+    decode: (bytes) => decoded(plan, bytes) as CapnpValues<CapnpStructNamed<S, N>>,
   };
 }
 
@@ -66,7 +69,7 @@ export function encodeStruct(
   structName: string,
   values: Readonly<Record<string, unknown>>,
 ): Uint8Array {
-  return encodeValues(planOf(schema, structName), values);
+  return encoded(planOf(schema, structName), values);
 }
 
 /** {@linkcode StructCodec.decode} of a struct known by name only. */
@@ -75,7 +78,34 @@ export function decodeStruct(
   structName: string,
   bytes: Uint8Array,
 ): Readonly<Record<string, unknown>> {
+  return decoded(planOf(schema, structName), bytes);
+}
+
+/** {@linkcode encodeStruct} by the library alone: what the code by hand is measured against. */
+export function encodeByLibrary(
+  schema: CapnpSchema,
+  structName: string,
+  values: Readonly<Record<string, unknown>>,
+): Uint8Array {
+  return encodeValues(planOf(schema, structName), values);
+}
+
+/** {@linkcode decodeStruct} by validator and library alone. */
+export function decodeByLibrary(
+  schema: CapnpSchema,
+  structName: string,
+  bytes: Uint8Array,
+): Readonly<Record<string, unknown>> {
   return decodeValues(planOf(schema, structName), bytes);
+}
+
+function encoded(plan: StructPlan, values: Readonly<Record<string, unknown>>): Uint8Array {
+  return plan.flat === undefined ? encodeValues(plan, values) : encodeFlat(plan.flat, values);
+}
+
+function decoded(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  const values = plan.flat === undefined ? undefined : decodeFlat(plan.flat, bytes);
+  return values ?? decodeValues(plan, bytes);
 }
 
 const plans = new WeakMap<CapnpStruct, StructPlan>();
@@ -94,7 +124,7 @@ function planOf(schema: CapnpSchema, structName: string): StructPlan {
     pointer: isPointerField(field) ? pointerCount++ : -1,
   }));
   const shape = fields.flatMap(({ field }) => isPointerField(field) ? [field] : []);
-  const plan = { fields, shape, structClass };
+  const plan = { fields, shape, structClass, flat: flatPlanOf(struct) };
   plans.set(struct, plan);
   return plan;
 }

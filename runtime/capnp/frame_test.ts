@@ -1,7 +1,7 @@
 import { InvariantError } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import { fromHex, toHex } from "../core/hex.ts";
-import { decodeStruct, encodeStruct } from "./codec.ts";
+import { decodeByLibrary, encodeByLibrary } from "./codec.ts";
 import { dsoftbusSchema } from "./declarations.ts";
 import { decodeFrame, encodeFrame, frameLength } from "./frame.ts";
 import { FRAME_PAYLOAD_MAX } from "./limits.ts";
@@ -45,9 +45,9 @@ test("encodeFrame and decodeFrame equal capnp-es for every padding and the large
     for (const chan of [0, 1, 0xffffffff]) {
       const values = { chan, bytes: pattern(length) };
       const frame = encoded(chan, values.bytes);
-      deepEqual(frame, encodeStruct(dsoftbusSchema, "Frame", values));
+      deepEqual(frame, encodeByLibrary(dsoftbusSchema, "Frame", values));
       deepEqual(decodeFrame(frame), values);
-      deepEqual(decodeStruct(dsoftbusSchema, "Frame", frame), values);
+      deepEqual(decodeByLibrary(dsoftbusSchema, "Frame", frame), values);
     }
   }
 });
@@ -108,7 +108,7 @@ test("decodeFrame refuses a payload past its bound, in either layout", () => {
   throws(() => decodeFrame(twoSegments(1, bytes)), tooLong);
 });
 
-test("decodeFrame agrees with decodeStruct on every single-bit change of a frame", () => {
+test("decodeFrame agrees with the library on every single-bit change of a frame", () => {
   const outcome = (read: () => unknown) => {
     try {
       return read();
@@ -123,7 +123,7 @@ test("decodeFrame agrees with decodeStruct on every single-bit change of a frame
       const changed = frame.slice();
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       const fast = outcome(() => decodeFrame(changed));
-      deepEqual(fast, outcome(() => decodeStruct(dsoftbusSchema, "Frame", changed)));
+      deepEqual(fast, outcome(() => decodeByLibrary(dsoftbusSchema, "Frame", changed)));
       if (typeof fast === "object" && fast !== null && "chan" in fast) accepted += 1;
     }
   }
