@@ -1,7 +1,7 @@
 import { assert, InvariantError } from "../core/assert.ts";
 import type { Clock, MachineDevice, MachinePorts } from "../core/ports.ts";
 import type { Slot } from "../core/syscalls.ts";
-import { IN_FLIGHT_MAX, SyscallChannel } from "../idl/channel.ts";
+import { SyscallChannel } from "../idl/channel.ts";
 import { type Client, createClient, nonceReaderOf } from "../idl/client.ts";
 import type { Gate } from "../idl/policy.ts";
 import { bind, type Bound, type Handlers, serve } from "../idl/server.ts";
@@ -23,8 +23,8 @@ import { serveEndpoint } from "./serve.ts";
 
 /** Messages that may wait at an endpoint unless its component says otherwise. */
 const DEPTH = 8;
-/** Replies that may wait for one caller. */
-const REPLY_DEPTH = IN_FLIGHT_MAX;
+/** Replies that may wait for one caller: what an endpoint holds at most. */
+const REPLY_DEPTH = 256;
 /** A device right that must be refused, as proof that the boot asks. Source: daemon-wire.md 1.3. */
 const PROOF_OF_DENIAL = { subject: "netstackd", capability: "device.mmio.blk" };
 

@@ -5,7 +5,7 @@ import type { Call, FrameHandler, ReplyFrame } from "../idl/server.ts";
 /** How long a reply waits for room at its client, in milliseconds. */
 export const REPLY_TIMEOUT_MS = 1_000;
 /** Replies of one endpoint that may wait for room at their clients. */
-export const REPLIES_WAITING_MAX = 256;
+export const REPLIES_WAITING_MAX = 512;
 
 /** One endpoint being served. */
 export interface ServedEndpoint {

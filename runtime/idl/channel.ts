@@ -1,7 +1,7 @@
 import type { CallStatus, Message, Slot, Syscalls, Timer } from "../core/syscalls.ts";
 
 /** Requests that may be in flight on one channel. */
-export const IN_FLIGHT_MAX = 256;
+export const IN_FLIGHT_MAX = 1024;
 /** How long a call waits for its reply unless it says otherwise. */
 export const CALL_TIMEOUT_MS = 2_000;
 
@@ -32,7 +32,8 @@ export interface RawChannel {
 }
 
 interface Pending {
-  readonly nonce: bigint | undefined;
+  /** Its nonce; on protocols without one a number of the channel's own, below zero. */
+  readonly key: bigint;
   readonly deadlineNs: number;
   /** The call has ended; without a nonce it keeps its place until its reply or its failure comes. */
   expired: boolean;
@@ -54,7 +55,9 @@ export class SyscallChannel implements RawChannel {
   readonly #receive: Slot;
   readonly #nonceOf: NonceReader | undefined;
   readonly #timer: Timer;
-  readonly #pending: Pending[] = [];
+  /** In the order of the requests. */
+  readonly #pending = new Map<bigint, Pending>();
+  #lastKey = 0n;
   #timerNs = Number.POSITIVE_INFINITY;
   #gone = false;
 
@@ -74,7 +77,7 @@ export class SyscallChannel implements RawChannel {
   }
 
   exchange(exchange: Exchange): Promise<RawReply | NoReply> {
-    if (this.#gone || this.#pending.length >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)) {
+    if (this.#gone || this.#pending.size >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)) {
       return Promise.resolve({ status: "gone" });
     }
     const deadlineNs = exchange.timeoutMs === undefined
@@ -82,12 +85,12 @@ export class SyscallChannel implements RawChannel {
       : this.#syscalls.clock.nowNs() + exchange.timeoutMs * 1e6;
     return new Promise((resolve) => {
       const pending: Pending = {
-        nonce: exchange.nonce,
+        key: exchange.nonce ?? --this.#lastKey,
         deadlineNs,
         expired: false,
         settle: resolve,
       };
-      this.#pending.push(pending);
+      this.#pending.set(pending.key, pending);
       this.#watch(deadlineNs);
       this.#dispatch(exchange, pending);
     });
@@ -95,7 +98,7 @@ export class SyscallChannel implements RawChannel {
 
   /** Two calls under one nonce would get each other's replies. */
   #inFlight(nonce: bigint | undefined): boolean {
-    return nonce !== undefined && this.#pending.some((pending) => pending.nonce === nonce);
+    return nonce !== undefined && this.#pending.has(nonce);
   }
 
   #dispatch(exchange: Exchange, pending: Pending): void {
@@ -117,10 +120,7 @@ export class SyscallChannel implements RawChannel {
   }
 
   #withdraw(pending: Pending): boolean {
-    const index = this.#pending.indexOf(pending);
-    if (index < 0) return false;
-    this.#pending.splice(index, 1);
-    return true;
+    return this.#pending.get(pending.key) === pending && this.#pending.delete(pending.key);
   }
 
   async #collect(): Promise<void> {
@@ -130,7 +130,8 @@ export class SyscallChannel implements RawChannel {
       this.#settle(message);
     }
     this.#gone = true;
-    for (const pending of this.#pending.splice(0)) pending.settle({ status: "gone" });
+    for (const pending of this.#pending.values()) pending.settle({ status: "gone" });
+    this.#pending.clear();
     this.#timer.set(undefined);
   }
 
@@ -144,12 +145,20 @@ export class SyscallChannel implements RawChannel {
 
   #takeAnswered(frame: Uint8Array): Pending | undefined {
     if (this.#nonceOf === undefined) {
-      const first = this.#pending.shift();
+      const [first] = this.#pending.values();
+      if (first !== undefined) this.#pending.delete(first.key);
       return first?.expired === true ? undefined : first;
     }
     const nonce = this.#nonceOf(frame);
-    const index = this.#pending.findIndex((pending) => pending.nonce === nonce);
-    return index < 0 ? undefined : this.#pending.splice(index, 1)[0];
+    const answered = nonce === undefined ? this.#oldestUnnamed() : this.#pending.get(nonce);
+    if (answered !== undefined) this.#pending.delete(answered.key);
+    return answered;
+  }
+
+  /** A refusal of a frame that held no nonce has none either: it is for who sent such a frame. */
+  #oldestUnnamed(): Pending | undefined {
+    for (const pending of this.#pending.values()) if (pending.key < 0n) return pending;
+    return undefined;
   }
 
   /** One timer serves all calls; it moves only when an earlier deadline comes. */
@@ -164,13 +173,15 @@ export class SyscallChannel implements RawChannel {
       await this.#timer.wait();
       this.#timerNs = Number.POSITIVE_INFINITY;
       this.#expireDue(this.#syscalls.clock.nowNs());
-      for (const { deadlineNs, expired } of this.#pending) if (!expired) this.#watch(deadlineNs);
+      for (const { deadlineNs, expired } of this.#pending.values()) {
+        if (!expired) this.#watch(deadlineNs);
+      }
     }
   }
 
   #expireDue(nowNs: number): void {
-    const due = this.#pending.filter(({ deadlineNs, expired }) => !expired && deadlineNs <= nowNs);
-    for (const pending of due) {
+    for (const pending of [...this.#pending.values()]) {
+      if (pending.expired || pending.deadlineNs > nowNs) continue;
       pending.expired = true;
       if (this.#nonceOf !== undefined) this.#withdraw(pending);
       pending.settle({ status: "no_reply" });

@@ -12,6 +12,9 @@ interface Sent {
   readonly nonce?: bigint;
 }
 
+/** In the place of a nonce: the frame has none. */
+const UNNAMED = 0xff;
+
 /** A channel whose server is the test. In frames with a nonce it is the first byte. */
 function channel({ nonced, depth = 8 }: { nonced: boolean; depth?: number }) {
   const manual = manualKernel();
@@ -21,7 +24,8 @@ function channel({ nonced, depth = 8 }: { nonced: boolean; depth?: number }) {
   const back = endpointBetween(kernel, { owner: client, client: server, depth: 64 });
   client.capClose(back.ownSend);
   const slots = { send: there.send, receive: back.receive };
-  const nonceOf = nonced ? (frame: Uint8Array) => BigInt(frame[0] ?? 0) : undefined;
+  const nonceIn = ([first = 0]: Uint8Array) => first === UNNAMED ? undefined : BigInt(first);
+  const nonceOf = nonced ? nonceIn : undefined;
   const raw = new SyscallChannel(client, slots, nonceOf);
   const ask = (number: number, sent: Sent = {}) =>
     manual.outcome(
@@ -51,6 +55,27 @@ test("SyscallChannel gives replies out of order to the calls whose nonce they ca
   deepEqual([await first(), await second(), await third()], [10, undefined, 30]);
   reply(2, 20);
   equal(await second(), 20);
+});
+
+test("SyscallChannel gives a reply without a nonce to the oldest call that has none", async () => {
+  const { raw, ask, reply, outcome } = channel({ nonced: true });
+  const unnamed = (byte: number) =>
+    outcome(
+      raw.exchange({
+        frame: Uint8Array.of(byte),
+        nonce: undefined,
+        move: undefined,
+        timeoutMs: undefined,
+      }).then((got) => got.status === "ok" ? got.frame[1] ?? -1 : got.status),
+    );
+  const calls = [ask(1), unnamed(0x80), unnamed(0x81), ask(2)];
+  reply(UNNAMED, 5);
+  reply(2, 20);
+  reply(UNNAMED, 6);
+  reply(UNNAMED, 7);
+  deepEqual(await Promise.all(calls.map((call) => call())), [undefined, 5, 6, 20]);
+  reply(1, 10);
+  equal(await calls[0]?.(), 10);
 });
 
 test("SyscallChannel drops a reply that nobody asked for", async () => {
