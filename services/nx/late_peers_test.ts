@@ -17,10 +17,11 @@ const PEER = parsePeer(`nx://${ID}@peer.example:7401?static=${KEY}`);
 const LISTEN = { host: "127.0.0.1", port: 7401 };
 const PLACE = 0x0a000202;
 
+type Place = number | undefined | HostSocketFailure;
 type ConnectRequest = Parameters<Handlers<typeof controld>["connect"]>[0];
 
 /** A node that could not resolve its peer; each further look-up is answered by the next place. */
-async function late(...places: readonly (number | undefined | HostSocketFailure)[]) {
+async function late(...places: readonly (Place | Promise<Place>)[]) {
   const connects: ConnectRequest[] = [];
   let lookups = 0;
   const handlers = {
@@ -33,9 +34,10 @@ async function late(...places: readonly (number | undefined | HostSocketFailure)
   const node = fakeNode(LISTEN, {
     handlers,
     unplaced: [PEER],
-    placeOf() {
-      const place = places[lookups++];
-      return place instanceof HostSocketFailure ? Promise.reject(place) : Promise.resolve(place);
+    async placeOf() {
+      const place = await places[lookups++];
+      if (place instanceof HostSocketFailure) throw place;
+      return place;
     },
   });
   const world = nxWorld({ startNode: () => Promise.resolve(node) });
@@ -90,6 +92,19 @@ test("nx up gives up a name that leads to an address that cannot be dialled", as
   equal(lookups(), 1);
   ok(world.error().endsWith("nx: peer.example leads to no address that can be dialled\n"));
   await stop();
+});
+
+test("nx up that stops during a look-up does nothing more with its answer", async () => {
+  let answer: (place: Place) => void = () => {};
+  for (const place of [undefined, PLACE]) {
+    const lookup = new Promise<Place>((resolve) => answer = resolve);
+    const { world, connects, pass, stop } = await late(lookup);
+    await pass(LOOKUP_WAIT_MIN_MS);
+    await stop();
+    answer(place);
+    await settled();
+    deepEqual([connects, world.clock.nextNs()], [[], undefined]);
+  }
 });
 
 test("placeOfPeer tells a name that leads nowhere from an address that cannot be dialled", async () => {
