@@ -8,7 +8,7 @@
  * Connections at a time, handshaking and authenticated together. Each may have a read and a write
  * under way at netstackd: with those of the dials they stay below what one caller may have there.
  */
-export const CONNECTIONS_MAX = 88;
+export const CONNECTIONS_MAX = 256;
 /** Connections of one address unless the node says otherwise: all local peers share one. */
 export const CONNECTIONS_PER_ADDRESS = 64;
 

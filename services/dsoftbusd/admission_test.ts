@@ -2,6 +2,12 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { IN_FLIGHT_MAX } from "@runtime/idl/channel.ts";
 import { HANDLES_PER_OWNER_MAX } from "../netstackd/handle_table.ts";
+import { REPLIES_WAITING_MAX } from "@runtime/boot/serve.ts";
+import { CAPABILITY_SLOTS } from "@runtime/core/syscalls.ts";
+import { ENDPOINT_DEPTH_MAX } from "@runtime/kernel/endpoint.ts";
+import { PARKED_PAYLOADS_MAX } from "../netstackd/service.ts";
+import { READ_SLOTS_MAX } from "../netstackd/stream.ts";
+import { PAYLOADS_MAX } from "./network.ts";
 import { PARKED_PER_OWNER_MAX } from "../netstackd/parking.ts";
 import {
   AdmissionTable,
@@ -75,6 +81,9 @@ test("AdmissionTable counts a connection that was given up and then released onc
 test("connections and dials together stay within what netstackd keeps for one caller", () => {
   const parked = 2 * CONNECTIONS_MAX + 2 * DIALS_MAX + 1;
   ok(parked < Math.min(IN_FLIGHT_MAX, PARKED_PER_OWNER_MAX));
+  ok(parked < ENDPOINT_DEPTH_MAX + REPLIES_WAITING_MAX, "all of them may be answered at once");
+  ok(PAYLOADS_MAX < PARKED_PAYLOADS_MAX);
+  ok(READ_SLOTS_MAX + PARKED_PAYLOADS_MAX < CAPABILITY_SLOTS - PARKED_PAYLOADS_MAX / 4);
   ok(CONNECTIONS_MAX + 2 * DIALS_MAX + 1 < HANDLES_PER_OWNER_MAX);
   ok(CONNECTIONS_PER_ADDRESS < CONNECTIONS_MAX);
 });

@@ -13,13 +13,18 @@ import type { Network, Stream, StreamEnd, StreamRead } from "./stream.ts";
 
 /** Most bytes of one read: several of the largest records. */
 const READ_LENGTH_MAX = 256 << 10;
+/**
+ * Writes that may have a memory object at netstackd together, one of a stream at a time: fewer than
+ * netstackd keeps. While peers that do not read hold them all, further writes go in the frames.
+ */
+export const PAYLOADS_MAX = 48;
 /** Beyond the time that netstackd waits, the caller waits this long for netstackd. */
 const REPLY_MARGIN_MS = 2_000;
 
 type Netstack = Client<typeof netstackd>;
 
 /** The system calls that payloads take. */
-export type NetworkMemory = Pick<Syscalls, "vmoFrom" | "vmoMap" | "capClose">;
+export type NetworkMemory = Pick<Syscalls, "vmoFrom" | "vmoMap" | "capClose" | "clock">;
 
 /** Where connections come from and go to: netstackd, through its facade. */
 export interface OpenedNetwork extends Network {
@@ -40,6 +45,7 @@ export async function openNetwork(
   const listener = await netstack.listen({ ip: ANY_IPV4, port });
   if (listener.status !== "ok") return { failed: listener.status };
   const { handle } = listener;
+  const ports = { netstack, syscalls, payloads: { count: 0 } };
   return {
     async accept() {
       const reply = await netstack.accept({ handle, timeoutMs: FOREVER_MS }, {
@@ -47,12 +53,12 @@ export async function openNetwork(
       });
       if (reply.status === "not_found" || reply.status === "gone") return "gone";
       if (reply.status !== "ok") return "failed";
-      return new NetstackStream({ netstack, syscalls }, reply.handle, {
+      return new NetstackStream(ports, reply.handle, {
         address: addressOf(reply.ip),
         port: reply.port,
       });
     },
-    connect: (to) => connect({ netstack, syscalls }, to),
+    connect: (to) => connect(ports, to),
     async stopListening() {
       await netstack.close({ handle });
     },
@@ -62,6 +68,8 @@ export async function openNetwork(
 interface Ports {
   readonly netstack: Netstack;
   readonly syscalls: NetworkMemory;
+  /** Memory objects that are with writes under way, of all streams. */
+  readonly payloads: { count: number };
 }
 
 async function connect(
@@ -102,15 +110,17 @@ class NetstackStream implements Stream {
   readonly port: number;
   readonly #netstack: Netstack;
   readonly #syscalls: NetworkMemory;
+  readonly #payloads: Ports["payloads"];
   readonly #handle: number;
 
   constructor(
-    { netstack, syscalls }: Ports,
+    { netstack, syscalls, payloads }: Ports,
     handle: number,
     remote: { readonly address: number; readonly port: number },
   ) {
     this.#netstack = netstack;
     this.#syscalls = syscalls;
+    this.#payloads = payloads;
     this.#handle = handle;
     this.address = remote.address;
     this.port = remote.port;
@@ -131,15 +141,35 @@ class NetstackStream implements Stream {
   async write(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<"ok" | StreamEnd> {
     assert(bytes.length <= STREAM_LENGTH_MAX, "one write fits one memory object");
     assert(timeoutMs > FOREVER_MS, "a write to a peer that does not read ends");
+    if (bytes.length <= STREAM_INLINE_MAX) return await this.#writeInline(bytes, timeoutMs);
+    if (this.#payloads.count >= PAYLOADS_MAX) return await this.#writePieces(bytes, timeoutMs);
     const { length } = bytes;
-    const request = { handle: this.#handle, timeoutMs, length };
-    if (length <= STREAM_INLINE_MAX) {
-      return written(length, await this.#netstack.write({ ...request, bytes }, PARKED));
-    }
     const vmo = this.#syscalls.vmoFrom(bytes);
     if (vmo.status !== "ok") return "gone";
-    const options = { ...PARKED, move: vmo.slot };
-    return written(length, await this.#netstack.write({ ...request, bytes: NOTHING }, options));
+    const request = { handle: this.#handle, timeoutMs, length, bytes: NOTHING };
+    this.#payloads.count += 1;
+    const reply = await this.#netstack.write(request, { ...PARKED, move: vmo.slot });
+    this.#payloads.count -= 1;
+    return written(length, reply);
+  }
+
+  async #writeInline(bytes: Uint8Array, timeoutMs: number): Promise<"ok" | StreamEnd> {
+    const { length } = bytes;
+    const request = { handle: this.#handle, timeoutMs, length, bytes };
+    return written(length, await this.#netstack.write(request, PARKED));
+  }
+
+  /** One piece after the other, all of them within the time. */
+  async #writePieces(bytes: Uint8Array, timeoutMs: number): Promise<"ok" | StreamEnd> {
+    const { clock } = this.#syscalls;
+    const deadlineNs = clock.nowNs() + timeoutMs * 1e6;
+    for (let at = 0; at < bytes.length; at += STREAM_INLINE_MAX) {
+      const leftMs = Math.ceil((deadlineNs - clock.nowNs()) / 1e6);
+      if (leftMs <= 0) return "timed_out";
+      const status = await this.#writeInline(bytes.subarray(at, at + STREAM_INLINE_MAX), leftMs);
+      if (status !== "ok") return status;
+    }
+    return "ok";
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Allotted } from "@runtime/core/syscalls.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { manualClock } from "@tests/fakes/clock.ts";
 import { directClient } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
 import { netstackd, STREAM_INLINE_MAX } from "../netstackd/protocol.ts";
-import { type NetworkMemory, openNetwork } from "./network.ts";
+import { type NetworkMemory, openNetwork, PAYLOADS_MAX } from "./network.ts";
 import type { Stream } from "./stream.ts";
 
 type Facade = Handlers<typeof netstackd>;
@@ -41,6 +42,7 @@ function memory(
   return {
     made,
     closed,
+    clock: manualClock(),
     vmoFrom(bytes): Allotted {
       if (!room) return { status: "no_space" };
       made.push(bytes.length);
@@ -139,6 +141,58 @@ test("a write sends its time along, and what does not fit the frame as a memory 
   equal(await out.write(new Uint8Array(STREAM_INLINE_MAX + 1), 80), "ok");
   deepEqual(asked, [[70, STREAM_INLINE_MAX, STREAM_INLINE_MAX], [80, STREAM_INLINE_MAX + 1, 0]]);
   deepEqual(own.made, [STREAM_INLINE_MAX + 1]);
+});
+
+test("peers that do not read leave the others their writes: what has no object goes in the frames", async () => {
+  const stuck: (() => void)[] = [];
+  const got: [handle: number, length: number, timeoutMs: number][] = [];
+  const own = { ...memory(), clock: manualClock() };
+  let handles = 1;
+  const netstack = directClient(
+    netstackd,
+    facade({
+      accept: () => ({ status: "ok", handle: ++handles, ip: "10.0.2.2", port: 4_000 }),
+      write({ handle, length, bytes, timeoutMs }) {
+        if (bytes.length === 0) {
+          return new Promise((resolve) =>
+            stuck.push(() => resolve({ status: "timed_out" as const }))
+          );
+        }
+        own.clock.advanceMs(10);
+        got.push([handle, length, timeoutMs]);
+        return { status: "ok", written: length };
+      },
+    }),
+  );
+  const network = await openNetwork(netstack, own, 1);
+  ok(!("failed" in network));
+  const next = async () => {
+    const accepted = await network.accept();
+    ok(typeof accepted === "object");
+    return accepted;
+  };
+  const large = () => new Uint8Array(2 * STREAM_INLINE_MAX + 5);
+  const dead: Promise<unknown>[] = [];
+  for (let count = 0; count < PAYLOADS_MAX; count++) {
+    dead.push((await next()).write(large(), 60_000));
+  }
+  const lively = await next();
+  equal(await lively.write(large(), 1_000), "ok");
+  deepEqual(got, [
+    [handles, STREAM_INLINE_MAX, 1_000],
+    [handles, STREAM_INLINE_MAX, 990],
+    [handles, 5, 980],
+  ]);
+  // The time is one for all pieces.
+  equal(await lively.write(large(), 15), "timed_out");
+  equal(got.length, 5);
+  for (const end of stuck.splice(0)) end();
+  deepEqual(await Promise.all(dead), dead.map(() => "timed_out"));
+  const again = lively.write(large(), 1_000);
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  deepEqual([stuck.length, got.length], [1, 5]);
+  stuck[0]?.();
+  equal(await again, "timed_out");
 });
 
 test("a write without room for a memory object ends the stream and asks nobody", async () => {

@@ -1,7 +1,10 @@
-/** Requests of one owner that may wait at a time: as many as its channel lets it have in flight. */
-export const PARKED_PER_OWNER_MAX = 256;
+/**
+ * Requests of one owner that may wait at a time: fewer than its channel lets it have in flight, and
+ * than replies find room for that all come at once.
+ */
+export const PARKED_PER_OWNER_MAX = 640;
 /** Requests that may wait at a time. Fewer than the daemon runs at a time, so that some always run. */
-export const PARKED_MAX = 768;
+export const PARKED_MAX = 960;
 
 /** Why a request that waited is answered without what it waited for. */
 export type GiveUp = "timed_out" | "not_found" | "reset";

@@ -91,10 +91,20 @@ function take(
   return { status: "ok", length: socket.read(bytes), bytes };
 }
 
+/**
+ * Slots in which objects for readers may lie. The rest of the table is left to the objects that
+ * WRITEs bring: a daemon that cannot take a message is at its end. Slots are handed out from the
+ * bottom.
+ */
+export const READ_SLOTS_MAX = 160;
+
 /** Without room for an object the reader gets fewer bytes, inside the frame. */
 function allocated(memory: Memory, length: number): Slot | undefined {
   const made = memory.vmoCreate(length);
-  return made.status === "ok" ? made.slot : undefined;
+  if (made.status !== "ok") return undefined;
+  if (made.slot < READ_SLOTS_MAX) return made.slot;
+  memory.capClose(made.slot);
+  return undefined;
 }
 
 /** The bytes of one WRITE, and how far they got. */

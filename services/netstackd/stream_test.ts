@@ -1,8 +1,10 @@
+import type { Slot } from "@runtime/core/syscalls.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { netPair, testOwnAddress as OWN } from "@tests/fakes/net_pair.ts";
 import { drained, joined, pattern, TALK_PORT as PORT, watched } from "@tests/fakes/net_talk.ts";
 import { test } from "@tests/fakes/test.ts";
 import { STREAM_INLINE_MAX, STREAM_LENGTH_MAX } from "./protocol.ts";
+import { READ_SLOTS_MAX } from "./stream.ts";
 
 const SOON = { timeoutMs: 0 };
 
@@ -56,6 +58,29 @@ test("netstackd read at the largest inline size stays inside the frame", async (
   const reply = await net.v2().read({ handle, min: 1, max: STREAM_INLINE_MAX, ...SOON });
   ok(reply.status === "ok" && reply.move === undefined);
   deepEqual(reply.bytes, sent.subarray(0, STREAM_INLINE_MAX));
+});
+
+test("netstackd read leaves slots to the objects that writes bring, and answers in the frame instead", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const sent = pattern(3 * STREAM_INLINE_MAX);
+  socket.write(sent);
+  await net.settle();
+  const taken: Slot[] = [];
+  while (taken.at(-1) !== READ_SLOTS_MAX - 1) {
+    const made = net.task.vmoCreate(1);
+    ok(made.status === "ok");
+    taken.push(made.slot);
+  }
+  const request = { handle, min: 1, max: STREAM_LENGTH_MAX, ...SOON };
+  const first = await net.v2().read(request);
+  ok(first.status === "ok" && first.move === undefined);
+  deepEqual(first.bytes, sent.subarray(0, STREAM_INLINE_MAX));
+  equal(net.task.capQuery(READ_SLOTS_MAX).status, "invalid_slot");
+  net.task.capClose(taken[0] ?? 0);
+  const rest = await net.v2().read(request);
+  ok(rest.status === "ok");
+  deepEqual([rest.length, rest.move], [2 * STREAM_INLINE_MAX, taken[0]]);
 });
 
 test("netstackd write takes the bytes of the frame or of a moved object", async () => {

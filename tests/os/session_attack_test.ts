@@ -5,6 +5,7 @@
  * @module
  */
 
+import { CONNECTIONS_MAX } from "@services/dsoftbusd/admission.ts";
 import { parseIpv4 } from "@net/wire/ipv4.ts";
 import { fromHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
@@ -165,6 +166,34 @@ test(
     equal((await a.control.connect(again, { timeoutMs: "never" })).status, "ok");
   }),
 );
+
+test("a node keeps as many connections as it has places, and answers each by its deadline", async () => {
+  const timing = { perAddress: `${CONNECTIONS_MAX}`, handshakeTimeoutMs: "3000" };
+  const b = await bootNode({ components: replaceArguments("dsoftbusd", timing) });
+  const a = await bootNode({ peers: [peerAt(b.port)] });
+  try {
+    await a.printed("dsoftbusd: auth ok");
+    await b.printed("dsoftbusd: auth ok");
+    // Beside A's session; each has a read that waits in netstackd.
+    const silent = CONNECTIONS_MAX - 1;
+    const before = await b.control.stats({});
+    const ends: Promise<number>[] = [];
+    for (let index = 0; index < silent; index++) {
+      ends.push((await Intruder.at(b.port)).toTheEnd());
+    }
+    equal((await a.control.ping(PINGS, { timeoutMs: "never" })).status, "ok");
+    deepEqual([...new Set(await Promise.all(ends))], [0]);
+    deepEqual(await refusedBy(b), { "handshake_timeout": silent });
+    const after = await b.control.stats({});
+    ok(before.status === "ok" && after.status === "ok");
+    equal(after.accepted - before.accepted, silent);
+    equal((await a.control.ping(PINGS, { timeoutMs: "never" })).status, "ok");
+    deepEqual([...a.faults, ...b.faults], []);
+  } finally {
+    await a.stop();
+    await b.stop();
+  }
+});
 
 async function identityOf(node: TestNode) {
   const identity = await node.control.identity({});
