@@ -92,6 +92,7 @@ test("test_reject_identity_mismatch: B's announce with another device's proof is
   await world.settle();
   deepEqual(a.markers, [`mismatch ${b.custody.local.deviceId}`]);
   deepEqual(a.counts(), { "identity_mismatch": 1 });
+  equal(world.connections.at(-1)?.[0].left, "closed");
   deepEqual(b.markers, []);
   equal(b.table.size, 0);
 });
