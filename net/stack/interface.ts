@@ -175,6 +175,12 @@ export interface Stack {
   listenTcp(
     options: { readonly port: number; readonly backlog: number; readonly address?: Ipv4Address },
   ): TcpListener | "in_use" | "limit";
+  /**
+   * Begins a connection. With a local port that an old connection to the same remote end has in
+   * TIME-WAIT it takes that one's place, numbered beyond it.
+   *
+   * Source: RFC 9293, "Half-Closed Connections", what a reopened connection is numbered by.
+   */
   connectTcp(
     options: { readonly remote: Endpoint; readonly local?: Partial<Endpoint> },
   ): TcpSocket | "limit" | "in_use" | "unreachable";

@@ -1,6 +1,7 @@
 import type { StackLimits } from "./limits.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
+import { advanced } from "./sequence.ts";
 
 /**
  * What a connection remembers: both halves, acknowledgements and timers.
@@ -100,9 +101,13 @@ export interface TimerState {
   probes: number;
 }
 
-/** A sending half before its SYN. */
-export function sendSide(host: BlockHost): SendSide {
-  const initial = host.random32() | 0;
+/** How far the first number of a connection may lie beyond the last of the one before it. */
+const INITIAL_AHEAD_MAX = 0x3fffffff;
+
+/** A sending half before its SYN. Its first number lies beyond `after`, where there is one. */
+export function sendSide(host: BlockHost, after: number | undefined): SendSide {
+  const random = host.random32() | 0;
+  const initial = after === undefined ? random : advanced(after, 1 + (random & INITIAL_AHEAD_MAX));
   return {
     initial,
     una: initial,

@@ -185,6 +185,23 @@ test("tcp takes a later SYN in TIME-WAIT as a new connection, an older one not",
   deepEqual([peer.only().flags, socket.state], ["SA", "CLOSED"]);
 });
 
+test("connectTcp takes the place of a connection in TIME-WAIT, numbered beyond it", () => {
+  for (let seed = 0; seed < 8; seed++) {
+    const random32 = () => (seed * 0x2492_4925) >>> 0;
+    const { stack, listener } = listening({ random32 });
+    const { peer, socket, start } = toTimeWait(stack, () => listener.accept(), 5000);
+    const remote = { address: socket.remote.address, port: 5000 };
+    const again = stack.connectTcp({ remote, local: { port: 80 } });
+    ok(typeof again !== "string");
+    deepEqual([socket.state, again.state], ["CLOSED", "SYN-SENT"]);
+    const syn = peer.only();
+    equal(syn.flags, "S");
+    const ahead = (syn.sequence - (start + 1)) | 0;
+    ok(ahead > 0, `${ahead}`);
+    equal(stack.connectTcp({ remote, local: { port: 80 } }), "in_use");
+  }
+});
+
 test("tcp keeps a bounded number of connections in TIME-WAIT, the oldest leaves first", () => {
   const { stack, listener } = listening({ limits: { timeWaits: 3 } });
   const sockets: TcpSocket[] = [];

@@ -49,6 +49,8 @@ export interface TcpOpening {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly state: "SYN-SENT" | "SYN-RECEIVED";
+  /** Last number of an old connection between the same two ends that this one takes the place of. */
+  readonly after?: number | undefined;
 }
 
 /**
@@ -87,7 +89,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     this.remote = opening.remote;
     this.state = opening.state;
     this.active = opening.state === "SYN-SENT";
-    this.send = sendSide(host);
+    this.send = sendSide(host, opening.after);
     this.receive = receiveSide(host);
     this.ack = ackState();
     this.timers = timerState();

@@ -106,12 +106,15 @@ export class TcpLayer implements TcpHost, PendingDecision {
     const port = options.local?.port ?? this.#freePort(address, remote);
     if (port === undefined) return "limit";
     const local = { address, port };
-    if (this.#table.find(local, remote) !== undefined) return "in_use";
-    if (this.#pendingSyns.has(pairName(local, remote))) return "in_use";
-    const connection = new TcpConnection(this, { local, remote, state: "SYN-SENT" });
-    this.#table.add(connection);
-    this.ready(connection);
-    return connection;
+    const old = this.#table.find(local, remote);
+    const isOver = old === undefined || old.state === "TIME-WAIT";
+    if (!isOver || this.#pendingSyns.has(pairName(local, remote))) return "in_use";
+    old?.close(undefined);
+    const opening = { local, remote, state: "SYN-SENT", after: old?.send.max } as const;
+    const made = new TcpConnection(this, opening);
+    this.#table.add(made);
+    this.ready(made);
+    return made;
   }
 
   /** Takes the segment that `packet` carries. */
@@ -343,10 +346,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.#undecided.push(request);
   }
 
-  /**
-   * Whether a SYN begins a new connection where an old one only waits. The old one is then gone.
-   * Source: RFC 9293, "TIME-WAIT STATE" of the check of the SYN bit.
-   */
+  /** Whether a SYN takes the place of one that waits. Source: RFC 9293, "TIME-WAIT STATE". */
   #reopens(connection: TcpConnection): boolean {
     const { flags, sequence } = this.#segment;
     const fresh = connection.state === "TIME-WAIT" && (flags & TCP_SYN) !== 0 &&
