@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.ts";
 import type { Bus } from "./bus.ts";
 import { type Authenticated, type Expected, initiate } from "./handshake.ts";
 import { RecordStream } from "./record_stream.ts";
-import { type Cause, closesInOrder, Refusal, refusalOf } from "./refusal.ts";
+import { type Cause, closesInOrder, type DialFailure, Refusal, refusalOf } from "./refusal.ts";
 import type { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";
 import { within } from "./within.ts";
@@ -261,4 +261,4 @@ const DIAL_REASON = {
   unreachable: "dial_unreachable",
   denied: "dial_denied",
   failed: "gone",
-} as const;
+} as const satisfies Readonly<Record<string, DialFailure | "gone">>;

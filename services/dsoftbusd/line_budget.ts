@@ -1,5 +1,5 @@
 /** How long one line of a message speaks for all like it, and over which time a budget counts. */
-export const SECOND_NS = 1e9;
+const SECOND_NS = 1e9;
 
 /** One line of the journal. */
 export interface Line {
