@@ -12,7 +12,6 @@ import {
   bytes8,
   type Field,
   fixed,
-  list16,
   literal,
   pad,
   rest,
@@ -23,6 +22,7 @@ import {
   u64,
   u8,
 } from "./field.ts";
+import { list16 } from "./list_field.ts";
 
 const BYTES = Uint8Array.of(1, 2, 3);
 

@@ -1,7 +1,8 @@
 import { deepEqual, equal, rejects } from "@tests/fakes/assert.ts";
 import { directClient, directFrames, principal, watchedGate } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
-import { list16, text8, u16, u8 } from "./field.ts";
+import { text8, u16, u8 } from "./field.ts";
+import { list16 } from "./list_field.ts";
 import { encodeReply, encodeRequest, parseReply } from "./packed_frame.ts";
 import { OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
 import { bind, type Handlers, REFUSED, serve } from "./server.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { bytes8, fixed, list16, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { list16 } from "@runtime/idl/list_field.ts";
 import {
   CAPABILITY_LENGTH_MAX,
   SUBJECT_LENGTH_MAX,

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { bytes8, fixed, list16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { bytes8, fixed, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { list16 } from "@runtime/idl/list_field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
 /** In the place of a device id: whichever peer can be asked. */

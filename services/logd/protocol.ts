@@ -10,7 +10,8 @@
  * @module
  */
 
-import { list16, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { list16 } from "@runtime/idl/list_field.ts";
 import {
   CAPABILITY_LENGTH_MAX,
   OPERATION_LENGTH_MAX,
