@@ -125,19 +125,19 @@ test("netstackd answers a foreign handle as an absent one, in every operation", 
   const stranger = net.v2("stranger");
   const absent = { status: "not_found" };
   const bytes = Uint8Array.of(1);
-  for (const  of of[handle, 1, 99]) {
-    const at = { handle: of, ...SOON };
-    const to = { handle: of, ip: PEER_IP, port: 9 };
+  for (const foreign of [handle, 1, 99]) {
+    const at = { handle: foreign, ...SOON };
+    const to = { handle: foreign, ip: PEER_IP, port: 9 };
     deepEqual(await stranger.accept(at), absent);
     deepEqual(await stranger.read({ ...at, min: 1, max: 1 }), absent);
     deepEqual(await stranger.write({ ...at, length: 1, bytes }), absent);
     deepEqual(await stranger.udpSendTo({ ...to, payload: bytes }), absent);
     deepEqual(await stranger.udpRecvFrom(at), absent);
-    deepEqual(await stranger.close({ handle: of }), absent);
+    deepEqual(await stranger.close({ handle: foreign }), absent);
     deepEqual(await stranger.waitWritable(at), absent);
-    deepEqual(await stranger.shutdown({ handle: of }), absent);
-    deepEqual(await stranger.abort({ handle: of }), absent);
-    deepEqual(await stranger.peerAddr({ handle: of }), absent);
+    deepEqual(await stranger.shutdown({ handle: foreign }), absent);
+    deepEqual(await stranger.abort({ handle: foreign }), absent);
+    deepEqual(await stranger.peerAddr({ handle: foreign }), absent);
   }
   await net.settle();
   deepEqual([socket.state, socket.readable], ["ESTABLISHED", 0]);
