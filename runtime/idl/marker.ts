@@ -63,15 +63,33 @@ export function markerPattern(line: string): RegExp {
   return new RegExp(`^${parts.join("")}$`);
 }
 
+/** A declared line, taken apart once. */
+interface Template {
+  readonly parts: readonly string[];
+  readonly pattern: RegExp;
+}
+
+/** Lines that are kept taken apart: more than all protocols declare. */
+const TEMPLATES_MAX = 1_024;
+const TEMPLATES = new Map<string, Template>();
+
+function templateOf(line: string): Template {
+  const known = TEMPLATES.get(line);
+  if (known !== undefined) return known;
+  const template = { parts: line.split(SPLIT), pattern: markerPattern(line) };
+  if (TEMPLATES.size < TEMPLATES_MAX) TEMPLATES.set(line, template);
+  return template;
+}
+
 /** The line with its placeholders filled; `undefined` when one is missing or of the wrong shape. */
 export function filledMarker(
   line: string,
   evidence: Readonly<Record<string, unknown>>,
 ): string | undefined {
-  const filled = line.split(SPLIT).map((part, index) =>
-    index % 2 === 0 ? part : String(evidence[part] ?? "")
-  ).join("");
-  return markerPattern(line).test(filled) ? filled : undefined;
+  const { parts, pattern } = templateOf(line);
+  const filled = parts.map((part, index) => index % 2 === 0 ? part : String(evidence[part] ?? ""))
+    .join("");
+  return pattern.test(filled) ? filled : undefined;
 }
 
 function escaped(text: string): string {
