@@ -1,7 +1,8 @@
 import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
 import { assert } from "../core/assert.ts";
+import { concatBytes } from "../core/bytes.ts";
 import { WireError } from "../core/error.ts";
-import { decodeFlat, encodeFlat, type FlatPlan, flatPlanOf } from "./flat.ts";
+import { decodeFlat, encodeFlat, type FlatPlan, flatPlanOf, type Placement } from "./flat.ts";
 import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
 import { WORD_SIZE } from "./limits.ts";
 import { wordOffset } from "./pointer.ts";
@@ -63,13 +64,14 @@ export function createStructCodec<S extends CapnpSchema, N extends CapnpStructNa
   };
 }
 
-/** {@linkcode StructCodec.encode} of a struct known by name only. */
+/** {@linkcode StructCodec.encode} of a struct known by name only, at a place of the caller's. */
 export function encodeStruct(
   schema: CapnpSchema,
   structName: string,
   values: Readonly<Record<string, unknown>>,
+  placement?: Placement,
 ): Uint8Array {
-  return encoded(planOf(schema, structName), values);
+  return encoded(planOf(schema, structName), values, placement);
 }
 
 /** {@linkcode StructCodec.decode} of a struct known by name only. */
@@ -99,8 +101,15 @@ export function decodeByLibrary(
   return decodeValues(planOf(schema, structName), bytes);
 }
 
-function encoded(plan: StructPlan, values: Readonly<Record<string, unknown>>): Uint8Array {
-  return plan.flat === undefined ? encodeValues(plan, values) : encodeFlat(plan.flat, values);
+function encoded(
+  plan: StructPlan,
+  values: Readonly<Record<string, unknown>>,
+  placement?: Placement,
+): Uint8Array {
+  if (plan.flat !== undefined) return encodeFlat(plan.flat, values, placement);
+  const message = encodeValues(plan, values);
+  const front = placement?.front ?? 0;
+  return front === 0 ? message : concatBytes(new Uint8Array(front), message);
 }
 
 function decoded(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, unknown>> {

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Arena } from "../core/arena.ts";
+import { isAscii, readAscii, writeAscii } from "../core/ascii.ts";
 import { assert } from "../core/assert.ts";
 import { MESSAGE_LENGTH_MAX, WORD_SIZE } from "./limits.ts";
 import { type CapnpField, type CapnpStruct, orderedFields } from "./struct.ts";
@@ -31,8 +33,6 @@ export interface FlatPlan {
 const FRONT_LENGTH = 16;
 const LIST_OF_BYTES = 2;
 const KIND_LIST = 1;
-/** Longest text that is looked at letter by letter. */
-const ASCII_LENGTH_MAX = 64;
 const SCALAR_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
 
 const UTF8 = new TextEncoder();
@@ -54,36 +54,50 @@ function isScalar(field: CapnpField): field is Scalar {
   return field.kind !== "u64" && field.kind !== "textList";
 }
 
+/** Where a message is to lie. */
+export interface Placement {
+  /** Zero bytes that are left in front of it. */
+  readonly front: number;
+  /** Where it lies if it is short; an array of its own when left out. */
+  readonly arena?: Arena | undefined;
+}
+
+const ALONE: Placement = { front: 0 };
+
 /**
  * Writes a struct as the root of one segment, exactly the bytes of the reference library. A value
  * out of its bound is a bug.
  *
  * Source: Cap'n Proto, "Encoding Spec".
  */
-export function encodeFlat({ scalar, blobs }: FlatPlan, values: Values): Uint8Array {
+export function encodeFlat(
+  { scalar, blobs }: FlatPlan,
+  values: Values,
+  { front, arena }: Placement = ALONE,
+): Uint8Array {
   const dataWords = scalar === undefined ? 0 : 1;
   const contents = blobs.map((blob) => contentOf(blob, values[blob.name]));
   const pointers = FRONT_LENGTH + dataWords * WORD_SIZE;
   let at = pointers + blobs.length * WORD_SIZE;
-  const length = contents.reduce((sum, content) => sum + padded(content.length), at);
-  const bytes = new Uint8Array(length);
+  const length = contents.reduce((sum, content) => sum + padded(lengthOf(content)), at);
+  const whole = arena?.take(front + length) ?? new Uint8Array(front + length);
+  const bytes = front === 0 ? whole : whole.subarray(front);
   storeU32(bytes, 4, length / WORD_SIZE - 1);
   storeU32(bytes, 12, dataWords | blobs.length << 16);
   if (scalar !== undefined) {
     storeU32(bytes, FRONT_LENGTH, numberOf(scalar.field, values[scalar.name]));
   }
   for (let index = 0; index < contents.length; index++) {
-    const content = contents[index] ?? NOTHING;
+    const content = contents[index] ?? "";
     const pointer = pointers + index * WORD_SIZE;
     storeU32(bytes, pointer, pointerLow(pointer, at));
-    storeU32(bytes, pointer + 4, content.length * 8 + LIST_OF_BYTES);
-    bytes.set(content, at);
-    at += padded(content.length);
+    storeU32(bytes, pointer + 4, lengthOf(content) * 8 + LIST_OF_BYTES);
+    if (typeof content === "string") writeAscii(content, bytes, at);
+    else bytes.set(content, at);
+    at += padded(lengthOf(content));
   }
-  return bytes;
+  return whole;
 }
-
-const NOTHING = new Uint8Array(0);
 
 /**
  * Reads a message in the layout of {@linkcode encodeFlat}, `data` as views of it.
@@ -116,7 +130,7 @@ export function decodeFlat({ scalar, blobs }: FlatPlan, bytes: Uint8Array): Valu
     if ((high & 7) !== LIST_OF_BYTES) return undefined;
     const length = high >>> 3;
     if (at + padded(length) > bytes.length) return undefined;
-    const value = valueOf(blob, bytes.subarray(at, at + length));
+    const value = valueOf(blob, bytes, { start: at, length });
     if (value === undefined) return undefined;
     values[blob.name] = value;
     at += padded(length);
@@ -129,43 +143,37 @@ function pointerLow(pointer: number, at: number): number {
   return ((at - pointer) / WORD_SIZE - 1) << 2 | KIND_LIST;
 }
 
-/** The bytes behind a pointer; a text has its NUL. */
-function contentOf({ kind, lengthMax }: Blob, value: unknown): Uint8Array {
+/** What lies behind a pointer: bytes, or a text that is written letter by letter. */
+type Content = Uint8Array | string;
+
+function contentOf({ kind, lengthMax }: Blob, value: unknown): Content {
   if (kind === "data") {
     assert(value instanceof Uint8Array, "data is bytes");
     assert(value.length <= lengthMax, "data stays within its bound");
     return value;
   }
   assert(typeof value === "string", "text is a string");
-  const content = asciiContent(value) ?? UTF8.encode(`${value}\0`);
-  assert(content.length <= lengthMax + 1, "text stays within its bound");
+  const content = isAscii(value) ? value : UTF8.encode(`${value}\0`);
+  assert(lengthOf(content) <= lengthMax + 1, "text stays within its bound");
   return content;
 }
 
-function asciiContent(text: string): Uint8Array | undefined {
-  if (text.length > ASCII_LENGTH_MAX) return undefined;
-  const content = new Uint8Array(text.length + 1);
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code >= 0x80) return undefined;
-    content[index] = code;
-  }
-  return content;
+/** In bytes; a text has its NUL. */
+function lengthOf(content: Content): number {
+  return typeof content === "string" ? content.length + 1 : content.length;
 }
 
 /** `undefined` for what is out of its bound, and for a text that is not short ASCII. */
-function valueOf({ kind, lengthMax }: Blob, content: Uint8Array): string | Uint8Array | undefined {
-  if (kind === "data") return content.length <= lengthMax ? content : undefined;
-  const length = content.length - 1;
-  if (length < 0 || length > Math.min(lengthMax, ASCII_LENGTH_MAX)) return undefined;
-  if (content[length] !== 0) return undefined;
-  let text = "";
-  for (let index = 0; index < length; index++) {
-    const code = content[index] ?? 0;
-    if (code >= 0x80) return undefined;
-    text += String.fromCharCode(code);
+function valueOf(
+  { kind, lengthMax }: Blob,
+  bytes: Uint8Array,
+  { start, length }: { readonly start: number; readonly length: number },
+): string | Uint8Array | undefined {
+  if (kind === "data") {
+    return length <= lengthMax ? bytes.subarray(start, start + length) : undefined;
   }
-  return text;
+  if (length < 1 || length - 1 > lengthMax || bytes[start + length - 1] !== 0) return undefined;
+  return readAscii(bytes, start, length - 1);
 }
 
 function numberOf(field: Scalar, value: unknown): number {

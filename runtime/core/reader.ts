@@ -1,11 +1,8 @@
+import { readAscii } from "./ascii.ts";
 import { assert } from "./assert.ts";
 import { WireError } from "./error.ts";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Longest text that is looked at byte by byte. */
-const ASCII_LENGTH_MAX = 48;
-const ASCII = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
 
 /** Values below this are whole as numbers, which become a bigint faster than two halves do. */
 const SAFE_HIGH = 1 << 21;
@@ -79,7 +76,7 @@ export class Reader {
    */
   text(length: number): string {
     const start = this.#take(length);
-    const ascii = this.#asciiAt(start, length);
+    const ascii = readAscii(this.#frame, start, length);
     if (ascii !== undefined) return ascii;
     try {
       return UTF8.decode(this.#frame.slice(start, start + length));
@@ -102,18 +99,6 @@ export class Reader {
   /** @throws {WireError} `trailing_bytes` when the frame holds more than was read. */
   end(): void {
     if (this.remaining > 0) throw new WireError("trailing_bytes", this.#offset);
-  }
-
-  /** Short texts of ASCII alone, most of all texts, without the cost of a call to the decoder. */
-  #asciiAt(start: number, length: number): string | undefined {
-    if (length > ASCII_LENGTH_MAX) return undefined;
-    let text = "";
-    for (let at = start; at < start + length; at++) {
-      const byte = this.#at(at);
-      if (byte >= 0x80) return undefined;
-      text += ASCII[byte];
-    }
-    return text;
   }
 
   /** A byte within the bound that `#take` has checked. */

@@ -1,14 +1,13 @@
+import type { Arena } from "./arena.ts";
+import { isAscii, writeAscii } from "./ascii.ts";
 import { assert } from "./assert.ts";
 
 const UTF8 = new TextEncoder();
 const U64_MAX = (1n << 64n) - 1n;
 const LOW_32 = 0xffffffffn;
 
-/**
- * First size of the buffer, in bytes. V8 keeps so small an array inside its heap, which costs a
- * fraction of one outside, as long as nobody asks for its `ArrayBuffer`: hence no `DataView` here.
- */
-const BUFFER_LENGTH_MIN = 64;
+/** First size of the buffer, in bytes: most frames fit. */
+const BUFFER_LENGTH_MIN = 128;
 
 /**
  * Builds a frame from front to back in one buffer that grows up to a bound. Integers are
@@ -16,13 +15,18 @@ const BUFFER_LENGTH_MIN = 64;
  */
 export class Writer {
   readonly #lengthMax: number;
+  readonly #arena: Arena | undefined;
   #frame: Uint8Array;
   #length = 0;
 
-  /** @param lengthMax Most bytes the frame may reach; one more is an `InvariantError`. */
-  constructor(lengthMax: number) {
+  /**
+   * @param lengthMax Most bytes the frame may reach; one more is an `InvariantError`.
+   * @param arena Where a short frame lies; an array of its own when left out.
+   */
+  constructor(lengthMax: number, arena?: Arena) {
     this.#lengthMax = lengthMax;
-    this.#frame = new Uint8Array(Math.min(lengthMax, BUFFER_LENGTH_MIN));
+    this.#arena = arena;
+    this.#frame = this.#room(Math.min(lengthMax, BUFFER_LENGTH_MIN));
   }
 
   /** Bytes written so far. */
@@ -47,12 +51,11 @@ export class Writer {
     return this;
   }
 
-  /** Replaces a u16 that was written at `at`: a length known only behind it. */
-  u16At(at: number, value: number): void {
-    assert(inRange(value, 0xffff), "a u16 is 0..65535");
-    assert(at + 2 <= this.#length, "only bytes that were written are replaced");
-    this.#frame[at] = value;
-    this.#frame[at + 1] = value >>> 8;
+  /** Replaces an integer of `size` bytes that was written at `at`: a length known only behind it. */
+  patch(at: number, size: 1 | 2 | 4, value: number): void {
+    assert(inRange(value, 2 ** (8 * size) - 1), "an integer fits its width");
+    assert(at + size <= this.#length, "only bytes that were written are replaced");
+    for (let index = 0; index < size; index++) this.#frame[at + index] = value >>> (8 * index);
   }
 
   u32(value: number): this {
@@ -100,16 +103,17 @@ export class Writer {
     return this;
   }
 
+  /** A text as UTF-8, without its length. */
   text(text: string): this {
-    return this.bytes(UTF8.encode(text));
+    if (!isAscii(text)) return this.bytes(UTF8.encode(text));
+    const at = this.#grow(text.length);
+    writeAscii(text, this.#frame, at);
+    return this;
   }
 
   /** The frame built so far, valid until the next write. */
   finish(): Uint8Array {
-    // A view of a small buffer would move it out of V8's heap: a copy is cheaper.
-    return this.#frame.length <= BUFFER_LENGTH_MIN
-      ? this.#frame.slice(0, this.#length)
-      : this.#frame.subarray(0, this.#length);
+    return this.#frame.subarray(0, this.#length);
   }
 
   #put32(at: number, value: number): void {
@@ -128,13 +132,17 @@ export class Writer {
     frame[at + 3] = value;
   }
 
+  #room(length: number): Uint8Array {
+    return this.#arena?.take(length) ?? new Uint8Array(length);
+  }
+
   #grow(count: number): number {
     const at = this.#length;
     const needed = at + count;
     assert(needed <= this.#lengthMax, "a frame stays within its bound");
     if (needed > this.#frame.length) {
       const doubled = Math.max(needed, this.#frame.length * 2);
-      const grown = new Uint8Array(Math.min(this.#lengthMax, doubled));
+      const grown = this.#room(Math.min(this.#lengthMax, doubled));
       grown.set(this.#frame);
       this.#frame = grown;
     }

@@ -1,5 +1,6 @@
 import { deepEqual, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
+import { Arena } from "./arena.ts";
 import { toHex } from "./hex.ts";
 import { Writer } from "./writer.ts";
 
@@ -15,7 +16,7 @@ test("Writer grows at every kind of field", () => {
     [3, (writer) => writer.bytes(Uint8Array.of(0xaa, 0xaa, 0xaa))],
   ];
   for (const [size, write] of kinds) {
-    for (let before = 50; before <= 66; before++) {
+    for (let before = 120; before <= 130; before++) {
       const writer = new Writer(4_096).bytes(new Uint8Array(before).fill(0xaa));
       deepEqual(write(writer).finish(), new Uint8Array(before + size).fill(0xaa));
     }
@@ -29,12 +30,36 @@ test("Writer puts every kind of integer in its own order", () => {
   deepEqual(toHex(writer.finish()), hex.replaceAll(" ", ""));
 });
 
-test("Writer.u16At replaces two written bytes and never one that was not written", () => {
-  const writer = new Writer(64).u32(0);
-  writer.u16At(2, 0xbeef);
-  deepEqual(toHex(writer.finish()), "0000efbe");
-  throws(() => writer.u16At(3, 1), { name: "InvariantError" });
-  throws(() => writer.u16At(0, 0x1_0000), { name: "InvariantError" });
+test("Writer.patch replaces written bytes and never one that was not written", () => {
+  const writer = new Writer(64).u64(0n);
+  writer.patch(1, 1, 0xab);
+  writer.patch(2, 2, 0xbeef);
+  writer.patch(4, 4, 0x01020304);
+  deepEqual(toHex(writer.finish()), "00abefbe04030201");
+  throws(() => writer.patch(7, 2, 1), { name: "InvariantError" });
+  throws(() => writer.patch(0, 1, 0x100), { name: "InvariantError" });
+  throws(() => writer.patch(0, 2, 0x1_0000), { name: "InvariantError" });
+  throws(() => writer.patch(0, 4, 0x1_0000_0000), { name: "InvariantError" });
+});
+
+test("Writer writes texts as the platform does, short or long, ASCII or not", () => {
+  const utf8 = new TextEncoder();
+  for (const text of ["", "a", "a".repeat(64), "a".repeat(65), "\u00e4", "a\u{1f600}z", "\ud800"]) {
+    deepEqual(
+      new Writer(512).u8(1).text(text).u8(2).finish(),
+      Uint8Array.of(1, ...utf8.encode(text), 2),
+    );
+  }
+});
+
+test("Writer keeps frames of one arena apart", () => {
+  const arena = new Arena();
+  const frames = [1, 100, 200, 3000].map((length, index) =>
+    new Writer(4096, arena).bytes(new Uint8Array(length).fill(index + 1)).finish()
+  );
+  const lengths = frames.map((frame) => frame.length);
+  deepEqual(lengths, [1, 100, 200, 3000]);
+  frames.forEach((frame, index) => deepEqual([...new Set(frame)], [index + 1]));
 });
 
 test("Writer refuses a u64 outside its range", () => {

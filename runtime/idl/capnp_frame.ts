@@ -5,8 +5,8 @@
  * @module
  */
 
+import type { Arena } from "../core/arena.ts";
 import { assert } from "../core/assert.ts";
-import { concatBytes } from "../core/bytes.ts";
 import { WireError } from "../core/error.ts";
 import { decodeStruct, encodeStruct } from "../capnp/codec.ts";
 import type { ParsedReply, ParsedRequest, RefusedRequest } from "./packed_frame.ts";
@@ -14,25 +14,26 @@ import { type CapnpOp, type CapnpService, REPLY_BIT } from "./service.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** Builds `opcode || message` for a request. */
+/** Builds `opcode || message` for a request. @param arena Where it lies, if it is short. */
 export function encodeCapnpRequest(
   service: CapnpService,
   request: { opName: string; values: Values },
+  arena?: Arena,
 ): Uint8Array {
-  const op = opOf(service, request.opName);
-  return framed(service, op.code, { struct: op.request, values: request.values });
+  const { code, request: struct } = opOf(service, request.opName);
+  return framed(service, { code, struct, values: request.values }, arena);
 }
 
 /** Builds a reply: the message of a success, the status of a refusal. */
 export function encodeCapnpReply(
   service: CapnpService,
   reply: { opName: string; status: string; values: Values },
+  arena?: Arena,
 ): Uint8Array {
-  const op = opOf(service, reply.opName);
-  if (reply.status === "ok") {
-    return framed(service, op.code, { struct: op.reply, values: reply.values });
-  }
-  return encodeCapnpRefusal(service, op.code, reply.status);
+  const { code, reply: struct } = opOf(service, reply.opName);
+  return reply.status === "ok"
+    ? framed(service, { code, struct, values: reply.values }, arena)
+    : encodeCapnpRefusal(service, code, reply.status);
 }
 
 /** Builds `opcode|0x80 || status`. */
@@ -87,20 +88,21 @@ function refusalOf(service: CapnpService, frame: Uint8Array): ParsedReply {
 }
 
 function framed(
-  service: CapnpService,
-  code: number,
-  body: { struct: CapnpOp["request"]; values: Values },
+  { schema }: CapnpService,
+  { code, struct, values }: { code: number; struct: CapnpOp["request"]; values: Values },
+  arena: Arena | undefined,
 ): Uint8Array {
-  const opcode = Uint8Array.of(code);
-  if (body.struct === null) return opcode;
-  return concatBytes(opcode, encodeStruct(service.schema, body.struct.name, body.values));
+  if (struct === null) return Uint8Array.of(code);
+  const frame = encodeStruct(schema, struct.name, values, { front: 1, arena });
+  frame[0] = code;
+  return frame;
 }
 
 /** Upstream ignores the body of an operation that has no request struct. */
 function bodyOf(service: CapnpService, struct: CapnpOp["request"], frame: Uint8Array): Values {
   if (struct === null) return {};
   try {
-    return decodeStruct(service.schema, struct.name, frame.slice(1));
+    return decodeStruct(service.schema, struct.name, frame.subarray(1));
   } catch (error) {
     if (error instanceof WireError) throw new WireError(error.code, error.offset + 1);
     throw error;

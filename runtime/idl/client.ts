@@ -1,3 +1,4 @@
+import { Arena } from "../core/arena.ts";
 import { WireError } from "../core/error.ts";
 import type { Slot } from "../core/syscalls.ts";
 import { encodeCapnpRequest, parseCapnpReply } from "./capnp_frame.ts";
@@ -35,13 +36,14 @@ export type Client<S extends Service> = {
  */
 export function createClient<S extends Service>(service: S, channel: RawChannel): Client<S> {
   let lastNonce = 0n;
+  const arena = new Arena();
   const methods = Object.keys(service.ops).map((opName) => {
     const method = async (values: Record<string, unknown>, options: CallOptions = {}) => {
       lastNonce = (lastNonce + 1n) & 0xffffffffn;
       const nonce = clientCorrelated(service) ? lastNonce : undefined;
       const frame = service.plane === "capnp"
-        ? encodeCapnpRequest(service, { opName, values })
-        : encodeRequest(service, { opName, nonce: lastNonce, values });
+        ? encodeCapnpRequest(service, { opName, values }, arena)
+        : encodeRequest(service, { opName, nonce: lastNonce, values }, arena);
       const timeoutMs = options.timeoutMs === "never"
         ? undefined
         : options.timeoutMs ?? CALL_TIMEOUT_MS;

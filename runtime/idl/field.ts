@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isAscii } from "../core/ascii.ts";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import type { Reader } from "../core/reader.ts";
@@ -181,7 +182,8 @@ function integer(
 
 function sizedBytes(width: Width, lengthMin: number, lengthMax: number): Field<Uint8Array> {
   return sized(`bytes${width * 8}`, { width, lengthMin, lengthMax }, {
-    encode: (value) => value,
+    lengthOf: (value) => value.length,
+    append: (writer, value) => void writer.bytes(value),
     read: (reader, length) => reader.bytes(length),
     fill: (length) => new Uint8Array(length).fill(0x61),
   });
@@ -189,25 +191,11 @@ function sizedBytes(width: Width, lengthMin: number, lengthMax: number): Field<U
 
 function sizedText(width: Width, lengthMin: number, lengthMax: number): Field<string> {
   return sized(`text${width * 8}`, { width, lengthMin, lengthMax }, {
-    encode: encodedText,
+    lengthOf: (value) => isAscii(value) ? value.length : UTF8.encode(value).length,
+    append: (writer, value) => void writer.text(value),
     read: (reader, length) => reader.text(length),
     fill: (length) => "a".repeat(length),
   });
-}
-
-/** Longest text that is looked at letter by letter. */
-const ASCII_LENGTH_MAX = 48;
-
-/** UTF-8; short texts of ASCII alone, most of all texts, without a call to the encoder. */
-function encodedText(text: string): Uint8Array {
-  if (text.length > ASCII_LENGTH_MAX) return UTF8.encode(text);
-  const bytes = new Uint8Array(text.length);
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code >= 0x80) return UTF8.encode(text);
-    bytes[index] = code;
-  }
-  return bytes;
 }
 
 type Width = 1 | 2 | 4;
@@ -219,7 +207,9 @@ interface Sized {
 }
 
 interface SizedContents<T> {
-  encode(value: T): Uint8Array;
+  /** In bytes. */
+  lengthOf(value: T): number;
+  append(writer: Writer, value: T): void;
   read(reader: Reader, length: number): T;
   fill(length: number): T;
 }
@@ -237,8 +227,8 @@ function sized<T>(kind: string, bound: Sized, contents: SizedContents<T>): Field
       return length;
     },
     readBody: contents.read,
-    writeLength: (writer, value) => writeLength(writer, bound, contents.encode(value).length),
-    writeBody: (writer, value) => void writer.bytes(contents.encode(value)),
+    writeLength: (writer, value) => writeLength(writer, bound, contents.lengthOf(value)),
+    writeBody: contents.append,
   };
   return {
     label: `${kind} ${lengthMin}..${lengthMax}`,
@@ -248,9 +238,10 @@ function sized<T>(kind: string, bound: Sized, contents: SizedContents<T>): Field
     beyond: beyondBound(bound),
     read: (reader) => split.readBody(reader, split.readLength(reader)),
     write(writer, value) {
-      const bytes = contents.encode(value);
-      writeLength(writer, bound, bytes.length);
-      writer.bytes(bytes);
+      const at = writer.length;
+      WRITE_LENGTH[width](writer, 0);
+      contents.append(writer, value);
+      writer.patch(at, width, within(bound, writer.length - at - width));
     },
     split,
   };
@@ -269,8 +260,12 @@ const WRITE_LENGTH: Readonly<Record<Width, (writer: Writer, length: number) => v
 };
 
 function writeLength(writer: Writer, bound: Sized, length: number): void {
-  assert(length >= bound.lengthMin && length <= bound.lengthMax, "a field stays within its bound");
-  WRITE_LENGTH[bound.width](writer, length);
+  WRITE_LENGTH[bound.width](writer, within(bound, length));
+}
+
+function within({ lengthMin, lengthMax }: Sized, length: number): number {
+  assert(length >= lengthMin && length <= lengthMax, "a field stays within its bound");
+  return length;
 }
 
 function beyondBound({ width, lengthMin, lengthMax }: Sized): readonly Uint8Array[] {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Arena } from "../core/arena.ts";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import { Reader } from "../core/reader.ts";
@@ -64,13 +65,14 @@ export function speaks(service: PackedService, frame: Uint8Array): boolean {
     frame[2] === service.version;
 }
 
-/** Builds a request frame. */
+/** Builds a request frame. @param arena Where it lies, if it is short. */
 export function encodeRequest(
   service: PackedService,
   request: { opName: string; nonce: Nonce; values: Readonly<Record<string, unknown>> },
+  arena?: Arena,
 ): Uint8Array {
   const op = opOf(service, request.opName);
-  const writer = new Writer(FRAME_LENGTH_MAX);
+  const writer = new Writer(FRAME_LENGTH_MAX, arena);
   writeHeader(writer, service, op.code);
   for (const part of service.envelope.request) {
     if (part !== "tailNonce64") writeNonce(writer, part, request.nonce);
@@ -91,10 +93,11 @@ export function encodeReply(
     status: string;
     values: Readonly<Record<string, unknown>>;
   },
+  arena?: Arena,
 ): Uint8Array {
   const op = opOf(service, reply.opName);
   const { nonce, status, values } = reply;
-  return replyFrame(service, op, { code: op.code, nonce, status, values });
+  return replyFrame(service, op, { code: op.code, nonce, status, values }, arena);
 }
 
 /** Builds the reply to a frame that did not parse, as long as any other of its operation. */
@@ -214,8 +217,9 @@ function replyFrame(
     status: string;
     values: Readonly<Record<string, unknown>>;
   },
+  arena?: Arena,
 ): Uint8Array {
-  const writer = new Writer(FRAME_LENGTH_MAX);
+  const writer = new Writer(FRAME_LENGTH_MAX, arena);
   writeHeader(writer, service, reply.code | REPLY_BIT);
   const status = service.status[reply.status];
   assert(status !== undefined, "a reply has a status of its protocol");
@@ -232,7 +236,7 @@ function replyFrame(
   }
   const bodyAt = writer.length;
   if (op !== undefined) writeReplyBody(writer, op, reply);
-  if (lengthAt !== undefined) writer.u16At(lengthAt, writer.length - bodyAt);
+  if (lengthAt !== undefined) writer.patch(lengthAt, 2, writer.length - bodyAt);
   if (tail && reply.nonce !== undefined) writer.u64(reply.nonce);
   return writer.finish();
 }

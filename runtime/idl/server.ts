@@ -1,3 +1,5 @@
+import { Arena } from "../core/arena.ts";
+import { isAscii } from "../core/ascii.ts";
 import { assert } from "../core/assert.ts";
 import type { WireError } from "../core/error.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
@@ -7,13 +9,12 @@ import {
   encodeRefusal,
   encodeReply,
   type Nonce,
-  type ParsedRequest,
   parseRequest,
   type RefusedRequest,
   speaks,
 } from "./packed_frame.ts";
 import { type Gate, OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
-import type { Answer, OpName, RequestOf, Service } from "./service.ts";
+import type { Answer, NumericBound, OpName, RequestOf, Service } from "./service.ts";
 
 /** What a handler knows of its caller, beside the request. */
 export interface Call {
@@ -89,9 +90,10 @@ export function serve(bound: readonly Bound[], gate: Gate): FrameHandler {
   const turns = new Map(
     bound.filter(({ service }) => !named(service)).map((one) => [one, new Turns()] as const),
   );
+  const arena = new Arena();
   return (frame, call) => {
     const served = servedBy(bound, frame);
-    const run = () => answer(served, { frame, call, gate });
+    const run = () => answer(served, { frame, call, gate, arena });
     const ordered = served === undefined ? undefined : turns.get(served);
     return ordered === undefined ? run() : ordered.take(call.sender.sid, run);
   };
@@ -130,7 +132,7 @@ function servedBy(bound: readonly Bound[], frame: Uint8Array): Bound | undefined
 
 async function answer(
   served: Bound | undefined,
-  { frame, call, gate }: { frame: Uint8Array; call: Call; gate: Gate },
+  { frame, call, gate, arena }: { frame: Uint8Array; call: Call; gate: Gate; arena: Arena },
 ): Promise<ReplyFrame | undefined> {
   if (served === undefined) return undefined;
   const { service, handlers, refused: hear } = served;
@@ -142,12 +144,15 @@ async function answer(
     return { frame: refusal(service, request), move: undefined };
   }
   const { opName, nonce } = request;
-  const outside = outOfBounds(service, request);
-  const allowed = outside === undefined ? permitted(service, { request, call, gate }) : false;
+  const plan = planOf(service, opName);
+  const outside = outOfBounds(plan, request.values);
+  const allowed = outside === undefined &&
+    permitted(service, plan, { values: request.values, call, gate });
   // Operations that need no capability cost no turn.
   if (allowed !== true && !(await allowed)) {
     const status = outside ?? "denied";
-    return { frame: reply(service, { opName, nonce, status, values: {} }), move: undefined };
+    const refused = { opName, nonce, status, values: NO_VALUES };
+    return { frame: reply(service, refused, arena), move: undefined };
   }
   const handler = handlers[opName];
   assert(handler !== undefined, "every operation has a handler");
@@ -155,29 +160,43 @@ async function answer(
   const values = handled instanceof Promise ? await handled : handled;
   // The codec takes the fields of the reply by name and looks at nothing else.
   const { status, move } = values;
-  return { frame: reply(service, { opName, nonce, status, values }), move };
+  return { frame: reply(service, { opName, nonce, status, values }, arena), move };
 }
 
-type Bounds = readonly (readonly [string, { min: number; max: number; status: string }])[];
-type Operation = Service["ops"][string];
+const NO_VALUES: Values = {};
 
-/** Bounds by operation, listed once. */
-const BOUNDS = new WeakMap<Operation, Bounds>();
+/** What the dispatcher needs of an operation, worked out once. */
+interface OpPlan {
+  readonly bounds: readonly (readonly [string, NumericBound])[];
+  readonly capability: string | null;
+  /** Its name in audit records. */
+  readonly operation: string;
+  readonly targets: readonly string[];
+}
 
-function boundsOf(op: Operation): Bounds {
-  let bounds = BOUNDS.get(op);
-  if (bounds === undefined) {
-    bounds = Object.entries(op.bounds ?? {});
-    BOUNDS.set(op, bounds);
+const PLANS = new WeakMap<Service, Map<string, OpPlan>>();
+
+function planOf(service: Service, opName: string): OpPlan {
+  let plans = PLANS.get(service);
+  if (plans === undefined) PLANS.set(service, plans = new Map());
+  let plan = plans.get(opName);
+  if (plan === undefined) {
+    const op = service.ops[opName];
+    assert(op !== undefined, "the operation is one of the protocol's");
+    plan = {
+      bounds: Object.entries(op.bounds ?? {}),
+      capability: op.capability,
+      operation: clipped(`${service.name}.${opName}`, OPERATION_LENGTH_MAX),
+      targets: [op.target ?? []].flat(),
+    };
+    plans.set(opName, plan);
   }
-  return bounds;
+  return plan;
 }
 
 /** Bounds come before the gate: upstream's rngd answers OVERSIZED before it asks for policy. */
-function outOfBounds(service: Service, { opName, values }: ParsedRequest): string | undefined {
-  const op = service.ops[opName];
-  if (op?.bounds === undefined) return undefined;
-  for (const [field, bound] of boundsOf(op)) {
+function outOfBounds({ bounds }: OpPlan, values: Values): string | undefined {
+  for (const [field, bound] of bounds) {
     const value = Number(values[field]);
     if (value < bound.min || value > bound.max) return bound.status;
   }
@@ -186,28 +205,25 @@ function outOfBounds(service: Service, { opName, values }: ParsedRequest): strin
 
 function permitted(
   service: Service,
-  { request, call, gate }: { request: ParsedRequest; call: Call; gate: Gate },
+  plan: OpPlan,
+  { values, call, gate }: { values: Values; call: Call; gate: Gate },
 ): boolean | Promise<boolean> {
-  const op = service.ops[request.opName];
   const subject = subjectOf(service, call.sender.name);
   if (subject === undefined) return false;
-  const capability = op?.capability ?? null;
+  const { capability, operation, targets } = plan;
   if (capability === null) return true;
-  const operation = clipped(`${service.name}.${request.opName}`, OPERATION_LENGTH_MAX);
-  const target = [op?.target ?? []].flat().map((field) => String(request.values[field] ?? ""))
-    .join(":");
-  return gate({
-    subject,
-    capability,
-    operation,
-    target: clipped(target, TARGET_LENGTH_MAX),
-  });
+  return gate({ subject, capability, operation, target: targetOf(targets, values) });
+}
+
+function targetOf(targets: readonly string[], values: Values): string {
+  if (targets.length === 0) return "";
+  const parts = targets.map((field) => String(values[field] ?? ""));
+  return clipped(parts.join(":"), TARGET_LENGTH_MAX);
 }
 
 /** The front of a text, as many whole characters as fit into so many bytes. */
 function clipped(text: string, lengthMax: number): string {
-  // No UTF-16 unit takes more than three bytes.
-  if (text.length * 3 <= lengthMax) return text;
+  if (text.length <= lengthMax && isAscii(text)) return text;
   return text.slice(0, UTF8.encodeInto(text, new Uint8Array(lengthMax)).read);
 }
 
@@ -220,10 +236,11 @@ function subjectOf({ callers }: Service, sender: string): string | undefined {
 function reply(
   service: Service,
   answered: { opName: string; nonce: Nonce; status: string; values: Values },
+  arena: Arena,
 ): Uint8Array {
   return service.plane === "capnp"
-    ? encodeCapnpReply(service, answered)
-    : encodeReply(service, answered);
+    ? encodeCapnpReply(service, answered, arena)
+    : encodeReply(service, answered, arena);
 }
 
 function refusal(service: Service, refused: RefusedRequest): Uint8Array {

@@ -1,3 +1,4 @@
+import { Arena } from "../core/arena.ts";
 import { FRAME_LENGTH_MAX, type Principal } from "../core/syscalls.ts";
 import type { Capability } from "./capability.ts";
 
@@ -50,6 +51,8 @@ export type OfferStatus = "ok" | "queue_full" | "no_space" | "no_such_endpoint";
  */
 export class Endpoint {
   readonly depth: number;
+  /** Where the frames lie that are sent here: whoever receives shares them with nobody. */
+  readonly frames = new Arena();
   readonly #budgets: readonly ByteBudget[];
   readonly #onClose: () => void;
   readonly #queue: Envelope[] = [];
@@ -109,6 +112,10 @@ export class Endpoint {
 
   /** The receive right leaves the task that waits: it must not get what comes afterwards. */
   dismissReceivers(): void {
+    this.frames.renew();
+    for (const [index, { frame, ...envelope }] of this.#queue.entries()) {
+      this.#queue[index] = { frame: this.frames.copy(frame), ...envelope };
+    }
     for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
   }
 

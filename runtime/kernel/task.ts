@@ -23,10 +23,10 @@ import {
   type Endpoint,
   ENDPOINT_DEPTH_MAX,
   type Envelope,
-  type ReceiveWaiter,
   type SendWaiter,
 } from "./endpoint.ts";
 import { windowWithin } from "./mmio.ts";
+import { Receiving, type ReceivingTask } from "./receiving.ts";
 import { createTimer } from "./task_timer.ts";
 import { Vmo, VMO_BYTES_PER_TASK_MAX, vmoLengthValid } from "./vmo.ts";
 import type { Deadline } from "./timer.ts";
@@ -53,6 +53,7 @@ export class Task implements Syscalls {
   readonly endpoints = new Set<Endpoint>();
   readonly budget: ByteBudget;
   readonly #kernel: TaskKernel;
+  readonly #receivingTask: ReceivingTask;
   #vmoBytes = 0;
   #exited = false;
 
@@ -60,6 +61,11 @@ export class Task implements Syscalls {
     this.self = self;
     this.#kernel = kernel;
     this.budget = budget;
+    this.#receivingTask = {
+      run: (step) => kernel.run(step),
+      cancelDeadline: (deadline) => kernel.cancelDeadline(deadline),
+      accept: (capability) => this.#accept(capability),
+    };
   }
 
   get clock(): Clock {
@@ -74,15 +80,15 @@ export class Task implements Syscalls {
     const target = this.#endpoint(slot, RIGHT_SEND);
     if (typeof target === "string") return target;
     if (frame.length > FRAME_LENGTH_MAX) return "invalid_argument";
-    return target.endpoint.offer(this.#envelope(frame, target.badge));
+    return target.endpoint.offer(this.#envelope(frame, target));
   }
 
   send(slot: Slot, frame: Uint8Array, options: SendOptions = {}): Promise<CallStatus> {
     const target = this.#endpoint(slot, RIGHT_SEND);
     if (typeof target === "string") return Promise.resolve(target);
     if (frame.length > FRAME_LENGTH_MAX) return Promise.resolve("invalid_argument");
-    const { endpoint, badge } = target;
-    const envelope = this.#envelopeMoving(frame, badge, options.move);
+    const { endpoint } = target;
+    const envelope = this.#envelopeMoving(frame, target, options.move);
     if (typeof envelope === "string") return Promise.resolve(envelope);
     const sending = { endpoint, envelope, slot: options.move };
     const status = endpoint.offer(envelope);
@@ -98,14 +104,14 @@ export class Task implements Syscalls {
     if (typeof held === "string") return Promise.resolve({ status: held });
     const source = held.endpoint;
     return new Promise((resolve) => {
-      const waiter = this.#receiveWaiter(resolve);
-      source.receive(waiter.waiter);
-      if (deadlineNs === undefined || waiter.settled()) return;
+      const receiving = new Receiving(this.#receivingTask, resolve);
+      source.receive(receiving);
+      if (deadlineNs === undefined || receiving.settled) return;
       const withdraw = (status: "timed_out" | "no_space") => {
-        if (source.withdrawReceiver(waiter.waiter)) waiter.settle({ status });
+        if (source.withdrawReceiver(receiving)) receiving.fail(status);
       };
-      waiter.deadline = this.#kernel.setDeadline(deadlineNs, () => withdraw("timed_out"));
-      if (waiter.deadline === undefined) withdraw("no_space");
+      receiving.deadline = this.#kernel.setDeadline(deadlineNs, () => withdraw("timed_out"));
+      if (receiving.deadline === undefined) withdraw("no_space");
     });
   }
 
@@ -222,10 +228,7 @@ export class Task implements Syscalls {
   #endpoint(
     slot: Slot,
     right: number,
-  ):
-    | { readonly endpoint: Endpoint; readonly badge: number }
-    | "invalid_slot"
-    | "permission_denied" {
+  ): Target | "invalid_slot" | "permission_denied" {
     const capability = this.table.get(slot);
     if (capability === undefined) return "invalid_slot";
     if (capability.object.kind !== "endpoint" || !holds(capability, right)) {
@@ -234,16 +237,23 @@ export class Task implements Syscalls {
     return capability.object;
   }
 
-  #envelope(frame: Uint8Array, badge: number): Envelope {
-    return { frame: frame.slice(), sender: this.self, badge, ...MOVES_NOTHING };
+  #envelope(frame: Uint8Array, { endpoint, badge }: Target): Envelope {
+    return {
+      frame: endpoint.frames.copy(frame),
+      sender: this.self,
+      badge,
+      moved: undefined,
+      delivered: nothing,
+      discarded: nothing,
+    };
   }
 
   #envelopeMoving(
     frame: Uint8Array,
-    badge: number,
+    target: Target,
     slot: Slot | undefined,
   ): Envelope | "invalid_slot" | "permission_denied" {
-    if (slot === undefined) return this.#envelope(frame, badge);
+    if (slot === undefined) return this.#envelope(frame, target);
     const moved = this.table.get(slot);
     if (moved === undefined) return "invalid_slot";
     if (!movable(moved)) return "permission_denied";
@@ -253,9 +263,9 @@ export class Task implements Syscalls {
     // Whoever waits at an endpoint must still hold the right to it when a message comes.
     if (object.kind === "endpoint" && holds(moved, RIGHT_RECV)) object.endpoint.dismissReceivers();
     return {
-      frame: frame.slice(),
+      frame: target.endpoint.frames.copy(frame),
       sender: this.self,
-      badge,
+      badge: target.badge,
       moved,
       delivered: () => this.#uncharge(moved),
       discarded: () => this.#drop(moved),
@@ -299,34 +309,6 @@ export class Task implements Syscalls {
     });
   }
 
-  #receiveWaiter(resolve: (received: Received) => void) {
-    let settled = false;
-    const pending = {
-      deadline: undefined as Deadline | undefined,
-      settled: () => settled,
-      settle: (received: Received) => {
-        settled = true;
-        if (pending.deadline !== undefined) this.#kernel.cancelDeadline(pending.deadline);
-        this.#kernel.run(() => resolve(received));
-      },
-      waiter: {
-        deliver: (envelope) => {
-          const moved = envelope.moved === undefined ? undefined : this.#accept(envelope.moved);
-          if (envelope.moved !== undefined && moved === undefined) {
-            pending.settle({ status: "no_space" });
-            return false;
-          }
-          const { frame, sender, badge } = envelope;
-          envelope.delivered();
-          pending.settle({ status: "ok", frame, sender, badge, moved });
-          return true;
-        },
-        fail: (status) => pending.settle({ status }),
-      } satisfies ReceiveWaiter as ReceiveWaiter,
-    };
-    return pending;
-  }
-
   /** Takes over a capability that came with a message; it was counted when it was made. */
   #accept(capability: Capability): Slot | undefined {
     const bytes = capability.object.kind === "vmo" ? capability.object.vmo.length : 0;
@@ -355,6 +337,10 @@ interface Sending {
   readonly slot: Slot | undefined;
 }
 
-const MOVES_NOTHING = { moved: undefined, delivered: nothing, discarded: nothing } as const;
+/** An endpoint as a right to it names it. */
+interface Target {
+  readonly endpoint: Endpoint;
+  readonly badge: number;
+}
 
 function nothing(): void {}

@@ -241,6 +241,26 @@ test("a receive right that moves takes no former receiver along", async () => {
   equal((await third.receive(gift.moved)).status, "ok");
 });
 
+test("a receiver's frames share memory with nobody else's, not even its successor's", async () => {
+  const { kernel, owner, client, receive, send } = pair();
+  const third = kernel.spawn("third");
+  const way = endpointBetween(kernel, { owner: third, client: owner });
+  const bufferOf = async (task: Task, slot: Slot) => {
+    const message = await task.receive(slot);
+    return message.status === "ok" && message.frame.buffer;
+  };
+  for (let count = 0; count < 3; count++) equal(client.trySend(send, FRAME), "ok");
+  const first = await bufferOf(owner, receive);
+  equal(await bufferOf(owner, receive), first);
+  equal(await owner.send(way.send, FRAME, { move: receive }), "ok");
+  const gift = await third.receive(way.receive);
+  if (gift.status !== "ok" || gift.moved === undefined) throw new Error("no right came");
+  equal(gift.frame.buffer === first, false);
+  equal(await bufferOf(third, gift.moved) === first, false);
+  client.trySend(send, FRAME);
+  equal(await bufferOf(third, gift.moved) === first, false);
+});
+
 test("exit closes the task's endpoints, drops its rights and wakes every waiter", async () => {
   const { kernel, owner, client, receive, send, outcome } = pair(1);
   await fillQueue(client, send, 1);
