@@ -9,13 +9,15 @@ import {
 } from "@net/transport/record.ts";
 import { connectRequest, connectResponse } from "@net/transport/session_messages.ts";
 import { assert } from "@runtime/core/assert.ts";
+import { concatBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import type { identityd } from "../identityd/protocol.ts";
 import type { keystored } from "../keystored/protocol.ts";
 import type { EntropyPool, LocalIdentity } from "./custody.ts";
-import type { RecordStream } from "./record_stream.ts";
-import { Refusal } from "./refusal.ts";
+import type { RecordRead, RecordStream } from "./record_stream.ts";
+import { type HandshakeRefusal, Refusal } from "./refusal.ts";
+import type { StreamEnd } from "./stream.ts";
 
 /** First message of the handshake: ephemeral key and tag around no payload. */
 const MESSAGE_1_LENGTH = 48;
@@ -74,8 +76,7 @@ export async function initiate(
   records.decoder.lengthMax = MESSAGE_LENGTH_MAX;
   try {
     const message1 = await resolved(ports, handshake, handshake.write(NOTHING));
-    await writeMessage(records, message1, deadlineNs);
-    const message2 = await readRecord(records, deadlineNs);
+    const message2 = await exchanged(records, recordOf(message1), deadlineNs);
     const payload = await resolved(ports, handshake, handshake.read(message2));
     const deviceId = await verified(ports, {
       role: "server",
@@ -83,13 +84,14 @@ export async function initiate(
       payload,
       expected: expected.deviceId,
     });
-    const message3 = handshake.write(ports.local.proofs.initiator);
-    await writeMessage(records, await resolved(ports, handshake, message3), deadlineNs);
+    const step = handshake.write(ports.local.proofs.initiator);
+    const message3 = await resolved(ports, handshake, step);
     const { hash } = handshake;
     transport = handshake.split();
     const request = connectRequest.encode({ deviceId: ports.local.deviceId });
-    await writeSealed(records, transport, { plain: request, deadlineNs });
-    const response = await readSealed(records, transport, deadlineNs);
+    // Both are the initiator's to say: nothing is waited for between them.
+    const last = concatBytes(recordOf(message3), sealedRecord(transport, request));
+    const response = opened(transport, await exchanged(records, last, deadlineNs));
     if (!decoded(connectResponse, response).ok) throw new Refusal("connect_rejected", deviceId);
     records.decoder.lengthMax = RECORD_LENGTH_MAX;
     return { deviceId, transport, hash };
@@ -125,9 +127,9 @@ export async function respond(
   let transport: Transport | undefined;
   try {
     await resolved(ports, handshake, handshake.read(first));
-    const message2 = handshake.write(ports.local.proofs.responder);
-    await writeMessage(records, await resolved(ports, handshake, message2), deadlineNs);
-    const message3 = await readRecord(records, deadlineNs);
+    const step = handshake.write(ports.local.proofs.responder);
+    const message2 = await resolved(ports, handshake, step);
+    const message3 = await exchanged(records, recordOf(message2), deadlineNs);
     const payload = await resolved(ports, handshake, handshake.read(message3));
     const noiseStatic = handshake.remoteStatic;
     assert(noiseStatic !== undefined, "message 3 brings the initiator's static key");
@@ -135,9 +137,10 @@ export async function respond(
     transport = handshake.split();
     const expected = undefined;
     const deviceId = await verified(ports, { role: "client", noiseStatic, payload, expected });
-    const request = await readSealed(records, transport, deadlineNs);
+    const request = opened(transport, await readRecord(records, deadlineNs));
     const ok = decoded(connectRequest, request).deviceId === deviceId;
-    await writeSealed(records, transport, { plain: connectResponse.encode({ ok }), deadlineNs });
+    const response = sealedRecord(transport, connectResponse.encode({ ok }));
+    await writeAll(records, response, deadlineNs);
     if (!ok) throw new Refusal("connect_mismatch", deviceId);
     records.decoder.lengthMax = RECORD_LENGTH_MAX;
     return { deviceId, transport, hash };
@@ -221,50 +224,46 @@ function decoded<V>(codec: { decode(bytes: Uint8Array): V }, bytes: Uint8Array):
 }
 
 async function readRecord(records: RecordStream, deadlineNs: number): Promise<Uint8Array> {
-  const read = await records.read(deadlineNs);
-  switch (read.status) {
-    case "ok":
-      return read.record;
-    case "timed_out":
-      throw new Refusal("handshake_timeout");
-    case "closed":
-      throw new Refusal("closed_early");
-    case "reset":
-      throw new Refusal("connection_reset");
-    default:
-      throw new Refusal("gone");
-  }
+  return recordRead(await records.read(deadlineNs));
 }
 
-async function readSealed(
+/** Sends what is ours to say and reads the peer's next record. */
+async function exchanged(
   records: RecordStream,
-  transport: Transport,
+  bytes: Uint8Array<ArrayBuffer>,
   deadlineNs: number,
 ): Promise<Uint8Array> {
-  const sealed = await readRecord(records, deadlineNs);
+  return recordRead(await records.exchange(bytes, deadlineNs));
+}
+
+function recordRead(read: RecordRead): Uint8Array {
+  if (read.status === "ok") return read.record;
+  throw new Refusal(ENDED[read.status]);
+}
+
+const ENDED = {
+  timed_out: "handshake_timeout",
+  closed: "closed_early",
+  reset: "connection_reset",
+  gone: "gone",
+} as const satisfies Readonly<Record<StreamEnd, HandshakeRefusal>>;
+
+function opened(transport: Transport, sealed: Uint8Array): Uint8Array {
   const plain = new Uint8Array(sealed.length);
   return plain.subarray(0, transport.open(sealed, plain));
 }
 
-async function writeMessage(
-  records: RecordStream,
-  message: Uint8Array,
-  deadlineNs: number,
-): Promise<void> {
+function recordOf(message: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + message.length);
   bytes.set(message, writeRecordPrefix(message.length, bytes));
-  await writeAll(records, bytes, deadlineNs);
+  return bytes;
 }
 
-async function writeSealed(
-  records: RecordStream,
-  transport: Transport,
-  { plain, deadlineNs }: { readonly plain: Uint8Array; readonly deadlineNs: number },
-): Promise<void> {
+function sealedRecord(transport: Transport, plain: Uint8Array): Uint8Array<ArrayBuffer> {
   const length = plain.length + NOISE_TAG_LENGTH;
   const bytes = new Uint8Array(RECORD_PREFIX_LENGTH + length);
   transport.seal(plain, bytes, writeRecordPrefix(length, bytes));
-  await writeAll(records, bytes, deadlineNs);
+  return bytes;
 }
 
 async function writeAll(

@@ -9,7 +9,13 @@ import {
   STREAM_INLINE_MAX,
   STREAM_LENGTH_MAX,
 } from "../netstackd/protocol.ts";
-import type { Network, Stream, StreamEnd, StreamRead } from "./stream.ts";
+import {
+  EXCHANGE_LENGTH_MAX,
+  type Network,
+  type Stream,
+  type StreamEnd,
+  type StreamRead,
+} from "./stream.ts";
 
 /** Most bytes of one read: several of the largest records. */
 const READ_LENGTH_MAX = 256 << 10;
@@ -131,6 +137,18 @@ class NetstackStream implements Stream {
       { handle: this.#handle, min: 1, max: READ_LENGTH_MAX, timeoutMs },
       { timeoutMs: timeoutMs === FOREVER_MS ? "never" : timeoutMs + REPLY_MARGIN_MS },
     );
+    return this.#taken(reply);
+  }
+
+  async exchange(bytes: Uint8Array, timeoutMs: number): Promise<StreamRead> {
+    assert(bytes.length <= EXCHANGE_LENGTH_MAX, "an exchange sends what fits one frame");
+    assert(timeoutMs > FOREVER_MS, "a write to a peer that does not read ends");
+    const request = { handle: this.#handle, min: 1, max: READ_LENGTH_MAX, timeoutMs, bytes };
+    return this.#taken(await this.#netstack.exchange(request, PARKED));
+  }
+
+  /** The bytes of a reply, which lie in its frame or in a memory object. */
+  #taken(reply: Awaited<ReturnType<Netstack["read"]>>): StreamRead {
     if (reply.status !== "ok") return { status: endOf(reply.status) };
     if (reply.move === undefined) return { status: "ok", bytes: reply.bytes };
     const bytes = this.#syscalls.vmoMap(reply.move)?.subarray(0, reply.length);

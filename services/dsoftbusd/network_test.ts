@@ -6,7 +6,7 @@ import { directClient } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
 import { netstackd, STREAM_INLINE_MAX } from "../netstackd/protocol.ts";
 import { type NetworkMemory, openNetwork, PAYLOADS_MAX } from "./network.ts";
-import type { Stream } from "./stream.ts";
+import { EXCHANGE_LENGTH_MAX, type Stream } from "./stream.ts";
 
 type Facade = Handlers<typeof netstackd>;
 
@@ -29,6 +29,7 @@ function facade(change: Partial<Facade> = {}): Facade {
     waitWritable: unused,
     shutdown: unused,
     peerAddr: unused,
+    exchange: unused,
     stats: unused,
     ...change,
   };
@@ -204,4 +205,30 @@ test("a write without room for a memory object ends the stream and asks nobody",
     },
   }, memory(false));
   deepEqual([await out.write(new Uint8Array(STREAM_INLINE_MAX + 1), 5), asked], ["gone", 0]);
+});
+
+test("openNetwork's streams exchange within one call, and end as reads do", async () => {
+  const asked: { readonly bytes: Uint8Array; readonly timeoutMs: number }[] = [];
+  const answers = [
+    { status: "ok", length: 2, bytes: Uint8Array.of(8, 9) },
+    { status: "lost" },
+    { status: "timed_out" },
+  ] as const;
+  const one = await stream({
+    exchange: ({ bytes, timeoutMs }) => {
+      asked.push({ bytes: bytes.slice(), timeoutMs });
+      return answers[asked.length - 1] ?? { status: "io" };
+    },
+  });
+  deepEqual(await one.exchange(Uint8Array.of(1, 2), 70), {
+    status: "ok",
+    bytes: Uint8Array.of(8, 9),
+  });
+  deepEqual(await one.exchange(Uint8Array.of(3), 71), { status: "reset" });
+  deepEqual(await one.exchange(new Uint8Array(EXCHANGE_LENGTH_MAX), 72), { status: "timed_out" });
+  deepEqual(asked.map(({ bytes, timeoutMs }) => [bytes.length, timeoutMs]), [
+    [2, 70],
+    [1, 71],
+    [EXCHANGE_LENGTH_MAX, 72],
+  ]);
 });

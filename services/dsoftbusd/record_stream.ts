@@ -40,6 +40,25 @@ export class RecordStream {
     }
   }
 
+  /**
+   * Sends bytes, at most {@linkcode EXCHANGE_LENGTH_MAX} of them, and reads the next record, as
+   * {@linkcode read} does.
+   */
+  async exchange(bytes: Uint8Array<ArrayBuffer>, deadlineNs: number): Promise<RecordRead> {
+    const early = this.#next();
+    if (early !== undefined) {
+      // The peer did not wait for its turn: its record is here already.
+      const status = await this.write(bytes, deadlineNs);
+      return status === "ok" ? { status, record: early } : { status };
+    }
+    const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);
+    if (leftMs <= 0) return { status: "timed_out" };
+    const read = await this.stream.exchange(bytes, leftMs);
+    if (read.status !== "ok") return read;
+    this.decoder.push(read.bytes);
+    return await this.read(deadlineNs);
+  }
+
   /** Sends bytes, whose buffer may be taken, before an absolute deadline. */
   async write(bytes: Uint8Array<ArrayBuffer>, deadlineNs: number): Promise<"ok" | StreamEnd> {
     const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);

@@ -26,3 +26,21 @@ test("RecordStream asks nothing of the network after a deadline, and hands out w
   deepEqual(await records.write(new Uint8Array(1), 10), "timed_out");
   deepEqual(near.sent.length, 0);
 });
+
+test("RecordStream.exchange sends first, and gives the record that follows or that was there", async () => {
+  const clock = manualClock();
+  const [near, far] = streamPair(clock);
+  const records = new RecordStream(near, clock, fromHex("0000000142"));
+  const early = await records.exchange(Uint8Array.of(1), 10);
+  deepEqual(early, { status: "ok", record: Uint8Array.of(0x42) });
+  deepEqual(near.sent, Uint8Array.of(1));
+  const asked = records.exchange(Uint8Array.of(2), 10);
+  await far.write(fromHex("0000").slice(), 1);
+  await far.write(fromHex("000243").slice(), 1);
+  await far.write(fromHex("44").slice(), 1);
+  deepEqual(await asked, { status: "ok", record: Uint8Array.of(0x43, 0x44) });
+  deepEqual(near.sent, Uint8Array.of(1, 2));
+  clock.advanceNs(10);
+  deepEqual(await records.exchange(Uint8Array.of(3), 10), { status: "timed_out" });
+  deepEqual(near.sent, Uint8Array.of(1, 2));
+});

@@ -14,6 +14,9 @@ export type StreamRead =
   | { readonly status: "ok"; readonly bytes: Uint8Array }
   | { readonly status: StreamEnd };
 
+/** Most bytes that an exchange sends: they travel in one frame. */
+export const EXCHANGE_LENGTH_MAX = 8_000;
+
 /** A TCP connection as the session layer sees it. */
 export interface Stream {
   /** Remote address as u32 and port. */
@@ -26,6 +29,11 @@ export interface Stream {
    * `timed_out` some may be on their way, and the stream can only be cut off.
    */
   write(bytes: Uint8Array<ArrayBuffer>, timeoutMs: number): Promise<"ok" | StreamEnd>;
+  /**
+   * Sends all of `bytes`, at most {@linkcode EXCHANGE_LENGTH_MAX} of them, and waits for the next
+   * bytes, at least one: a write and a read for the price of one, where two ends take turns.
+   */
+  exchange(bytes: Uint8Array, timeoutMs: number): Promise<StreamRead>;
   /** Ends in order: what was written still arrives. */
   close(): Promise<void>;
   /** Cuts off. */

@@ -340,6 +340,18 @@ export const netstackd = defineService({
       reply: endpoint,
       idempotent: true,
     },
+    exchange: {
+      code: 0x24,
+      doc: "WRITE of the frame's bytes, then READ, within one time: where the two ends of a " +
+        "connection take turns. `timed_out` also when not every byte was taken.",
+      capability: null,
+      bounds: {
+        min: { min: 1, max: READ_MIN_MAX, status: "malformed" },
+        max: { min: 1, max: STREAM_LENGTH_MAX, status: "malformed" },
+      },
+      request: { ...handle, min: u32(), max: u32(), ...timeout, bytes: rest(STREAM_INLINE_MAX) },
+      reply: { length: u32(), bytes: rest(STREAM_INLINE_MAX) },
+    },
     stats: {
       code: 0x23,
       doc: "What the interface has counted since it came up, and the caller's own handles.",

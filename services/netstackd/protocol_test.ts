@@ -132,6 +132,8 @@ test("netstackd version 2 requests equal the golden bytes", () => {
   requestEquals(netstackd, v2.shutdown, { opName: "shutdown", nonce, values: { handle } });
   requestEquals(netstackd, v2.abort, { opName: "abort", nonce, values: { handle } });
   requestEquals(netstackd, v2.stats, { opName: "stats", nonce, values: {} });
+  const exchange = { handle, min: 1, max: 1 << 20, timeoutMs: 5000, bytes };
+  requestEquals(netstackd, v2.exchange, { opName: "exchange", nonce, values: exchange });
 });
 
 test("netstackd version 2 replies equal the golden bytes", () => {
@@ -157,6 +159,8 @@ test("netstackd version 2 replies equal the golden bytes", () => {
     values: datagram,
   });
   replyEquals(netstackd, v2["peerAddr reply"], { opName: "peerAddr", nonce, values: to });
+  const exchanged = { opName: "exchange", nonce, values: { length: 3, bytes } };
+  replyEquals(netstackd, v2["exchange reply"], exchanged);
 });
 
 /** Lengths at which a version 1 LISTEN parses: with and without address, with and without nonce. */

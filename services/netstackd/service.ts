@@ -34,6 +34,7 @@ type Reply<K extends keyof V2["ops"] & string> = Answer<V2, K> | Promise<Answer<
 const NOT_FOUND = { status: "not_found" } as const;
 const LIMIT = { status: "limit" } as const;
 const DONE = { status: "ok" } as const;
+const TIMED_OUT = { status: "timed_out" } as const;
 
 /** Behaviour of version 2: every request is answered when it can be, and nothing is polled. */
 export function createNetstackd(ports: FacadePorts): Handlers<V2> {
@@ -54,6 +55,7 @@ export function createNetstackd(ports: FacadePorts): Handlers<V2> {
     shutdown: (request, call) => facade.shutdown(request, call),
     abort: (request, call) => facade.abort(request, call),
     peerAddr: (request, call) => facade.peerAddr(request, call),
+    exchange: (request, call) => facade.exchange(request, call),
     stats: (_request, call) => facade.stats(call),
   };
 }
@@ -124,6 +126,24 @@ class Facade {
     const answer = this.#send(entry, { payload, timeoutMs: request.timeoutMs });
     this.#sockets.touch();
     return answer;
+  }
+
+  async exchange(request: Request<"exchange">, call: Call): Promise<Answer<V2, "exchange">> {
+    const { handle, timeoutMs, bytes } = request;
+    const entry = this.#sockets.table.stream(handle, call.sender.sid);
+    if (entry === undefined) return NOT_FOUND;
+    const startMs = this.#sockets.nowMs();
+    const answer = this.#send(entry, {
+      payload: { bytes, written: 0, slot: undefined },
+      timeoutMs,
+    });
+    this.#sockets.touch();
+    const sent = answer instanceof Promise ? await answer : answer;
+    if (sent.status !== "ok") return { status: sent.status };
+    const leftMs = timeoutMs - (this.#sockets.nowMs() - startMs);
+    if (sent.written < bytes.length || (timeoutMs > 0 && leftMs <= 0)) return TIMED_OUT;
+    // The handle is looked up again: while the bytes waited for room it may have been closed.
+    return await this.read({ ...request, timeoutMs: Math.max(leftMs, 0) }, call);
   }
 
   udpBind(request: Request<"udpBind">, { sender }: Call): Reply<"udpBind"> {

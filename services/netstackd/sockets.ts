@@ -82,6 +82,11 @@ export class Sockets implements Served {
     this.#ports.touch();
   }
 
+  /** Milliseconds on the stack's clock. */
+  nowMs(): number {
+    return this.#ports.nowMs();
+  }
+
   listen(owner: bigint, at: SocketAddress): Entry<"listener"> | Refused {
     if (!this.table.hasRoom(owner)) return "limit";
     const local = this.#localOf(at);

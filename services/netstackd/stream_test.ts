@@ -341,3 +341,54 @@ test("netstackd takes what a peer still sends on a closed handle, up to its end"
   await net.advance(100);
   deepEqual([socket.failure, socket.unacknowledged], [undefined, 0]);
 });
+
+const EXCHANGE = { min: 1, max: 100 } as const;
+
+test("netstackd exchange sends its bytes and answers with what comes then", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const bytes = Uint8Array.of(1, 2, 3);
+  const asked = watched(net.v2().exchange({ handle, ...EXCHANGE, bytes, ...SOON }));
+  deepEqual(await drained(net, socket, 3), bytes);
+  equal(asked.answered, false);
+  socket.write(Uint8Array.of(4, 5));
+  await net.settle();
+  deepEqual(asked.reply, { status: "ok", length: 2, bytes: Uint8Array.of(4, 5) });
+});
+
+test("netstackd exchange waits no longer than it may, for room and for bytes together", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const silent = watched(
+    client.exchange({ handle, ...EXCHANGE, bytes: Uint8Array.of(1), timeoutMs: 500 }),
+  );
+  await net.advance(400);
+  equal(silent.answered, false);
+  await net.advance(200);
+  deepEqual(silent.reply, { status: "timed_out" });
+  equal(socket.readable, 1);
+  const filler = pattern(STREAM_INLINE_MAX);
+  const full = { handle, length: filler.length, bytes: filler, timeoutMs: 1 };
+  for (let status = "ok"; status === "ok";) {
+    const reply = await Promise.race([client.write(full), net.advance(2).then(() => undefined)]);
+    status = reply?.status === "ok" && reply.written === filler.length ? "ok" : "full";
+  }
+  const blocked = watched(client.exchange({ handle, ...EXCHANGE, bytes: filler, timeoutMs: 500 }));
+  await net.advance(600);
+  deepEqual(blocked.reply, { status: "timed_out" });
+});
+
+test("netstackd exchange ends as WRITE and READ do, and for its owner alone", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const request = { handle, ...EXCHANGE, bytes: Uint8Array.of(1), ...SOON };
+  deepEqual(await net.v2("stranger").exchange(request), { status: "not_found" });
+  const waiting = watched(net.v2().exchange(request));
+  await net.settle();
+  socket.end();
+  await net.settle();
+  deepEqual(waiting.reply, { status: "closed" });
+  await net.v2().shutdown({ handle });
+  deepEqual(await net.v2().exchange(request), { status: "closed" });
+});

@@ -74,6 +74,11 @@ class End implements FakeStream {
     return await this.#to.write(tamper === undefined ? own : tamper(this.#index, own), timeoutMs);
   }
 
+  async exchange(bytes: Uint8Array, timeoutMs: number): Promise<StreamRead> {
+    const written = await this.write(bytes.slice(), timeoutMs);
+    return written === "ok" ? await this.read(timeoutMs) : { status: written };
+  }
+
   close(): Promise<void> {
     if (this.left !== "open") return Promise.resolve();
     this.left = "closed";

@@ -138,7 +138,7 @@ function askV2(choices: Choices, client: V2, handle: number): Asked {
   const to = { ip: PEER_IP, port };
   const timeoutMs = choices.pick([0, 1, 500]);
   const parked = { timeoutMs: "never" } as const;
-  switch (choices.below(11)) {
+  switch (choices.below(12)) {
     case 0:
       return { reply: client.listen({ ip: ANY_IPV4, port }), named: false };
     case 1:
@@ -165,6 +165,14 @@ function askV2(choices: Choices, client: V2, handle: number): Asked {
       return { reply: client.peerAddr({ handle }), named: true };
     case 9:
       return { reply: closing(choices, () => client.abort({ handle }), client), named: true };
+    case 10: {
+      const max = choices.pick([0, 1, 9_000]);
+      const bytes = choices.bytes(choices.below(5_000));
+      return {
+        reply: client.exchange({ handle, min: 1, max, timeoutMs, bytes }, parked),
+        named: true,
+      };
+    }
     default:
       return { reply: client.icmpPing({ ip: PEER_IP, timeoutMs: 100 }, parked), named: false };
   }
