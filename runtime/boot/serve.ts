@@ -32,12 +32,7 @@ export function serveEndpoint(served: ServedEndpoint): void {
   let running = 0;
   let roomAgain: (() => void) | undefined;
   const room = () => new Promise<void>((resolve) => roomAgain = resolve);
-  const handle = async (message: Message) => {
-    try {
-      await answer(served, message, replies);
-    } catch (error) {
-      served.fault(error);
-    }
+  const over = () => {
     running -= 1;
     roomAgain?.();
     roomAgain = undefined;
@@ -49,31 +44,43 @@ export function serveEndpoint(served: ServedEndpoint): void {
         return served.fault(new InvariantError("a daemon closes the rights that reach it"));
       }
       if (message.status !== "ok") return;
+      const handled = handle(served, message, replies);
+      if (handled === undefined) continue;
       running += 1;
-      const handled = handle(message);
-      if (served.concurrency === 1) await handled;
+      const ended = handled.then(over);
+      if (served.concurrency === 1) await ended;
       else if (running >= served.concurrency) await room();
     }
   };
   loop();
 }
 
-async function answer(
+/** Answers a message; a promise, which never rejects, only where there is something to wait for. */
+function handle(
   served: ServedEndpoint,
   message: Message,
   replies: Replies,
-): Promise<void> {
-  const { syscalls } = served;
+): Promise<void> | undefined {
+  const { syscalls, fault } = served;
   const { moved, sender } = message;
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
   const call = new ServedCall(sender, payload ? moved : undefined);
-  const reply = await served.handler(message.frame, call);
-  const replyRight = moved !== undefined && !payload ? moved : undefined;
-  const route = replyRight ?? served.replyTo.get(message.badge);
-  if (reply !== undefined && route !== undefined) replies.send(route, reply);
-  else if (reply?.move !== undefined) syscalls.capClose(reply.move);
-  // A payload that no handler looked at, refused requests' among them, would fill the table.
-  if (moved !== undefined && (replyRight !== undefined || !call.taken)) syscalls.capClose(moved);
+  const finish = (reply: ReplyFrame | undefined) => {
+    const replyRight = moved !== undefined && !payload ? moved : undefined;
+    const route = replyRight ?? served.replyTo.get(message.badge);
+    if (reply !== undefined && route !== undefined) replies.send(route, reply);
+    else if (reply?.move !== undefined) syscalls.capClose(reply.move);
+    // A payload that no handler looked at, refused requests' among them, would fill the table.
+    if (moved !== undefined && (replyRight !== undefined || !call.taken)) syscalls.capClose(moved);
+  };
+  try {
+    const reply = served.handler(message.frame, call);
+    if (reply instanceof Promise) return reply.then(finish).catch(fault);
+    finish(reply);
+  } catch (error) {
+    fault(error);
+  }
+  return undefined;
 }
 
 /** What the handler sees of a message; remembers whether it looked at the payload. */

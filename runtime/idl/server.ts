@@ -9,6 +9,7 @@ import {
   encodeRefusal,
   encodeReply,
   type Nonce,
+  type ParsedRequest,
   parseRequest,
   type RefusedRequest,
   speaks,
@@ -62,8 +63,16 @@ export interface ReplyFrame {
   readonly move: Slot | undefined;
 }
 
-/** Turns one message into its reply; `undefined` for a frame that no protocol here speaks. */
-export type FrameHandler = (frame: Uint8Array, call: Call) => Promise<ReplyFrame | undefined>;
+/**
+ * Turns one message into its reply; `undefined` for a frame that no protocol here speaks. A promise
+ * only where there is something to wait for: the gate, or a handler that waits.
+ */
+export type FrameHandler = (
+  frame: Uint8Array,
+  call: Call,
+) => Replied | Promise<Replied>;
+
+type Replied = ReplyFrame | undefined;
 
 /** Ties behaviour to its protocol. The casts of the server side stand here. */
 export function bind<S extends Service>(service: S, handlers: Handlers<S>): Bound {
@@ -93,7 +102,7 @@ export function serve(bound: readonly Bound[], gate: Gate): FrameHandler {
   const arena = new Arena();
   return (frame, call) => {
     const served = servedBy(bound, frame);
-    const run = () => answer(served, { frame, call, gate, arena });
+    const run = () => answer(served, frame, { call, gate, arena });
     const ordered = served === undefined ? undefined : turns.get(served);
     return ordered === undefined ? run() : ordered.take(call.sender.sid, run);
   };
@@ -109,17 +118,21 @@ function named(service: Service): boolean {
  * is all that says whose they are. One entry a principal, of which the kernel knows a bounded number.
  */
 class Turns {
-  readonly #last = new Map<bigint, Promise<void>>();
+  /** The last turn of each sender that is not over. */
+  readonly #last = new Map<bigint, Promise<Replied>>();
 
-  take<T>(sid: bigint, run: () => Promise<T>): Promise<T> {
+  take(sid: bigint, run: () => Replied | Promise<Replied>): Replied | Promise<Replied> {
     const before = this.#last.get(sid);
-    const turn = before === undefined ? run() : before.then(run);
-    this.#last.set(sid, turn.then(nothing, nothing));
+    const turn = before === undefined ? run() : before.then(run, run);
+    if (!(turn instanceof Promise)) return turn;
+    const over = () => {
+      if (this.#last.get(sid) === turn) this.#last.delete(sid);
+    };
+    this.#last.set(sid, turn);
+    turn.then(over, over);
     return turn;
   }
 }
-
-function nothing(): void {}
 
 /** The protocol that a frame speaks; the first one refuses those that speak none. */
 function servedBy(bound: readonly Bound[], frame: Uint8Array): Bound | undefined {
@@ -130,37 +143,69 @@ function servedBy(bound: readonly Bound[], frame: Uint8Array): Bound | undefined
   return bound[0];
 }
 
-async function answer(
+interface Context {
+  readonly call: Call;
+  readonly gate: Gate;
+  /** Where replies lie until the kernel has copied them. */
+  readonly arena: Arena;
+}
+
+function answer(
   served: Bound | undefined,
-  { frame, call, gate, arena }: { frame: Uint8Array; call: Call; gate: Gate; arena: Arena },
-): Promise<ReplyFrame | undefined> {
+  frame: Uint8Array,
+  context: Context,
+): Replied | Promise<Replied> {
   if (served === undefined) return undefined;
-  const { service, handlers, refused: hear } = served;
+  const { service } = served;
   const request = service.plane === "capnp"
     ? parseCapnpRequest(service, frame)
     : parseRequest(service, frame);
-  if ("refusal" in request) {
-    await hear?.({ cause: request.refusal, code: request.code }, call);
-    return { frame: refusal(service, request), move: undefined };
-  }
-  const { opName, nonce } = request;
-  const plan = planOf(service, opName);
+  if ("refusal" in request) return refuse(served, request, context.call);
+  const plan = planOf(service, request.opName);
   const outside = outOfBounds(plan, request.values);
-  const allowed = outside === undefined &&
-    permitted(service, plan, { values: request.values, call, gate });
-  // Operations that need no capability cost no turn.
-  if (allowed !== true && !(await allowed)) {
-    const status = outside ?? "denied";
-    const refused = { opName, nonce, status, values: NO_VALUES };
-    return { frame: reply(service, refused, arena), move: undefined };
-  }
+  if (outside !== undefined) return unserved(service, request, { status: outside, ...context });
+  const { call, gate } = context;
+  const allowed = permitted(service, plan, { values: request.values, call, gate });
+  const decided = (allows: boolean) =>
+    allows
+      ? handle(served, request, context)
+      : unserved(service, request, { status: "denied", ...context });
+  return typeof allowed === "boolean" ? decided(allowed) : allowed.then(decided);
+}
+
+function refuse(
+  { service, refused: hear }: Bound,
+  request: RefusedRequest,
+  call: Call,
+): ReplyFrame | Promise<ReplyFrame> {
+  const replied = () => ({ frame: refusal(service, request), move: undefined });
+  const heard = hear?.({ cause: request.refusal, code: request.code }, call);
+  return heard === undefined ? replied() : heard.then(replied);
+}
+
+function unserved(
+  service: Service,
+  { opName, nonce }: ParsedRequest,
+  { status, arena }: { readonly status: string; readonly arena: Arena },
+): ReplyFrame {
+  const refused = { opName, nonce, status, values: NO_VALUES };
+  return { frame: reply(service, refused, arena), move: undefined };
+}
+
+function handle(
+  { service, handlers }: Bound,
+  { opName, nonce, values }: ParsedRequest,
+  { call, arena }: Context,
+): ReplyFrame | Promise<ReplyFrame> {
   const handler = handlers[opName];
   assert(handler !== undefined, "every operation has a handler");
-  const handled = handler(request.values as never, call);
-  const values = handled instanceof Promise ? await handled : handled;
   // The codec takes the fields of the reply by name and looks at nothing else.
-  const { status, move } = values;
-  return { frame: reply(service, { opName, nonce, status, values }, arena), move };
+  const replied = (answered: AnyAnswer): ReplyFrame => {
+    const { status, move } = answered;
+    return { frame: reply(service, { opName, nonce, status, values: answered }, arena), move };
+  };
+  const handled = handler(values as never, call);
+  return handled instanceof Promise ? handled.then(replied) : replied(handled);
 }
 
 const NO_VALUES: Values = {};

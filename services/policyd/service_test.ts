@@ -312,10 +312,11 @@ test("test_audit_all_decisions: no reply leaves while its record is not kept", a
   const answer = serve([bind(policydV2, handlers)], () => Promise.resolve(false));
   const frame = golden("decide v2 (ours)");
   let answered = false;
-  const replied = answer(frame, { sender: principal("rngd"), moved: undefined }).then((reply) => {
-    answered = true;
-    return reply;
-  });
+  const replied = Promise.resolve(answer(frame, { sender: principal("rngd"), moved: undefined }))
+    .then((reply) => {
+      answered = true;
+      return reply;
+    });
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
   ok(!answered);
   append.resolve();
