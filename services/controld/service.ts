@@ -8,7 +8,7 @@ import type { controld } from "./protocol.ts";
 /** How much longer than the operation itself its relay may take, in milliseconds. */
 const RELAY_MARGIN_MS = 1_000;
 /** Operation in the audit record of a decision that the command line asked for. */
-const CHECK_OPERATION = "policy check";
+const CHECK_OPERATION = "controld.checkPolicy";
 
 /** Whom controld relays to. */
 export interface ControldPorts {

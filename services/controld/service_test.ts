@@ -156,7 +156,7 @@ test("controld checkPolicy tells policyd's decision under an operation of its ow
   const ask = { capability: "rng.entropy", target: "x" };
   deepEqual(await control.checkPolicy({ ...ask, subject: "rngd" }), { status: "ok", allowed: 1 });
   deepEqual(await control.checkPolicy({ ...ask, subject: "eve" }), { status: "ok", allowed: 0 });
-  deepEqual(asked[0], { ...ask, subject: "rngd", operation: "policy check" });
+  deepEqual(asked[0], { ...ask, subject: "rngd", operation: "controld.checkPolicy" });
 });
 
 test("controld says that a daemon is gone or silent, and never that nothing is there", async () => {
