@@ -105,7 +105,8 @@ export class BusJournal {
 
   /** Nobody waits for the answer of logd: the journal is not what decides. */
   async #append(budget: LineBudget, line: Line, count: number): Promise<void> {
-    const message = count === 1 ? line.message : `${line.message} ${count} more`;
+    // The fields are those of the newest: one line stands for many peers.
+    const message = count === 1 ? line.message : `${line.message} ${count} more, the last`;
     const reply = await this.#ports.logd.append({ ...line, message, scope: "dsoftbusd" });
     if (reply.status !== "rate_limited") return;
     budget.refused(line, count, this.#ports.clock.nowNs());
