@@ -28,7 +28,8 @@ export interface DialTarget {
   readonly noiseStatic: Uint8Array | undefined;
 }
 
-export type DialState = "dialling" | "waiting" | "handshaking" | "established";
+/** `stopped` is final: it dials no more. */
+export type DialState = "dialling" | "waiting" | "handshaking" | "established" | "stopped";
 
 /** One peer that is dialled again whenever its session ends. */
 export class Dial {
@@ -41,7 +42,6 @@ export class Dial {
   /** When the session of the last attempt began, if it came to one. */
   #establishedNs: number | undefined;
   readonly #waiting = new Set<(outcome: Session | Cause) => void>();
-  #over = false;
   /** The device that proved itself last. */
   #proven: string | undefined;
   readonly #mismatched = new Set<string>();
@@ -77,13 +77,13 @@ export class Dial {
 
   /** Whether it dials no more: the peer is this device itself, or the bus has stopped. */
   get over(): boolean {
-    return this.#over;
+    return this.#state === "stopped";
   }
 
   /** The next session, or the cause when an attempt fails first. */
   async outcome(timeoutMs: number): Promise<Session | Cause | "timed_out"> {
     if (this.#session !== undefined) return this.#session;
-    if (this.#over) return this.#reason ?? "local_close";
+    if (this.over) return this.#reason ?? "local_close";
     let tell = (_outcome: Session | Cause): void => {};
     const told = new Promise<Session | Cause>((resolve) => tell = resolve);
     this.#waiting.add(tell);
@@ -101,8 +101,8 @@ export class Dial {
       failures = this.#settled ? 0 : failures + 1;
       if (!this.#bus.stopped) await this.#pause(failures);
     }
-    this.#over = true;
     this.#settle(this.#reason ?? "local_close");
+    this.#enter("stopped");
   }
 
   /** Whether the last attempt became a session that lasted. */

@@ -214,4 +214,10 @@ export const dsoftbusd = defineService({
 /** Values of `direction` in a peer record. */
 export const DIRECTIONS = ["outbound", "inbound"] as const;
 /** Values of `state` in a peer record. */
-export const PEER_STATES = ["dialling", "waiting", "handshaking", "established"] as const;
+export const PEER_STATES = [
+  "dialling",
+  "waiting",
+  "handshaking",
+  "established",
+  "stopped",
+] as const;
