@@ -24,7 +24,9 @@ export const CLI_SUBJECT = "nx-cli";
 /** Longest time that one operation may be told to wait, in milliseconds. */
 export const WAIT_MAX_MS = 60_000;
 /** Peers of one reply. */
-export const PEERS_PER_REPLY_MAX = 64;
+export const PEERS_PER_REPLY_MAX = 20;
+/** Longest address of a peer as somebody typed it, in bytes. */
+export const TYPED_LENGTH_MAX = 259;
 /** Log records of one reply: what fits a frame when all are as short as can be. */
 export const LOG_RECORDS_PER_REPLY_MAX = 240;
 /** Causes of refusals that `stats` tells apart. */
@@ -85,6 +87,7 @@ export const controld = defineService({
           ageMs: u64(),
           records: u64(),
           reason: text8(0, 32),
+          typed: text16(0, TYPED_LENGTH_MAX),
         }, PEERS_PER_REPLY_MAX),
       },
       idempotent: true,
@@ -177,6 +180,13 @@ export const controld = defineService({
         target: text8(0, TARGET_LENGTH_MAX),
       },
       reply: { allowed: u8() },
+    },
+    placePeer: {
+      code: 0x29,
+      doc: "Tells where a peer is whose name led nowhere at the start: it is dialled from now on.",
+      capability: "dsoftbus.connect",
+      request: { typed: text16(1, TYPED_LENGTH_MAX), address: u32() },
+      reply: {},
     },
     stop: {
       code: 0x28,

@@ -7,7 +7,7 @@ import { goldenFrames } from "@tests/fakes/golden.ts";
 import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
-import { controld, PEERS_PER_REPLY_MAX } from "./protocol.ts";
+import { controld, PEERS_PER_REPLY_MAX, TYPED_LENGTH_MAX } from "./protocol.ts";
 
 const golden = goldenFrames("controld");
 
@@ -19,6 +19,7 @@ const REQUESTS = [
   ["log", 5n, { ring: 1, afterId: 7n, countMax: 10, scope: "" }],
   ["checkPolicy", 6n, { subject: "rngd", capability: "a.b", target: "" }],
   ["stop", 7n, {}],
+  ["placePeer", 8n, { typed: "peer:7401", address: 0x0a000202 }],
 ] as const;
 
 const PEER = {
@@ -30,6 +31,7 @@ const PEER = {
   ageMs: 1_234n,
   records: 9n,
   reason: "",
+  typed: "peer:7401",
 };
 
 test("controld requests equal the golden bytes, both ways", () => {
@@ -60,7 +62,8 @@ test("controld requests parse at their own length only", () => {
 });
 
 test("controld peers fit one frame at their longest", () => {
-  const longest = { ...PEER, deviceId: "a".repeat(64), reason: "r".repeat(32) };
+  const texts = { reason: "r".repeat(32), typed: "t".repeat(TYPED_LENGTH_MAX) };
+  const longest = { ...PEER, deviceId: "a".repeat(64), ...texts };
   const peers = Array.from({ length: PEERS_PER_REPLY_MAX }, () => longest);
   const values = { total: 0xffff, peers };
   const frame = encodeReply(controld, { opName: "peers", nonce: 1n, status: "ok", values });

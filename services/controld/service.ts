@@ -39,6 +39,7 @@ export function createControld({ bus, log, policy }: ControldPorts): Handlers<ty
       if (status === "denied") return { status: "ok", allowed: 0 };
       return { status: status === "malformed" ? "malformed" : "unavailable" };
     },
+    placePeer: async (request) => relayed(await bus.placePeer(request)),
     stop: async () => relayed(await bus.closeAll({})),
   };
 }

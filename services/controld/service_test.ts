@@ -21,6 +21,7 @@ const PEER = {
   ageMs: 5n,
   records: 8n,
   reason: "",
+  typed: "peer:7401",
 };
 
 /** Daemons behind controld that answer at once and remember what they were asked. */
@@ -46,6 +47,8 @@ function daemons() {
     peers: ({ first }) => told("peers", { status: "ok", total: first + 1, peers: [PEER] }),
     ping: ({ count }) => told("ping", { status: "ok", deviceId: ID, count, ...TIMES }),
     resolve: () => told("resolve", { status: "ambiguous" }),
+    placePeer: ({ typed }) =>
+      told("placePeer", { status: typed === "peer:1" ? "ok" : "not_found" }),
     closeAll: () => told("closeAll", { status: "ok", closed: 2 }),
     stats: () =>
       told("stats", { status: "ok", accepted: 1, sessions: 1, announces: 0, refused: [] }),
@@ -88,6 +91,7 @@ const CALLS = [
     "policy.check",
     "rngd",
   ],
+  ["placePeer", { typed: "peer:1", address: 1 }, "dsoftbus.connect", ""],
   ["stop", {}, "node.stop", ""],
 ] as const;
 

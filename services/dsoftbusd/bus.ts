@@ -8,6 +8,7 @@ import { createServicesChannel, type ServicesPorts } from "./channel_services.ts
 import type { Authenticated } from "./handshake.ts";
 import type { BusJournal } from "./journal.ts";
 import type { OpenedNetwork } from "./network.ts";
+import type { Place } from "./place.ts";
 import { ANY_PEER } from "./protocol.ts";
 import type { RecordStream } from "./record_stream.ts";
 import { kindOf, Refusal, type SessionEnd } from "./refusal.ts";
@@ -41,10 +42,8 @@ export interface BusPorts {
 }
 
 /** A session with where its peer is. */
-export interface LiveSession {
+export interface LiveSession extends Place {
   readonly session: Session;
-  readonly address: number;
-  readonly port: number;
 }
 
 /** The sessions of this node, inbound and outbound. */
@@ -92,7 +91,7 @@ export class Bus {
   }
 
   /** Serves a session until it ends. */
-  async run(session: Session, at: { address: number; port: number }): Promise<SessionEnd> {
+  async run(session: Session, at: Place): Promise<SessionEnd> {
     if (this.#stopped) return session.end("local_close");
     const live = { session, ...at };
     this.#live.add(live);

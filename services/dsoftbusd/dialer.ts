@@ -3,6 +3,7 @@ import { fetchAnnounce } from "./announcer.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Bus } from "./bus.ts";
 import { type Authenticated, type Expected, initiate } from "./handshake.ts";
+import type { Place } from "./place.ts";
 import { RecordStream } from "./record_stream.ts";
 import { type Cause, closesInOrder, type DialFailure, Refusal, refusalOf } from "./refusal.ts";
 import type { Session } from "./session.ts";
@@ -18,10 +19,7 @@ export const SETTLED_MS = 10_000;
 export const MISMATCHES_MAX = 16;
 
 /** Whom to dial. */
-export interface DialTarget {
-  /** IPv4 address as u32, as the machine sees it. */
-  readonly address: number;
-  readonly port: number;
+export interface DialTarget extends Place {
   /** Device id that the peer must prove; `undefined` when any will do. */
   readonly deviceId: string | undefined;
   /** Noise static key of a peer that is not asked for its announce. */

@@ -1,9 +1,9 @@
-import { formatIpv4 } from "@net/wire/ipv4.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import type { Timer } from "@runtime/core/syscalls.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import { LEVELS, type logdV2 } from "../logd/protocol.ts";
 import { type Line, LineBudget } from "./line_budget.ts";
+import { type Place, placeText } from "./place.ts";
 import { type Cause, type CauseKind, kindOf, type Refusal, type SessionEnd } from "./refusal.ts";
 
 /**
@@ -62,13 +62,10 @@ export class BusJournal {
   }
 
   /** A connection was refused, or a dial failed. */
-  refused(
-    { reason, peer }: Pick<Refusal, "reason" | "peer">,
-    { address, port }: { readonly address: number; readonly port: number },
-  ): void {
+  refused({ reason, peer }: Pick<Refusal, "reason" | "peer">, place: Place): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
     const claimed = peer === undefined ? "" : `claimed=${peer}\n`;
-    const fields = `${claimed}from=${formatIpv4(address)}:${port}\n`;
+    const fields = `${claimed}from=${placeText(place)}\n`;
     this.#add(this.#refusals, { level: levelOf(reason), message: `refused ${reason}`, fields });
   }
 

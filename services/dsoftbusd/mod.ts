@@ -14,7 +14,7 @@ import { Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
 import { EntropyPool, localIdentity } from "./custody.ts";
 import { BusJournal } from "./journal.ts";
 import { openNetwork } from "./network.ts";
-import { peersOf } from "./peer_argument.ts";
+import { peersOf, unresolvedOf } from "./peer_argument.ts";
 import { dsoftbusd, SESSION_PORT } from "./protocol.ts";
 import { createDsoftbusd } from "./service.ts";
 
@@ -77,7 +77,8 @@ export default defineComponent({
     const acceptor = new Acceptor(bus, new AdmissionTable(perAddress));
     spawn(() => acceptor.run());
     const targets = peersOf(args["peers"] ?? "");
-    const service = { bus, acceptor, local, bootId, port, targets, spawn };
+    const unresolved = unresolvedOf(args["unresolved"] ?? "");
+    const service = { bus, acceptor, local, bootId, port, targets, unresolved, spawn };
     return { dsoftbusd: createDsoftbusd(service) };
   },
 });

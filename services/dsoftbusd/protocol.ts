@@ -6,7 +6,7 @@
  * @module
  */
 
-import { bytes8, fixed, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { list16 } from "@runtime/idl/list_field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
@@ -19,7 +19,9 @@ export const WAIT_MAX_MS = 600_000;
 /** Port that sessions and discovery are served on, inside the machine. Source: dsoftbusd. */
 export const SESSION_PORT = 34567;
 /** Peers that one `peers` reply holds at most. */
-export const PEERS_PER_REPLY_MAX = 64;
+export const PEERS_PER_REPLY_MAX = 20;
+/** Longest address of a peer as somebody typed it, in bytes: a name, a colon and a port. */
+export const TYPED_LENGTH_MAX = 259;
 /** Pings of one `ping` call, at most. */
 export const PING_COUNT_MAX = 65_535;
 /** Payload of one ping, in bytes: what one record holds beside the frame and the word `ping`. */
@@ -94,6 +96,7 @@ export const dsoftbusd = defineService({
           ageMs: u64(),
           records: u64(),
           reason: text8(0, 32),
+          typed: text16(0, TYPED_LENGTH_MAX),
         }, PEERS_PER_REPLY_MAX),
       },
       idempotent: true,
@@ -150,6 +153,15 @@ export const dsoftbusd = defineService({
       request: { timeoutMs: u32() },
       reply: { deviceId: text8(64, 64) },
       idempotent: true,
+    },
+    placePeer: {
+      code: 0x28,
+      doc:
+        "Tells where a peer is whose name led nowhere at the start: it is dialled from now on. " +
+        "`typed` is its address as the command line names it.",
+      capability: "dsoftbus.connect",
+      request: { typed: text16(1, TYPED_LENGTH_MAX), address: u32() },
+      reply: {},
     },
     stats: {
       code: 0x26,

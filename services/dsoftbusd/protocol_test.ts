@@ -3,7 +3,7 @@ import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { goldenFrames } from "@tests/fakes/golden.ts";
 import { test } from "@tests/fakes/test.ts";
-import { dsoftbusd, PEERS_PER_REPLY_MAX } from "./protocol.ts";
+import { dsoftbusd, PEERS_PER_REPLY_MAX, TYPED_LENGTH_MAX } from "./protocol.ts";
 
 const golden = goldenFrames("dsoftbusd");
 const ID = "a".repeat(64);
@@ -19,6 +19,7 @@ const DIAL = {
   ageMs: 1_234n,
   records: 0n,
   reason: "dial_refused",
+  typed: "peer:7401",
 };
 
 const REQUESTS = [
@@ -31,6 +32,7 @@ const REQUESTS = [
   ["closeAll", "closeAll", 6n, {}],
   ["stats", "stats", 7n, {}],
   ["awaitPeer", "awaitPeer", 8n, { timeoutMs: 0 }],
+  ["placePeer", "placePeer", 9n, { typed: "peer:7401", address: 0x0a000202 }],
 ] as const;
 
 const IDENTITY = {
@@ -54,6 +56,7 @@ const REPLIES = [
   ["closeAll reply", "closeAll", 6n, "ok", { closed: 2 }],
   ["stats reply", "stats", 7n, "ok", { accepted: 9, sessions: 1, announces: 2, refused: REFUSED }],
   ["awaitPeer timed out", "awaitPeer", 8n, "timed_out", {}],
+  ["placePeer not found", "placePeer", 9n, "not_found", {}],
 ] as const;
 
 test("dsoftbusd requests equal the golden bytes, both ways", () => {
@@ -87,7 +90,8 @@ test("dsoftbusd refuses upstream's version 1, whose calls are not here", () => {
 });
 
 test("a full page of the largest peer records fits one frame", () => {
-  const record = { ...DIAL, deviceId: ID, reason: "r".repeat(32) };
+  const texts = { reason: "r".repeat(32), typed: "t".repeat(TYPED_LENGTH_MAX) };
+  const record = { ...DIAL, deviceId: ID, ...texts };
   const peers = Array.from({ length: PEERS_PER_REPLY_MAX }, () => record);
   const values = { total: 0xffff, peers };
   const frame = encodeReply(dsoftbusd, { opName: "peers", nonce: 1n, status: "ok", values });

@@ -43,6 +43,7 @@ const KINDS = {
   unasked_reply: "session",
   reply_malformed: "session",
   idle: "session",
+  name_unresolved: "dial",
   dial_refused: "dial",
   dial_timed_out: "dial",
   dial_denied: "dial",

@@ -18,6 +18,7 @@ import {
 } from "./protocol.ts";
 import type { Cause } from "./refusal.ts";
 import { Session } from "./session.ts";
+import { type UnresolvedPeer, UnresolvedPeers } from "./unresolved.ts";
 
 /** What the local protocol answers from. */
 export interface BusService {
@@ -29,6 +30,8 @@ export interface BusService {
   readonly port: number;
   /** Peers to dial from the start on. */
   readonly targets: readonly DialTarget[];
+  /** Peers to dial as soon as their names lead somewhere. */
+  readonly unresolved: readonly UnresolvedPeer[];
   readonly spawn: (loop: () => Promise<void>) => void;
 }
 
@@ -36,6 +39,7 @@ export interface BusService {
 export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd> {
   const { bus, local } = service;
   const dials = new Dials(service);
+  const unresolved = new UnresolvedPeers(bus.ports, service.unresolved);
   return {
     identity: () => ({
       status: "ok",
@@ -46,7 +50,13 @@ export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd>
       port: service.port,
     }),
     connect: (request) => connect(service, dials, request),
-    peers: ({ first }) => peers(service, dials, first),
+    peers: ({ first }) => peers(bus, { dials, unresolved, first }),
+    placePeer: (place) => {
+      const targets = unresolved.placed(place);
+      if (targets.length === 0) return { status: "not_found" };
+      const begun = targets.map((target) => dials.begin(target));
+      return { status: begun.includes(undefined) ? "limit" : "ok" };
+    },
     ping: (request) => pings(bus, request),
     resolve: (request) => resolve(bus, request),
     awaitPeer: async ({ timeoutMs }) => {
@@ -208,9 +218,8 @@ function found(bus: Bus, peer: string): Session | "malformed" | "not_found" | "a
 }
 
 function peers(
-  { bus }: BusService,
-  dials: Dials,
-  first: number,
+  bus: Bus,
+  { dials, unresolved, first }: { dials: Dials; unresolved: UnresolvedPeers; first: number },
 ): Awaited<ReturnType<Operations["peers"]>> {
   const nowNs = bus.ports.clock.nowNs();
   const all = [
@@ -218,12 +227,13 @@ function peers(
     ...dials.all.filter(({ state }) => state !== "established").map((dial) =>
       dialRecord(dial, nowNs)
     ),
+    ...unresolved.all.map(({ peer, sinceNs }) => unresolvedRecord(peer, ageMs(sinceNs, nowNs))),
   ];
   const peers = all.slice(first, first + PEERS_PER_REPLY_MAX);
   return { status: "ok", total: Math.min(all.length, 0xffff), peers };
 }
 
-function sessionRecord({ session, address, port }: LiveSession, nowNs: number) {
+function sessionRecord({ session, address, port, typed }: LiveSession, nowNs: number) {
   return {
     deviceId: session.deviceId,
     direction: DIRECTIONS.indexOf(session.role === "initiator" ? "outbound" : "inbound"),
@@ -233,6 +243,7 @@ function sessionRecord({ session, address, port }: LiveSession, nowNs: number) {
     ageMs: ageMs(session.sinceNs, nowNs),
     records: BigInt(session.records),
     reason: "",
+    typed: typed ?? "",
   };
 }
 
@@ -246,6 +257,21 @@ function dialRecord(dial: Dial, nowNs: number) {
     ageMs: ageMs(dial.changedNs, nowNs),
     records: 0n,
     reason: dial.reason ?? "",
+    typed: dial.target.typed ?? "",
+  };
+}
+
+function unresolvedRecord({ deviceId, port, typed }: UnresolvedPeer, ageMs: bigint) {
+  return {
+    deviceId: deviceId ?? "",
+    direction: DIRECTIONS.indexOf("outbound"),
+    state: PEER_STATES.indexOf("waiting"),
+    address: 0,
+    port,
+    ageMs,
+    records: 0n,
+    reason: "name_unresolved" satisfies Cause,
+    typed,
   };
 }
 

@@ -39,6 +39,11 @@ export function parseHostPort(text: string, portMin: 0 | 1): HostAddress {
   return { host: parseHost(text.slice(0, colon)), port: parsePort(text.slice(colon + 1), portMin) };
 }
 
+/** An address as `parseHostPort` reads it. */
+export function hostPortText({ host, port }: HostAddress): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** @throws {AddressError} unless it is a decimal number in range, without a leading zero. */
 export function parsePort(text: string, portMin: 0 | 1): number {
   const port = PORT.test(text) ? Number(text) : -1;

@@ -24,6 +24,7 @@ function peerRecord(index: number) {
     ageMs: 61_000n,
     records: 9n,
     reason: index === 1 ? "dial_refused" : "",
+    typed: index === 2 ? "[::1]:7002" : "",
   };
 }
 
@@ -51,7 +52,7 @@ const HANDLERS: Handlers<typeof controld> = {
   }),
   peers: ({ first }) => {
     const all = Array.from({ length: PEERS_COUNT }, (_, index) => peerRecord(index));
-    return { status: "ok", total: PEERS_COUNT, peers: all.slice(first, first + 64) };
+    return { status: "ok", total: PEERS_COUNT, peers: all.slice(first, first + 20) };
   },
   stats: () => ({
     status: "ok",
@@ -82,6 +83,7 @@ const HANDLERS: Handlers<typeof controld> = {
     return { status: "ok", total: 0n, dropped: 0n, lastId, records: page.map(logRecord) };
   },
   checkPolicy: ({ subject }) => ({ status: "ok", allowed: subject === "rngd" ? 1 : 0 }),
+  placePeer: () => ({ status: "not_found" }),
   stop: () => ({ status: "ok", closed: 0 }),
 };
 
@@ -124,6 +126,7 @@ test("nx peers pages through all of them, aligned or as JSON", async () => {
   const json = await ask(["peers", "--json", "--node", "7401"]);
   equal(json.lines.length, PEERS_COUNT);
   deepEqual(JSON.parse(json.lines[69] ?? "").address, "10.0.2.2:7069");
+  deepEqual(JSON.parse(json.lines[2] ?? "").address, "[::1]:7002");
   ok((await ask(["peers", "--full"])).out.includes(OTHER));
 });
 

@@ -1,3 +1,4 @@
+import { hostPortText } from "./address.ts";
 import { dotted } from "./output.ts";
 import type { NodeOptions, PeerAddress } from "./ports.ts";
 
@@ -8,7 +9,7 @@ export type BootArguments = Readonly<Record<string, Readonly<Record<string, stri
  * What the daemons are told at their start.
  *
  * @param places IPv4 addresses, as u32, of `options.peers` as the machine sees them; who has none is
- *   not dialled.
+ *   not dialled before its name leads somewhere.
  * @param port Port that the announce names unless the options name one.
  */
 export function bootArguments(
@@ -24,10 +25,13 @@ export function bootArguments(
     const place = places[index];
     return place === undefined ? [] : [{ place: `${dotted(place)}:${peer.address.port}`, peer }];
   });
+  const unresolved = options.peers.filter((_, index) => places[index] === undefined);
   return {
     dsoftbusd: {
       advertise: `${advertise}`,
       peers: dials.map(dialText).join(" "),
+      unresolved: unresolved.map((peer) => [hostPortText(peer.address), ...pinsOf(peer)].join(","))
+        .join(" "),
       ...(perAddress === undefined ? {} : { perAddress: `${perAddress}` }),
     },
     "selftest-client": {
@@ -41,5 +45,9 @@ export function bootArguments(
 function dialText(
   { place, peer }: { readonly place: string; readonly peer: PeerAddress },
 ): string {
-  return [place, peer.deviceId ?? "", peer.noiseStatic ?? ""].join(",");
+  return [place, ...pinsOf(peer), hostPortText(peer.address)].join(",");
+}
+
+function pinsOf({ deviceId = "", noiseStatic = "" }: PeerAddress): readonly string[] {
+  return [deviceId, noiseStatic];
 }

@@ -39,6 +39,7 @@ function handlersOf(ids: readonly string[], index: number): Handlers<typeof cont
     ageMs: 0n,
     records: 0n,
     reason: "",
+    typed: "",
   };
   return {
     identity: () => ({
@@ -56,6 +57,7 @@ function handlersOf(ids: readonly string[], index: number): Handlers<typeof cont
     resolve: ({ peer }) => ({ status: "ok", deviceId: peer, found: 1, endpoint: 4 }),
     log: () => ({ status: "unsupported" }),
     checkPolicy: () => ({ status: "unsupported" }),
+    placePeer: () => ({ status: "unsupported" }),
     stop: () => ({ status: "ok", closed: 0 }),
   };
 }

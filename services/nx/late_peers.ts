@@ -1,7 +1,7 @@
-import { fromHex } from "@runtime/core/hex.ts";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { createClient } from "@runtime/idl/client.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
+import { hostPortText } from "./address.ts";
 import type { PeerAddress, RunningNode } from "./ports.ts";
 import type { ControlClient, Shell } from "./shell.ts";
 
@@ -71,13 +71,7 @@ class LatePeer {
     if (this.#over) return;
     if (address === undefined) return this.#wait();
     if (address === "unusable") return this.#give("leads to no address that can be dialled");
-    const { status } = await client.connect({
-      address,
-      port: peer.address.port,
-      deviceId: peer.deviceId ?? "",
-      noiseStatic: fromHex(peer.noiseStatic ?? ""),
-      timeoutMs: 0, // the node goes on dialling; nobody waits for the session
-    });
+    const { status } = await client.placePeer({ typed: hostPortText(peer.address), address });
     if (status === "limit") this.#give("is not dialled: the node dials as many peers as it may");
   }
 

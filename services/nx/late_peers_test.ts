@@ -18,16 +18,16 @@ const LISTEN = { host: "127.0.0.1", port: 7401 };
 const PLACE = 0x0a000202;
 
 type Place = number | undefined | HostSocketFailure;
-type ConnectRequest = Parameters<Handlers<typeof controld>["connect"]>[0];
+type PlaceRequest = Parameters<Handlers<typeof controld>["placePeer"]>[0];
 
 /** A node that could not resolve its peer; each further look-up is answered by the next place. */
 async function late(...places: readonly (Place | Promise<Place>)[]) {
-  const connects: ConnectRequest[] = [];
+  const placed: PlaceRequest[] = [];
   let lookups = 0;
   const handlers = {
-    connect(request: ConnectRequest) {
-      connects.push({ ...request, noiseStatic: request.noiseStatic.slice() });
-      return { status: "timed_out" };
+    placePeer(request: PlaceRequest) {
+      placed.push(request);
+      return { status: "ok" };
     },
     // The other operations are not asked.
   } as unknown as Handlers<typeof controld>;
@@ -52,27 +52,21 @@ async function late(...places: readonly (Place | Promise<Place>)[]) {
     equal(await ended, EXIT.ok);
     equal(world.clock.nextNs(), undefined);
   };
-  return { world, connects, lookups: () => lookups, pass, stop };
+  return { world, placed, lookups: () => lookups, pass, stop };
 }
 
 test("nx up dials a peer as soon as its name leads somewhere, and says once that it does not yet", async () => {
-  const { world, connects, lookups, pass, stop } = await late(undefined, undefined, PLACE);
+  const { world, placed, lookups, pass, stop } = await late(undefined, undefined, PLACE);
   await pass(LOOKUP_WAIT_MIN_MS);
   await pass(2 * LOOKUP_WAIT_MIN_MS - 1);
   equal(lookups(), 1);
   await pass(1);
   equal(lookups(), 2);
-  deepEqual(connects, []);
+  deepEqual(placed, []);
   await pass(4 * LOOKUP_WAIT_MIN_MS);
-  deepEqual(connects, [{
-    address: PLACE,
-    port: 7401,
-    deviceId: ID,
-    noiseStatic: new Uint8Array(32).fill(0x11),
-    timeoutMs: 0,
-  }]);
+  deepEqual(placed, [{ address: PLACE, typed: "peer.example:7401" }]);
   await pass(10 * LOOKUP_WAIT_MAX_MS);
-  deepEqual([lookups(), connects.length], [3, 1]);
+  deepEqual([lookups(), placed.length], [3, 1]);
   equal(world.error().match(/cannot resolve peer\.example yet, trying again\n/g)?.length, 1);
   await stop();
 });
@@ -98,12 +92,12 @@ test("nx up that stops during a look-up does nothing more with its answer", asyn
   let answer: (place: Place) => void = () => {};
   for (const place of [undefined, PLACE]) {
     const lookup = new Promise<Place>((resolve) => answer = resolve);
-    const { world, connects, pass, stop } = await late(lookup);
+    const { world, placed, pass, stop } = await late(lookup);
     await pass(LOOKUP_WAIT_MIN_MS);
     await stop();
     answer(place);
     await settled();
-    deepEqual([connects, world.clock.nextNs()], [[], undefined]);
+    deepEqual([placed, world.clock.nextNs()], [[], undefined]);
   }
 });
 
@@ -117,13 +111,14 @@ test("placeOfPeer tells a name that leads nowhere from an address that cannot be
   await rejects(at("192.0.2.8"), HostSocketFailure);
 });
 
-test("bootArguments leaves out peers without a place", () => {
+test("bootArguments keep the peers without a place apart, and every address as it was typed", () => {
   const peers = [PEER, parsePeer("b:1")];
   const options = {
     ...{ listen: undefined, advertise: undefined, peers, profile: "dev" as const, seed: undefined },
     ...{ perAddress: undefined, selftest: false, console() {} },
   };
   const args = bootArguments(options, { daemons: [], places: [undefined, PLACE], port: 1 });
-  equal(args["dsoftbusd"]?.["peers"], "10.0.2.2:1,,");
+  equal(args["dsoftbusd"]?.["peers"], "10.0.2.2:1,,,b:1");
+  equal(args["dsoftbusd"]?.["unresolved"], `peer.example:7401,${ID},${KEY}`);
   equal(args["selftest-client"]?.["peer"], "10.0.2.2:1");
 });

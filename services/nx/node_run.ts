@@ -1,5 +1,6 @@
 import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
+import { hostPortText } from "./address.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
 import { EXIT } from "./exit_code.ts";
 import { dialLater } from "./late_peers.ts";
@@ -119,7 +120,7 @@ export class NodeRun {
       if (entry !== undefined) output.json({ event: "control", path: entry.socket });
       output.json({ event: "ready" });
     } else if (listen !== undefined) {
-      output.complain(`listening on ${hostText(listen.host)}:${listen.port}`);
+      output.complain(`listening on ${hostPortText(listen)}`);
     }
   }
 
@@ -154,8 +155,4 @@ export class NodeRun {
 
 function nameOf(listen: RunningNode["listen"], processId: number): string {
   return listen === undefined ? `pid-${processId}` : String(listen.port);
-}
-
-function hostText(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }

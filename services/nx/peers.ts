@@ -12,13 +12,20 @@ import {
 } from "./shell.ts";
 
 /** Pages of peers that are asked for, at most. */
-const PAGES_MAX = 64;
+const PAGES_MAX = 256;
 /** Digits of a device id in the table: enough to tell peers apart, and to name one. */
 const SHORT_ID_LENGTH = 16;
 const HEADS = ["PEER", "STATE", "DIRECTION", "ADDRESS", "AGE", "RECORDS", "REASON"] as const;
 const EXAMPLES = `
 A peer is named to other commands by its device id or the beginning of it.
-An address 10.0.2.2 is this host: the guest sees it through its gateway.
+
+ADDRESS is what was typed, for a peer that this node dials. One that came by itself is shown as the
+machine sees it through its gateway: 10.0.2.2 is this host, and each IPv6 address has one of
+198.18.0.0/15, from which it cannot be told.
+
+STATE is dialling, waiting (to be dialled again; REASON says why), handshaking, established, or
+stopped: it is dialled no more. While its name leads nowhere a peer waits with name_unresolved.
+Two nodes that dial each other keep both sessions; several with one peer are allowed.
 
 Examples:
   nx peers
@@ -68,7 +75,7 @@ export async function peersOf(client: ControlClient): Promise<readonly PeerLine[
       deviceId: peer.deviceId,
       direction: DIRECTIONS[peer.direction] ?? "unknown",
       state: PEER_STATES[peer.state] ?? "unknown",
-      address: `${dotted(peer.address)}:${peer.port}`,
+      address: printable(peer.typed) || `${dotted(peer.address)}:${peer.port}`,
       ageMs: Number(peer.ageMs),
       records: Number(peer.records),
       reason: printable(peer.reason),

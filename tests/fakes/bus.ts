@@ -14,6 +14,7 @@ import { dsoftbusd } from "@services/dsoftbusd/protocol.ts";
 import type { Cause } from "@services/dsoftbusd/refusal.ts";
 import { createDsoftbusd } from "@services/dsoftbusd/service.ts";
 import { logdV2 } from "@services/logd/protocol.ts";
+import type { UnresolvedPeer } from "@services/dsoftbusd/unresolved.ts";
 import { samgrdCapnp } from "@services/samgrd/protocol.ts";
 import { type ManualClock, manualClock } from "./clock.ts";
 import { type Custody, custody, type CustodyOptions } from "./custody.ts";
@@ -108,6 +109,7 @@ export interface BusNodeOptions extends CustodyOptions {
   /** Every byte of the boot id; the address's last octet unless told. */
   readonly boot?: number;
   readonly targets?: readonly DialTarget[];
+  readonly unresolved?: readonly UnresolvedPeer[];
   readonly allowed?: Parameters<typeof watchedGate>[0];
   readonly perAddress?: number;
   readonly connections?: number;
@@ -156,8 +158,8 @@ export async function busNode(world: BusWorld, options: BusNodeOptions): Promise
   const table = new AdmissionTable(options.perAddress, options.connections);
   const acceptor = new Acceptor(bus, table);
   spawn(() => acceptor.run());
-  const targets = options.targets ?? [];
-  const service = { bus, acceptor, local, bootId, port: BUS_PORT, targets, spawn };
+  const { targets = [], unresolved = [] } = options;
+  const service = { bus, acceptor, local, bootId, port: BUS_PORT, targets, unresolved, spawn };
   const client = directClient(dsoftbusd, createDsoftbusd(service));
   const node: BusNode = {
     address,

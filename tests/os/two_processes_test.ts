@@ -108,7 +108,7 @@ test("nx up with a wrong pinned id names the mismatch in nx peers and nx log", a
     equal(peer["deviceId"], WRONG_ID);
     const { events } = await second.ask("log", "--scope", "dsoftbusd");
     const refusal = events.find(({ message }) => message === "refused pin_mismatch");
-    deepEqual(refusal?.["fields"], { claimed: one, from: `10.0.2.2:${first.port}` });
+    deepEqual(refusal?.["fields"], { claimed: one, from: first.place });
     const { events: peers } = await first.ask("peers");
     deepEqual(peers.filter(({ state }) => state === "established"), []);
   });
@@ -121,6 +121,18 @@ test("nx up that starts before its peer keeps trying", async () => {
     await early.peer(({ reason }) => reason === "dial_refused");
     const late = await world.up("--listen", `127.0.0.1:${port}`);
     await Promise.all([early.process.marker(SESSION), late.process.marker(SESSION)]);
+  });
+});
+
+test("nx up with a peer whose name leads nowhere shows it in nx peers and nx log", async () => {
+  await inWorld(async (world) => {
+    const node = await world.up(...LISTEN, "--peer", "nosuch.invalid:7401");
+    const { events: [peer] } = await node.ask("peers");
+    deepEqual([peer?.["state"], peer?.["reason"]], ["waiting", "name_unresolved"]);
+    equal(peer?.["address"], "nosuch.invalid:7401");
+    const { events } = await node.ask("log", "--scope", "dsoftbusd");
+    const record = events.find(({ message }) => message === "refused name_unresolved");
+    deepEqual(record?.["fields"], { from: "nosuch.invalid:7401" });
   });
 });
 
