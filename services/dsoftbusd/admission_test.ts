@@ -15,7 +15,7 @@ import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_ADDRESS,
 } from "./admission.ts";
-import { DIALS_MAX } from "./dialer.ts";
+import { DIALS_MAX } from "./protocol.ts";
 
 const HERE = 1;
 const THERE = 2;

@@ -10,8 +10,6 @@ import type { Session } from "./session.ts";
 import type { Stream } from "./stream.ts";
 import { within } from "./within.ts";
 
-/** Peers that a node keeps dialling at most; each may have a read and a write at netstackd. */
-export const DIALS_MAX = 32;
 /** A session that ended sooner counts as a dial that failed: the wait before the next one grows. */
 export const SETTLED_MS = 10_000;
 

@@ -1,8 +1,8 @@
 import { parseIpv4 } from "@net/wire/ipv4.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { fromHex } from "@runtime/core/hex.ts";
-import { DIALS_MAX, type DialTarget } from "./dialer.ts";
-import { TYPED_LENGTH_MAX } from "./protocol.ts";
+import type { DialTarget } from "./dialer.ts";
+import { DIALS_MAX, TYPED_LENGTH_MAX } from "./protocol.ts";
 import type { UnresolvedPeer } from "./unresolved.ts";
 
 /**

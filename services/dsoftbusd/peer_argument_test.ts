@@ -2,8 +2,8 @@ import { InvariantError } from "@runtime/core/assert.ts";
 import { fromHex } from "@runtime/core/hex.ts";
 import { deepEqual, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { DIALS_MAX } from "./dialer.ts";
 import { peersOf, unresolvedOf } from "./peer_argument.ts";
+import { DIALS_MAX } from "./protocol.ts";
 
 const ID = "ab".repeat(32);
 const KEY = "cd".repeat(32);

@@ -18,6 +18,8 @@ export const PEER_PREFIX_LENGTH_MIN = 4;
 export const WAIT_MAX_MS = 600_000;
 /** Port that sessions and discovery are served on, inside the machine. Source: dsoftbusd. */
 export const SESSION_PORT = 34567;
+/** Peers that a node keeps dialling at most; each may have a read and a write at netstackd. */
+export const DIALS_MAX = 32;
 /** Peers that one `peers` reply holds at most. */
 export const PEERS_PER_REPLY_MAX = 20;
 /** Longest address of a peer as somebody typed it, in bytes: a name, a colon and a port. */

@@ -5,11 +5,12 @@ import type { Acceptor } from "./acceptor.ts";
 import type { Bus, LiveSession } from "./bus.ts";
 import { resolveReply, resolveRequest } from "./channel_services.ts";
 import type { LocalIdentity } from "./custody.ts";
-import { Dial, DIALS_MAX, type DialTarget } from "./dialer.ts";
+import { Dial, type DialTarget } from "./dialer.ts";
 import { within } from "./within.ts";
 import { ping } from "./ping.ts";
 import {
   ANY_PEER,
+  DIALS_MAX,
   DIRECTIONS,
   type dsoftbusd,
   PEER_PREFIX_LENGTH_MIN,

@@ -27,7 +27,7 @@ const USAGE = [
   ["up", "--advertise", "7401"],
   ["up", "--peer", "127.0.0.1"],
   ["up", "--peer", `nx://${ID.slice(1)}@127.0.0.1:7401`],
-  ["up", ...Array(65).fill(["--peer", "127.0.0.1:7401"]).flat()],
+  ["up", ...Array(33).fill(["--peer", "127.0.0.1:7401"]).flat()],
   ["up", "--profile", "lax"],
   ["up", "--seed", "x"],
   ["up", "--seed", "x", "--profile", "dev"],

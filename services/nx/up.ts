@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { HostAddress } from "@runtime/core/ports.ts";
+import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { NodeRun } from "./node_run.ts";
@@ -59,7 +60,11 @@ export function addUp(program: Command, shell: Shell): void {
       listenOption,
     )
     .option("--advertise <port>", "port to announce, where it is not the one above", portOption)
-    .option("--peer <address>", "HOST:PORT or nx://DEVICE_ID@HOST:PORT; repeatable", peerOption)
+    .option(
+      "--peer <address>",
+      `HOST:PORT or nx://DEVICE_ID@HOST:PORT; up to ${DIALS_MAX} times`,
+      peerOption,
+    )
     .addOption(
       new Option("--profile <name>", "how careful the node is").choices(PROFILES).default("dev"),
     )

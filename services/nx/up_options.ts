@@ -1,10 +1,9 @@
 import { InvalidArgumentError } from "commander";
 import type { HostAddress } from "@runtime/core/ports.ts";
 import { AddressError, parseHostPort, parsePeer, parsePort, type PeerAddress } from "./address.ts";
+import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import { parseDuration } from "./duration.ts";
 
-/** Peers that one node is told to dial, at most. */
-export const PEERS_MAX = 64;
 /** Longest seed, in characters. */
 export const SEED_LENGTH_MAX = 256;
 
@@ -23,8 +22,8 @@ export function peerOption(
   text: string,
   before: readonly PeerAddress[] = [],
 ): readonly PeerAddress[] {
-  if (before.length >= PEERS_MAX) {
-    throw new InvalidArgumentError(`More than ${PEERS_MAX} peers are not dialled.`);
+  if (before.length >= DIALS_MAX) {
+    throw new InvalidArgumentError(`More than ${DIALS_MAX} peers are not dialled.`);
   }
   return [...before, addressed(() => parsePeer(text))];
 }
