@@ -73,7 +73,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     components,
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
-    args: bootArguments(options, { daemons, places, port: listen?.port ?? SESSION_PORT }),
+    args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
     settle: (booted) => registerDaemons(booted.connect(INIT_NAME, samgrd), daemons),
     observe: options.observe ?? (() => {}),
     faulted(name, reason) {

@@ -88,8 +88,12 @@ const HANDLERS: Handlers<typeof controld> = {
 };
 
 /** Runs one command against a node that runs beside it. */
-async function ask(argv: readonly string[], gate: Gate = () => Promise.resolve(true)) {
-  const node = fakeNode({ host: "127.0.0.1", port: 7401 }, { handlers: HANDLERS, gate });
+async function ask(
+  argv: readonly string[],
+  gate: Gate = () => Promise.resolve(true),
+  handlers: Handlers<typeof controld> = HANDLERS,
+) {
+  const node = fakeNode({ host: "127.0.0.1", port: 7401 }, { handlers, gate });
   const world = nxWorld({ startNode: () => Promise.resolve(node) });
   const up = runNx(["up", "--json"], world.ports);
   await settled();
@@ -113,6 +117,21 @@ test("nx id shows the public facts and nothing else", async () => {
     port: 7401,
   }]);
   ok((await ask(["id"])).out.startsWith(`device id     ${ID}\n`));
+});
+
+test("nx id names no port that nobody can reach", async () => {
+  const identity: typeof HANDLERS.identity = () => ({
+    status: "ok",
+    deviceId: ID,
+    verifyingKey: new Uint8Array(32),
+    noiseStatic: new Uint8Array(32),
+    bootId: new Uint8Array(16),
+    port: 0,
+  });
+  const asked = (...argv: readonly string[]) =>
+    ask(["id", ...argv], undefined, { ...HANDLERS, identity });
+  equal((await asked()).lines.at(-1), "announces     no port: it does not listen");
+  equal(JSON.parse((await asked("--json")).out).port, null);
 });
 
 test("nx peers pages through all of them, aligned or as JSON", async () => {

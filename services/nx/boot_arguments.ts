@@ -10,7 +10,7 @@ export type BootArguments = Readonly<Record<string, Readonly<Record<string, stri
  *
  * @param places IPv4 addresses, as u32, of `options.peers` as the machine sees them; who has none is
  *   not dialled before its name leads somewhere.
- * @param port Port that the announce names unless the options name one.
+ * @param port Port that the announce names unless the options name one; 0 while nobody can connect.
  */
 export function bootArguments(
   options: NodeOptions,

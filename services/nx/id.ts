@@ -25,7 +25,7 @@ async function showId(shell: Shell, options: NodeChoice): Promise<void> {
     publicKey: toHex(verifyingKey),
     noiseStatic: toHex(noiseStatic),
     bootId: toHex(bootId),
-    port,
+    port: port === 0 ? null : port,
   };
   const { output } = shell;
   if (options.json) output.json(facts);
@@ -34,7 +34,7 @@ async function showId(shell: Shell, options: NodeChoice): Promise<void> {
     output.line(`public key    ${facts.publicKey}`);
     output.line(`noise static  ${facts.noiseStatic}`);
     output.line(`boot id       ${facts.bootId}`);
-    output.line(`announces     port ${facts.port}`);
+    output.line(`announces     ${port === 0 ? "no port: it does not listen" : `port ${port}`}`);
   }
   shell.finish(EXIT.ok);
 }

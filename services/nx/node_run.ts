@@ -116,11 +116,17 @@ export class NodeRun {
   #announce({ listen }: RunningNode, entry: NodeEntry | undefined): void {
     const { output } = this.#shell;
     if (this.#plan.json) {
-      if (listen !== undefined) output.json({ event: "listening", ...listen });
+      output.json(
+        listen === undefined ? { event: "not_listening" } : { event: "listening", ...listen },
+      );
       if (entry !== undefined) output.json({ event: "control", path: entry.socket });
       output.json({ event: "ready" });
-    } else if (listen !== undefined) {
-      output.complain(`listening on ${hostPortText(listen)}`);
+    } else {
+      output.complain(
+        listen === undefined
+          ? "not listening: no peer can connect to this node; --listen HOST:PORT lets them"
+          : `listening on ${hostPortText(listen)}`,
+      );
     }
   }
 

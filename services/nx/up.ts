@@ -56,7 +56,7 @@ export function addUp(program: Command, shell: Shell): void {
     .description("run a node in the foreground")
     .option(
       "--listen <host:port>",
-      "where peers connect; port 0 lets the host choose",
+      "where peers connect, port 0 lets the host choose; nobody can connect unless said",
       listenOption,
     )
     .option("--advertise <port>", "port to announce, where it is not the one above", portOption)

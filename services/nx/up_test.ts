@@ -132,6 +132,21 @@ test("nx up without a listen port registers under its process, with --no-control
   equal(await bare.ended, EXIT.ok);
 });
 
+test("nx up without a listen port says on its start that nobody can connect", async () => {
+  const people = up([], fakeNode(undefined));
+  const programs = up(["--json"], fakeNode(undefined));
+  await settled();
+  equal(
+    people.world.error(),
+    "nx: not listening: no peer can connect to this node; --listen HOST:PORT lets them\n",
+  );
+  deepEqual(JSON.parse(programs.world.out().split("\n")[0] ?? ""), { event: "not_listening" });
+  for (const { world, ended } of [people, programs]) {
+    world.signal("SIGINT");
+    equal(await ended, EXIT.ok);
+  }
+});
+
 test("nx up starts no node that cannot register", async () => {
   for (const listen of [[], ["--listen", "127.0.0.1:7401"], ["--listen", "127.0.0.1:0"]]) {
     const world = nxWorld();

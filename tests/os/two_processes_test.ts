@@ -86,6 +86,16 @@ test("nx up --child ends with its input, and --until and --timeout tell by their
   });
 });
 
+test("nx up without --listen says so, and nx id names no port of it", async () => {
+  await inWorld(async (world) => {
+    const node = world.start("up");
+    await node.event(({ event }) => event === "not_listening");
+    await node.event(({ event }) => event === "ready");
+    const { events: [identity] } = await world.run("id");
+    equal(identity?.["port"], null);
+  });
+});
+
 test("nx up refuses a seed outside the test profile, and says what to do", async () => {
   await inWorld(async (world) => {
     const refused = await Promise.all(
