@@ -78,6 +78,7 @@ class LadderRun {
   readonly #nodes: RunningNode[] = [];
   #tellEnd: (cause: Cause) => void = () => {};
   #judging = true;
+  #deadlineNs = Infinity;
   bootError: string | undefined;
 
   constructor(ports: LadderPorts, request: LadderRequest) {
@@ -95,9 +96,10 @@ class LadderRun {
     const { timeoutMs, interrupted } = this.#request;
     const ended = new Promise<Cause>((resolve) => this.#tellEnd = resolve);
     interrupted?.then(() => this.#finish("interrupted"));
+    if (timeoutMs !== undefined) this.#deadlineNs = clock.nowNs() + timeoutMs * 1e6;
     const cancel = timeoutMs === undefined
       ? () => {}
-      : turns.at(clock.nowNs() + timeoutMs * 1e6, () => this.#finish("timed_out"));
+      : turns.at(this.#deadlineNs, () => this.#finish("timed_out"));
     const started = this.#start();
     try {
       return await Promise.race([ended, started.then(() => ended)]);
@@ -163,6 +165,9 @@ class LadderRun {
     watched.judge.take(line);
     const all = this.#judges.map(({ judge }) => judge);
     const red = watched.judge.finished && watched.judge.verdict().length > 0;
-    if (red || all.every(({ finished }) => finished)) this.#finish("finished");
+    if (red) return this.#finish("finished");
+    if (!all.every(({ finished }) => finished)) return;
+    // Time may be up though no turn has come to say so: a boot may take none.
+    this.#finish(this.#ports.clock.nowNs() >= this.#deadlineNs ? "timed_out" : "finished");
   }
 }

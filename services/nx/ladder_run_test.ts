@@ -106,6 +106,23 @@ test("runLadder stops at a phase, and at a line", async () => {
   equal((await until.result).outcome, "passed");
 });
 
+test("runLadder is late when its last line comes after its time, before any turn", async () => {
+  const clock = manualClock();
+  let bootedNs = 0;
+  const startNode = (options: NodeOptions) => {
+    bootedNs = 1e6;
+    options.console("logd: ready");
+    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+  };
+  const ports = {
+    clock: { ...clock, nowNs: () => clock.nowNs() + bootedNs },
+    turns: clock,
+    startNode,
+  };
+  const request = { until: "logd: ready", timeoutMs: 1, console() {} };
+  equal((await runLadder(ports, request)).outcome, "timed_out");
+});
+
 test("runLadder does not judge what its own stop interrupts", async () => {
   const { nodes, result, say } = run({ until: "logd: ready" });
   await settled();

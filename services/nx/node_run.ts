@@ -31,6 +31,9 @@ export interface RunEnd {
   readonly complaint: string | undefined;
 }
 
+const DONE: RunEnd = { reason: "until", exitCode: EXIT.ok, complaint: undefined };
+const LATE: RunEnd = { reason: "timed_out", exitCode: EXIT.timedOut, complaint: "timed out" };
+
 /** One node from its start to its end, in this process. */
 export class NodeRun {
   readonly #shell: Shell;
@@ -38,6 +41,7 @@ export class NodeRun {
   readonly #ended: Promise<RunEnd>;
   #end: (end: RunEnd) => void = () => {};
   readonly #undo: (() => void)[] = [];
+  #deadlineNs = Infinity;
 
   constructor(shell: Shell, plan: RunPlan) {
     this.#shell = shell;
@@ -73,9 +77,7 @@ export class NodeRun {
       ...options,
       console: (line) => {
         if (!json) output.line(line);
-        if (wanted?.test(line)) {
-          this.#end({ reason: "until", exitCode: EXIT.ok, complaint: undefined });
-        }
+        if (wanted?.test(line)) this.#end(this.#late() ? LATE : DONE);
       },
       observe: json ? (marker) => output.json({ event: "marker", ...marker }) : undefined,
     });
@@ -130,6 +132,11 @@ export class NodeRun {
     }
   }
 
+  /** Whether time is up, though no turn has come to say so: a boot may take none. */
+  #late(): boolean {
+    return this.#shell.ports.clock.nowNs() >= this.#deadlineNs;
+  }
+
   #watch(): void {
     const { clock, processes, turns } = this.#shell.ports;
     const { child, timeoutMs } = this.#plan;
@@ -139,12 +146,8 @@ export class NodeRun {
       ),
     );
     if (timeoutMs !== undefined) {
-      const late = {
-        reason: "timed_out",
-        exitCode: EXIT.timedOut,
-        complaint: "timed out",
-      } as const;
-      this.#undo.push(turns.at(clock.nowNs() + timeoutMs * 1e6, () => this.#end(late)));
+      this.#deadlineNs = clock.nowNs() + timeoutMs * 1e6;
+      this.#undo.push(turns.at(this.#deadlineNs, () => this.#end(LATE)));
     }
     if (child) {
       processes.inputEnded().then(() =>

@@ -35,6 +35,9 @@ const USAGE = [
   ["up", "--seed", "", "--profile", "test"],
   ["up", "--seed", "x".repeat(257), "--profile", "test"],
   ["up", "--until", ""],
+  ["up", "--until", "nope"],
+  ["up", "--until", "1"],
+  ["up", "--until", "dsoftbusd: identity bound peer=<ip>"],
   ["up", "--timeout", "soon"],
   ["up", "--timeout", "-1"],
   ["up", "--per-address", "0"],
@@ -96,11 +99,11 @@ test("nx up hands over exactly what was asked for", async () => {
   const argv = [
     ...["up", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],
     ...["--peer", `nx://${ID}@192.0.2.1:2?static=${KEY}`, "--profile", "test", "--seed", "s"],
-    ...["--per-address", "3", "--selftest", "--until", "x"],
+    ...["--per-address", "3", "--selftest", "--until", "init: ready"],
   ];
   const { code, started, error } = await nx(argv, {
     startNode(options) {
-      options.console("x");
+      options.console("init: ready");
       return Promise.resolve(fakeNode({ host: "::1", port: 7401 }));
     },
   });
@@ -122,9 +125,9 @@ test("nx up hands over exactly what was asked for", async () => {
 });
 
 test("nx up asks for nothing that was not said", async () => {
-  const { started } = await nx(["up", "--until", "x"], {
+  const { started } = await nx(["up", "--until", "init: ready"], {
     startNode(options) {
-      options.console("x");
+      options.console("init: ready");
       return Promise.resolve(fakeNode(undefined));
     },
   });

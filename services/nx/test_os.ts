@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { failureText } from "@runtime/boot/ladder.ts";
-import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
-import { markerPattern, PHASES } from "@runtime/idl/marker.ts";
+import { PHASES } from "@runtime/idl/marker.ts";
 import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
 import type { Shell } from "./shell.ts";
+import { declaredLine } from "./until_line.ts";
 import { durationOption, untilOption } from "./up_options.ts";
 
 /** How long a run may take unless it says so, in milliseconds. Source: Open Nexus OS, `qemu-test`. */
@@ -105,23 +105,10 @@ export function limitsOf(
 
 /** Values that name no line: the whole ladder. */
 const WHOLE_LADDER: readonly string[] = ["", "0", "1"];
-/** What stands for each placeholder of a wanted line, to compare it with what is declared. */
-const SAMPLES: Readonly<Record<string, string>> = {
-  id: "0".repeat(64),
-  ip: "0.0.0.0",
-  count: "0",
-  name: "a",
-};
-
 /** A line that some daemon declares, placeholders filled or not. */
 function untilOf(text: string): string | undefined {
   if (WHOLE_LADDER.includes(text)) return undefined;
-  const sample = text.replace(/<([a-z]+)>/g, (whole, name: string) => SAMPLES[name] ?? whole);
-  if (LADDER_MARKERS.some(({ line }) => markerPattern(line).test(sample))) return text;
-  throw new CommandFailure(
-    EXIT.usage,
-    `no daemon declares the line "${text}"; docs/reference/markers.md lists every one`,
-  );
+  return declaredLine(text);
 }
 
 function durationOf(text: string): number {

@@ -6,6 +6,7 @@ import { CommandFailure, EXIT } from "./exit_code.ts";
 import { NodeRun } from "./node_run.ts";
 import { type NodeOptions, type Profile, PROFILES } from "./ports.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
+import { declaredLine } from "./until_line.ts";
 import {
   durationOption,
   listenOption,
@@ -74,8 +75,16 @@ export function addUp(program: Command, shell: Shell): void {
       "connections of one address",
       wholeNumber(1, PER_ADDRESS_MAX),
     )
-    .option("--until <marker>", "end with 0 when the console shows this line", untilOption)
-    .option("--timeout <duration>", "end with 124 after so long", durationOption)
+    .option(
+      "--until <marker>",
+      "end with 0 when the console shows this line, one that a daemon declares",
+      untilOption,
+    )
+    .option(
+      "--timeout <duration>",
+      "end with 124 so long after the start, --until or not; 0 is no limit",
+      durationOption,
+    )
     .option(
       "--selftest",
       "prove the node line by line on its console; on when --until asks for such a line",
@@ -109,7 +118,8 @@ async function up(shell: Shell, options: UpOptions): Promise<void> {
   shell.finish(end.exitCode);
 }
 
-function refuseContradictions({ seed, profile, advertise, listen }: UpOptions): void {
+function refuseContradictions({ seed, profile, advertise, listen, until }: UpOptions): void {
+  if (until !== undefined) declaredLine(until);
   if (seed !== undefined && profile !== "test") {
     throw new CommandFailure(
       EXIT.usage,

@@ -47,15 +47,16 @@ test("nx up waits less than a second for a node that does not stop", async () =>
 });
 
 test("nx up prints the console, and ends at the whole line of --until alone", async () => {
-  const { world, ended, say, node } = up(["--until", "a: peer=<id>"]);
+  const { world, ended, say, node } = up(["--until", "dsoftbusd: identity bound peer=<id>"]);
   await settled();
-  const line = `a: peer=${"0f".repeat(32)}`;
-  for (const other of ["a: peer=", `${line} `, `x${line}`, "a: peer=<id>"]) say(other);
+  const start = "dsoftbusd: identity bound peer=";
+  const line = `${start}${"0f".repeat(32)}`;
+  for (const other of [start, `${line} `, `x${line}`, `${start}<id>`]) say(other);
   await settled();
   equal(node.stops(), 0);
   say(line);
   equal(await ended, EXIT.ok);
-  deepEqual(world.out().split("\n").slice(3, 5), ["a: peer=<id>", line]);
+  deepEqual(world.out().split("\n").slice(3, 5), [`${start}<id>`, line]);
   equal(world.error(), "nx: listening on 127.0.0.1:7401\n");
 });
 
@@ -69,6 +70,23 @@ test("nx up ends with 124 when time is up", async () => {
   equal(await ended, EXIT.timedOut);
   equal(node.stops(), 1);
   ok(world.error().endsWith("nx: timed out\n"));
+});
+
+test("nx up ends with 124 when the line of --until comes after its time, before any turn", async () => {
+  for (const [ms, code] of [[1, EXIT.timedOut], [0, EXIT.ok]] as const) {
+    const node = fakeNode(LISTEN);
+    let bootedNs = 0;
+    const { ports, clock } = nxWorld({
+      startNode(options) {
+        bootedNs = ms * 1e6;
+        options.console("init: ready");
+        return Promise.resolve(node);
+      },
+    });
+    const late = { ...ports, clock: { ...clock, nowNs: () => clock.nowNs() + bootedNs } };
+    equal(await runNx(["up", "--until", "init: ready", "--timeout", "1ms"], late), code);
+    equal(node.stops(), 1);
+  }
 });
 
 test("nx up --timeout 0 is no limit", async () => {
