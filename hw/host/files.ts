@@ -60,7 +60,8 @@ function attempt<T>(path: string, work: () => T): T {
   }
 }
 
-function fileErrorOf(error: unknown): FileError {
+/** The port's word for what the runtime threw; `failed` for anything unknown. */
+export function fileErrorOf(error: unknown): FileError {
   if (!(error instanceof Error)) return "failed";
   const code = "code" in error && typeof error.code === "string" ? CODES[error.code] : undefined;
   return code ?? NAMES[error.name] ?? "failed";

@@ -1,12 +1,14 @@
-import type {
-  Child,
-  ChildOptions,
-  Processes,
-  StopSignal,
-  Terminal,
+import {
+  type Child,
+  type ChildOptions,
+  FileFailure,
+  type Processes,
+  type StopSignal,
+  type Terminal,
 } from "@runtime/core/program_ports.ts";
+import { fileErrorOf } from "./files.ts";
 import { PROGRAM_PERMISSIONS } from "./permissions.ts";
-import { writeAllSync } from "./uart_stdout.ts";
+import { type SyncWriter, writeAllSync } from "./uart_stdout.ts";
 
 /** A longer line of a child is cut here. */
 const LINE_LENGTH_MAX = 65_536;
@@ -29,12 +31,29 @@ export function hostProcesses(): Processes {
 }
 
 /** Standard output and error as text. */
-export function hostTerminal(): Terminal {
+export function hostTerminal(
+  { out, error }: { readonly out: SyncWriter; readonly error: SyncWriter } = {
+    out: Deno.stdout,
+    error: Deno.stderr,
+  },
+): Terminal {
   const encoder = new TextEncoder();
   return {
     interactive: Deno.stdout.isTerminal(),
-    out: (text) => writeAllSync(Deno.stdout, encoder.encode(text)),
-    error: (text) => writeAllSync(Deno.stderr, encoder.encode(text)),
+    out(text) {
+      try {
+        return writeAllSync(out, encoder.encode(text));
+      } catch (failure) {
+        throw new FileFailure(fileErrorOf(failure), "standard output");
+      }
+    },
+    error(text) {
+      try {
+        return writeAllSync(error, encoder.encode(text));
+      } catch {
+        return false; // there is nowhere left to say so
+      }
+    },
   };
 }
 

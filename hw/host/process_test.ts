@@ -1,5 +1,31 @@
-import { deepEqual } from "@tests/fakes/assert.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
+import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
+import { hostTerminal } from "./process.ts";
+
+/** A stream that takes nothing, for the reason given. */
+function failing(error: Error) {
+  return {
+    writeSync(): number {
+      throw error;
+    },
+  };
+}
+
+test("hostTerminal names what keeps standard output from being written", () => {
+  const full = Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+  const { out, error } = hostTerminal({ out: failing(full), error: failing(full) });
+  throws(
+    () => out("x"),
+    (failure) => failure instanceof FileFailure && failure.code === "no_space",
+  );
+  equal(error("x"), false);
+});
+
+test("hostTerminal tells a reader that went away by its answer", () => {
+  const gone = failing(new Deno.errors.BrokenPipe("gone"));
+  equal(hostTerminal({ out: gone, error: gone }).out("x"), false);
+});
 
 /** Runs a program of this repository to its end. */
 async function evaluate(source: string) {

@@ -12,14 +12,6 @@ export interface LineConsole extends Console {
   flush(): void;
 }
 
-/** The console on standard output. A reader that went away ends the output, not the node. */
-export function stdoutConsole(): LineConsole {
-  let gone = false;
-  return lineConsole((line) => {
-    if (!gone) gone = !writeAllSync(Deno.stdout, line);
-  });
-}
-
 /**
  * Cuts console bytes into lines, so that nodes that share a terminal do not mix within one.
  *

@@ -158,8 +158,12 @@ export interface Processes {
 export interface Terminal {
   /** Whether standard output is a terminal, where a line may be drawn over. */
   readonly interactive: boolean;
-  /** Writes as it is. Returns false when nobody reads any more. */
+  /**
+   * Writes as it is. Returns false when nobody reads any more.
+   *
+   * @throws {FileFailure} when it cannot be written, such as on a full disk.
+   */
   out(text: string): boolean;
-  /** The same for standard error. */
+  /** Writes to standard error. Returns false when that cannot be, for whatever reason. */
   error(text: string): boolean;
 }

@@ -9,6 +9,7 @@ import { connectControl, type ControlConnection } from "./control_client.ts";
 import { DemoFailure, DemoNode, DemoTimeout } from "./demo_node.ts";
 import { durationOption } from "./up_options.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { losingOutput } from "./output.ts";
 import { peersOf } from "./peers.ts";
 import { pingOnce } from "./ping.ts";
 import { type ControlClient, okReply, type Shell } from "./shell.ts";
@@ -59,24 +60,32 @@ class Demo {
   readonly #nodes: DemoNode[] = [];
   readonly #connections: ControlConnection[] = [];
   readonly #beganNs: number;
+  readonly #over: Promise<never>;
+  #fail: (failure: DemoFailure) => void = () => {};
+  #failure: DemoFailure | undefined;
   #step = "start";
 
   constructor(shell: Shell, options: DemoOptions) {
-    this.#shell = shell;
+    const lost = ({ message }: Error) => this.#fail(new DemoFailure(message));
+    this.#shell = { ...shell, output: losingOutput(shell.output, lost) };
     this.#options = options;
     this.#beganNs = shell.ports.clock.nowNs();
+    this.#over = new Promise((_, reject) =>
+      this.#fail = (failure) => {
+        this.#failure ??= failure;
+        reject(failure);
+      }
+    );
   }
 
   async run(): Promise<void> {
     const { clock, processes, turns } = this.#shell.ports;
-    let fail: (error: DemoFailure) => void = () => {};
-    const over = new Promise<never>((_, reject) => fail = reject);
     const { timeout } = this.#options;
-    const late = () => fail(new DemoTimeout("it took too long"));
+    const late = () => this.#fail(new DemoTimeout("it took too long"));
     const cancel = timeout === 0 ? () => {} : turns.at(this.#beganNs + timeout * 1e6, late);
-    const unwatch = processes.onStop(() => fail(new DemoFailure("it was interrupted")));
+    const unwatch = processes.onStop(() => this.#fail(new DemoFailure("it was interrupted")));
     try {
-      await Promise.race([this.#show(), over]);
+      await Promise.race([this.#show(), this.#over]);
       this.#shell.finish(EXIT.ok);
     } catch (error) {
       this.#tellFailure(error);
@@ -187,7 +196,9 @@ class Demo {
     );
   }
 
+  /** @throws what the demo failed by meanwhile: nothing more is started. */
   #begin(step: string): void {
+    if (this.#failure !== undefined) throw this.#failure;
     this.#step = step;
     if (this.#options.json) this.#shell.output.json({ event: "step", step });
   }

@@ -2,6 +2,7 @@ import type { ChildOptions } from "@runtime/core/program_ports.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { type Phase, PHASES } from "@runtime/idl/marker.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -25,6 +26,7 @@ interface Play {
   readonly ladder?: readonly string[];
   /** The child that ends before it is ready. */
   readonly dies?: number;
+  readonly beforeOut?: () => void;
 }
 
 function handlersOf(ids: readonly string[], index: number): Handlers<typeof controld> {
@@ -68,7 +70,7 @@ function demo(argv: readonly string[], play: Play = {}) {
   const ends: number[] = [];
   const servers: ControlServer[] = [];
   const { ids = IDS, ladder = LADDER } = play;
-  const world: NxWorld = nxWorld({ spawnSelf });
+  const world: NxWorld = nxWorld({ spawnSelf, beforeOut: play.beforeOut });
   function spawnSelf({ args, outLine, errorLine }: ChildOptions) {
     const index = spawned.length;
     spawned.push(args);
@@ -156,6 +158,16 @@ test("nx demo fails at the step that did not work, and ends its children", async
     ok(text.test(world.error()), world.error());
     deepEqual([ends.length, world.clock.nextNs()], [spawned.length, undefined]);
   }
+});
+
+test("nx demo fails when it cannot show anything", async () => {
+  const beforeOut = () => {
+    throw new FileFailure("no_space", "standard output");
+  };
+  const { world, ended, spawned, ends } = demo([], { beforeOut });
+  equal(await ended, EXIT.failed);
+  ok(world.error().includes(": Cannot use standard output: no_space\n"), world.error());
+  deepEqual([ends.length, world.clock.nextNs()], [spawned.length, undefined]);
 });
 
 test("nx demo shows the last lines of its nodes without their control characters", async () => {

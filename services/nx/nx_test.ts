@@ -1,4 +1,5 @@
 import { HostSocketFailure } from "@runtime/core/ports.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { BootError } from "@runtime/boot/init.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { fakeNode, nxWorld, type NxWorldOptions } from "@tests/fakes/nx_ports.ts";
@@ -154,6 +155,17 @@ test("runNx tells in one line why a node does not start", async () => {
     const { code, error } = await nx(["up"], { startNode: () => Promise.reject(cause) });
     equal(code, EXIT.failed);
     ok(text.test(error) && error.trimEnd().split("\n").length === 1, error);
+  }
+});
+
+test("runNx tells in one line that its answer cannot be written", async () => {
+  const beforeOut = () => {
+    throw new FileFailure("no_space", "standard output");
+  };
+  for (const argv of [["version"], ["--help"], ["up", "--help"], ["nodes"]]) {
+    const { code, error } = await nx(argv, { beforeOut });
+    const line = "nx: Cannot use standard output: no_space\n";
+    deepEqual([argv, code, error], [argv, EXIT.failed, line]);
   }
 });
 

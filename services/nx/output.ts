@@ -1,4 +1,4 @@
-import type { Terminal } from "@runtime/core/program_ports.ts";
+import { FileFailure, type Terminal } from "@runtime/core/program_ports.ts";
 
 /** Columns of spaces between two columns of a table. */
 const GAP = "  ";
@@ -47,6 +47,25 @@ export interface Output {
   json(value: unknown): void;
   /** To standard error: what went wrong, and what to do. */
   complain(text: string): void;
+}
+
+/**
+ * Output of a command that does not end where it cannot print: its lines are lost then.
+ *
+ * @param lost Is told of the first loss.
+ */
+export function losingOutput(output: Output, lost: (failure: FileFailure) => void): Output {
+  let tell = lost;
+  const trying = <T>(print: (value: T) => void) => (value: T) => {
+    try {
+      print(value);
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error;
+      tell(error);
+      tell = () => {};
+    }
+  };
+  return { ...output, line: trying(output.line), json: trying(output.json) };
 }
 
 /** Output over a terminal or whatever stands in its place. */

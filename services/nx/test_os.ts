@@ -1,9 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { FileFailure } from "@runtime/core/program_ports.ts";
 import { failureText } from "@runtime/boot/ladder.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
 import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
+import { losingOutput, type Output } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { declaredLine } from "./until_line.ts";
 import { durationOption, untilOption } from "./up_options.ts";
@@ -59,12 +61,17 @@ function isolationOption(text: string): string {
 }
 
 async function testOs(shell: Shell, options: TestOptions): Promise<void> {
-  const { output, ports } = shell;
+  const { ports } = shell;
   const limits = limitsOf(options, ports.processes.env);
   const logFolder = folderOf(shell, options.logDir);
   let interrupt: () => void = () => {};
   const interrupted = new Promise<void>((resolve) => interrupt = resolve);
   const unwatch = ports.processes.onStop(interrupt);
+  let lost: FileFailure | undefined;
+  const output = losingOutput(shell.output, (failure) => {
+    lost = failure;
+    interrupt();
+  });
   try {
     const result = await runLadder(ports, {
       ...limits,
@@ -75,7 +82,8 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
       },
     });
     keepLogs(shell, logFolder, result);
-    report(shell, { result, logFolder, json: options.json === true });
+    report(output, { result, logFolder, json: options.json === true });
+    if (lost !== undefined) throw lost;
     shell.finish(EXIT_OF[result.outcome]);
   } finally {
     unwatch();
@@ -136,7 +144,7 @@ function keepLogs({ ports }: Shell, folder: string, { machines }: LadderResult):
 }
 
 function report(
-  { output }: Shell,
+  output: Output,
   { result, logFolder, json }: {
     readonly result: LadderResult;
     readonly logFolder: string;

@@ -1,3 +1,4 @@
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
 import { fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -48,12 +49,17 @@ test("limitsOf takes a declared line, placeholders filled or not, and refuses ev
 });
 
 /** `nx test-os` over two consoles that show `lines` as soon as their machines start. */
-async function testOs(lines: readonly string[], argv: readonly string[], env: [string, string][]) {
+async function testOs(
+  lines: readonly string[],
+  argv: readonly string[],
+  env: [string, string][],
+  beforeOut: () => void = () => {},
+) {
   const startNode = (options: NodeOptions) => {
     for (const line of lines) options.console(line);
     return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
   };
-  const world = nxWorld({ startNode });
+  const world = nxWorld({ startNode, beforeOut });
   for (const [name, value] of env) world.env.set(name, value);
   const ended = runNx(["test-os", ...argv], world.ports);
   await settled();
@@ -93,4 +99,11 @@ test("nx test-os --json ends with its verdict, and keeps consoles where it is to
     logFolder: "/logs",
   });
   ok(files.facts("/logs/uart-2.log") !== undefined);
+});
+
+test("nx test-os fails when its result cannot be written, whatever it is", async () => {
+  const { code, error } = await testOs(["logd: ready"], ["--until", "logd: ready"], [], () => {
+    throw new FileFailure("no_space", "standard output");
+  });
+  deepEqual([code, error], [EXIT.failed, "nx: Cannot use standard output: no_space\n"]);
 });

@@ -4,6 +4,7 @@ import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { NodeRun } from "./node_run.ts";
+import { losingOutput } from "./output.ts";
 import { type NodeOptions, type Profile, PROFILES } from "./ports.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
 import { declaredLine } from "./until_line.ts";
@@ -22,6 +23,9 @@ The node runs in the foreground and prints its console. It ends in order, with e
 SIGTERM or SIGHUP (a closed terminal: setsid keeps a node from it) and at the line named with
 --until; also at a fault, and after --timeout. Other commands reach it over its control socket, in
 $XDG_RUNTIME_DIR/nexus/<listen port>.
+
+A console that cannot be written, as on a full disk, is said once on standard error and lost; the node
+goes on. So it does, without a word, when nobody reads its console any more.
 
 A peer is dialled until it answers, and again whenever its session ends. A name that leads nowhere
 yet is looked up again, with growing waits.
@@ -101,11 +105,13 @@ const SELFTEST_LINE = "SELFTEST:";
 
 async function up(shell: Shell, options: UpOptions): Promise<void> {
   refuseContradictions(options);
-  const { output } = shell;
+  const output = losingOutput(shell.output, ({ message }) => {
+    shell.output.complain(`${message}: the console is lost, the node goes on`);
+  });
   if (options.seed !== undefined) {
     output.complain("INSECURE: every key of this node comes from the seed on its command line");
   }
-  const run = new NodeRun(shell, {
+  const run = new NodeRun({ ...shell, output }, {
     until: options.until,
     timeoutMs: options.timeout === 0 ? undefined : options.timeout,
     child: options.child === true,

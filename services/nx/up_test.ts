@@ -1,3 +1,4 @@
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import type { NodeOptions } from "./ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { type FakeNode, fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
@@ -9,9 +10,14 @@ import { runNx } from "./nx.ts";
 const LISTEN = { host: "127.0.0.1", port: 7401 };
 
 /** `nx up` under way, with its node in the test's hands. */
-function up(argv: readonly string[], node: FakeNode = fakeNode(LISTEN)) {
+function up(
+  argv: readonly string[],
+  node: FakeNode = fakeNode(LISTEN),
+  beforeOut: () => void = () => {},
+) {
   let options: NodeOptions | undefined;
   const world = nxWorld({
+    beforeOut,
     startNode(asked) {
       options = asked;
       return Promise.resolve(node);
@@ -58,6 +64,26 @@ test("nx up prints the console, and ends at the whole line of --until alone", as
   equal(await ended, EXIT.ok);
   deepEqual(world.out().split("\n").slice(3, 5), [`${start}<id>`, line]);
   equal(world.error(), "nx: listening on 127.0.0.1:7401\n");
+});
+
+test("nx up goes on when its console cannot be written, and says so once", async () => {
+  for (const argv of [[], ["--json"]]) {
+    let full = true;
+    const { world, ended, say, prove, node } = up(argv, undefined, () => {
+      if (full) throw new FileFailure("no_space", "standard output");
+    });
+    await settled();
+    const both = (line: string) => [say, prove].forEach((tell) => tell(line));
+    both("lost");
+    both("lost");
+    full = false;
+    both("kept");
+    equal(world.error().match(/standard output: no_space: the console is lost, the/g)?.length, 1);
+    ok(!world.out().includes("lost") && world.out().includes("kept"), world.out());
+    equal(node.stops(), 0);
+    world.signal("SIGINT");
+    equal(await ended, EXIT.ok);
+  }
 });
 
 test("nx up ends with 124 when time is up", async () => {

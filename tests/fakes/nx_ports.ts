@@ -28,6 +28,8 @@ export interface NxWorld {
 
 export interface NxWorldOptions {
   readonly startNode?: NxPorts["startNode"];
+  /** Called before each write to standard output, which it may keep from being written. */
+  readonly beforeOut?: (() => void) | undefined;
   readonly spawnSelf?: (options: ChildOptions) => Child;
 }
 
@@ -54,7 +56,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,
-      out: (text) => (printed.out += text, true),
+      out: (text) => (options.beforeOut?.(), printed.out += text, true),
       error: (text) => (printed.error += text, true),
     },
     processes: {
