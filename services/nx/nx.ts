@@ -24,7 +24,7 @@ import type { Shell } from "./shell.ts";
 import { addStats } from "./stats.ts";
 import { addTestOs } from "./test_os.ts";
 import { addUp } from "./up.ts";
-import { addVersion } from "./version.ts";
+import { addVersion, versionText } from "./version.ts";
 
 /** Columns of a help text. */
 const HELP_WIDTH = 100;
@@ -113,6 +113,7 @@ export function nxProgram(shell: Shell): Command {
       getErrHasColors: () => false,
       outputError: (text, write) => write(`nx: ${usageText(text)}\n`),
     })
+    .version(versionText(shell.ports.version), "--version", "the same as nx version")
     .showHelpAfterError("nx: see nx --help")
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, shell);

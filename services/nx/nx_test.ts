@@ -182,7 +182,9 @@ test("nx version tells what it runs on", async () => {
     target: "test-target",
     compiled: true,
   });
-  ok((await nx(["version"])).out.includes("target    test-target"));
+  const { code, out: text } = await nx(["version"]);
+  ok(text.includes("target    test-target"));
+  deepEqual(await nx(["--version"]), { code, out: text, error: "", started: [] });
 });
 
 test("commands for a node say when there is none", async () => {
