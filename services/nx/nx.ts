@@ -19,6 +19,7 @@ import { addPeers } from "./peers.ts";
 import { addPing } from "./ping.ts";
 import { addPolicy } from "./policy.ts";
 import type { NxPorts } from "./ports.ts";
+import { refuseRepeats } from "./repeats.ts";
 import { addResolve } from "./resolve.ts";
 import type { Shell } from "./shell.ts";
 import { addStats } from "./stats.ts";
@@ -117,6 +118,7 @@ export function nxProgram(shell: Shell): Command {
     .showHelpAfterError("nx: see nx --help")
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, shell);
+  refuseRepeats(program);
   return program;
 }
 
