@@ -62,12 +62,12 @@ const HANDLERS: Handlers<typeof controld> = {
     refused: [{ reason: "not_granted", count: 1 }, { reason: "proof_bad", count: 12 }],
   }),
   connect: () => ({ status: "refused" }),
-  ping({ peer, count, timeoutMs }) {
+  ping({ peer, count, window, timeoutMs }) {
     if (peer === "aaaa") return { status: "not_found" };
     if (peer === "bbbb") return { status: "ambiguous" };
     if (peer === "cccc") return { status: "timed_out" };
     if (peer === "dddd") return { status: "peer_denied" };
-    ok(timeoutMs <= 60_000);
+    equal(timeoutMs, window === 1 ? 5_000 : 60_000);
     return { status: "ok", deviceId: OTHER, count, ...TIMES };
   },
   resolve: ({ service }) => ({
@@ -181,7 +181,7 @@ test("nx ping reports each answer, and a window only in sum", async () => {
     "4",
     "--json",
     "--timeout",
-    "0",
+    "60s",
   ]);
   deepEqual(many.lines.map((line) => JSON.parse(line).count), [9]);
 });

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { failureText, LadderJudge } from "@runtime/boot/ladder.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
@@ -36,11 +36,11 @@ export function addDemo(program: Command, shell: Shell): void {
   program.command("demo")
     .description("start two nodes in two processes and show their session live")
     .option("--json", "one JSON object a line")
-    .option(
-      "--timeout <duration>",
-      "give up after so long, with exit code 124; 0 is no limit",
-      durationOption,
-      TIMEOUT_MS,
+    .addOption(
+      new Option(
+        "--timeout <duration>",
+        "give up after so long, with exit code 124; 0 is no limit",
+      ).argParser(durationOption).default(TIMEOUT_MS, "15s"),
     )
     .addHelpText("after", EXAMPLES)
     .action((options: DemoOptions) => new Demo(shell, options).run());

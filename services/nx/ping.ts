@@ -1,9 +1,8 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { PING_COUNT_MAX, PING_SIZE_MAX, PING_WINDOW_MAX } from "../dsoftbusd/protocol.ts";
 import { PEER_TEXT, peerArgument } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
-import { durationOption } from "./up_options.ts";
-import { WAIT_MAX_MS } from "../controld/protocol.ts";
+import { waitOption } from "./up_options.ts";
 import {
   askNode,
   type ControlClient,
@@ -43,7 +42,12 @@ export function addPing(program: Command, shell: Shell): void {
     .option("--count <n>", "pings", wholeNumber(1, PING_COUNT_MAX), COUNT)
     .option("--size <bytes>", "payload of each", wholeNumber(0, PING_SIZE_MAX), SIZE)
     .option("--window <n>", "pings on their way together", wholeNumber(1, PING_WINDOW_MAX), 1)
-    .option("--timeout <duration>", "for each answer, 60s at most", durationOption, WAIT_MS)
+    .addOption(
+      new Option(
+        "--timeout <duration>",
+        "for each answer, with --window for all together; 1ms to 60s",
+      ).argParser(waitOption).default(WAIT_MS, "5s"),
+    )
     .addHelpText("after", EXAMPLES)
     .action((peer: string, options: PingOptions) => ping(shell, peer, options));
 }
@@ -76,9 +80,11 @@ export interface Times {
 export async function pingOnce(
   client: ControlClient,
   peer: string,
-  { count, size, window, timeout }: Pick<PingOptions, "count" | "size" | "window" | "timeout">,
+  { count, size, window, timeout: timeoutMs }: Pick<
+    PingOptions,
+    "count" | "size" | "window" | "timeout"
+  >,
 ): Promise<Times> {
-  const timeoutMs = timeout === 0 ? WAIT_MAX_MS : Math.min(timeout, WAIT_MAX_MS);
   const request = { peer, count, size, window, timeoutMs };
   const reply = await client.ping(request, { timeoutMs: timeoutMs + MARGIN_MS });
   const { deviceId, ...times } = okReply(reply, `ping ${peer}`);

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import type { HostAddress } from "@runtime/core/ports.ts";
 import { AddressError, parseHostPort, parsePeer, parsePort, type PeerAddress } from "./address.ts";
+import { WAIT_MAX_MS } from "../controld/protocol.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import { parseDuration } from "./duration.ts";
 
@@ -33,6 +34,15 @@ export function durationOption(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined) {
     throw new InvalidArgumentError("A duration is like 90, 190s, 1ms or 2m; 0 is no limit.");
+  }
+  return ms;
+}
+
+/** Reads how long to wait for an answer of a node, in milliseconds. */
+export function waitOption(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined || ms < 1 || ms > WAIT_MAX_MS) {
+    throw new InvalidArgumentError(`It is not a duration from 1ms to ${WAIT_MAX_MS / 1_000}s.`);
   }
   return ms;
 }
