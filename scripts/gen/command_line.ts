@@ -26,9 +26,9 @@ Exit codes mean the same for every command:
 
 Standard output holds what was asked for, standard error everything else. With \`--json\` each line of
 standard output is one JSON object. A running node registers in
-\`$XDG_RUNTIME_DIR/nexus/<listen port>\`, else in \`nexus-<user id>\` of the temporary folder: a folder
-of mode 0700, whose mode is the authentication of its \`control.sock\`. What comes over that socket is
-judged by policy as \`nx-cli\`.
+\`$XDG_RUNTIME_DIR/nexus/<listen port>\` (\`pid-<process id>\` where it does not listen), else in
+\`nexus-<user id>\` of the temporary folder: a folder of mode 0700, whose mode is the authentication
+of its \`control.sock\`. What comes over that socket is judged by policy as \`nx-cli\`.
 `;
 
 /** docs/cli.md: every command's help, as the command prints it. */

@@ -15,7 +15,8 @@ const CAPABILITY = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*$/;
 const { ping, resolve, log, checkPolicy } = controld.ops;
 
 /** What a peer is named by, in a help. */
-export const PEER_TEXT = "device id or the beginning of it";
+export const PEER_TEXT =
+  `device id, the beginning of it (${PEER_PREFIX_LENGTH_MIN} digits or more), or ${ANY_PEER}`;
 
 /** Reads a peer of `nx ping` and `nx resolve`: a device id, the beginning of one, or `any`. */
 export function peerArgument(text: string): string {

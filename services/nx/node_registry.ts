@@ -45,7 +45,7 @@ export function registryFolder({ env, userId }: Pick<Processes, "env" | "userId"
 
 /** How a command names the node that it means: by neither, the only one that runs. */
 export interface NodeName {
-  /** Its listen port, or a folder that holds its control socket. */
+  /** Its name (a listen port, or `pid-<id>`), or a folder that holds its control socket. */
   readonly node?: string | undefined;
   /** A folder that holds its control socket, whatever its name looks like. */
   readonly state?: string | undefined;
@@ -140,7 +140,7 @@ export async function selectNode(
   }
   if (others.length > 0) {
     const names = running.map(({ name }) => name).join(", ");
-    throw new CommandFailure(EXIT.usage, `several nodes run (${names}); name one with --node PORT`);
+    throw new CommandFailure(EXIT.usage, `several nodes run (${names}); name one with --node NAME`);
   }
   return only;
 }

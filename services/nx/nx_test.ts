@@ -104,6 +104,16 @@ test("runNx names the exit codes in its help", async () => {
   for (const code of Object.values(EXIT)) ok(new RegExp(`\\b${code} `).test(out), `${code}`);
 });
 
+test("runNx says in its help every form that a node and a peer can be named by", async () => {
+  for (const command of ["ping", "resolve"]) {
+    const { out } = await nx([command, "--help"]);
+    const help = out.replace(/\s+/g, " ");
+    for (const text of ["a listen port or pid-N", "4 digits or more", "or any"]) {
+      ok(help.includes(text), `${command}: ${text}`);
+    }
+  }
+});
+
 test("nx up hands over exactly what was asked for", async () => {
   const argv = [
     ...["up", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],

@@ -17,7 +17,7 @@ const PAGES_MAX = 256;
 const SHORT_ID_LENGTH = 16;
 const HEADS = ["PEER", "STATE", "DIRECTION", "ADDRESS", "AGE", "RECORDS", "REASON"] as const;
 const EXAMPLES = `
-A peer is named to other commands by its device id or the beginning of it.
+A peer is named to other commands by its device id or the beginning of it, 4 digits or more.
 
 ADDRESS is what was typed, for a peer that this node dials. One that came by itself is shown as the
 machine sees it through its gateway: 10.0.2.2 is this host, and each IPv6 address has one of

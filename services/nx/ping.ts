@@ -19,7 +19,7 @@ const WAIT_MS = 5_000;
 /** How much longer than the node the command waits for its answer. */
 const MARGIN_MS = 3_000;
 const EXAMPLES = `
-PEER is a device id or the beginning of it, as nx peers shows it.
+PEER is a device id or the beginning of it, as nx peers shows it; any is whichever peer answers.
 Each ping is an encrypted frame on channel 1, answered by the peer's daemon.
 
 Examples:

@@ -7,7 +7,8 @@ const WAIT_MS = 5_000;
 const MARGIN_MS = 3_000;
 const EXAMPLES = `
 The question goes to the peer's samgrd in a Cap'n Proto frame; the peer's policy decides it for
-this device's id. The answer is found or not; without it the exit code is 3.
+this device's id. The answer is found or not; without it the exit code is 3. The peer any is
+whichever can be asked.
 
 Examples:
   nx resolve 4f2a samgrd

@@ -27,8 +27,8 @@ export interface NodeChoice extends NodeName {
 export function withNodeOptions(command: Command): Command {
   return command
     .option(
-      "--node <port|dir>",
-      "which node: its listen port, or a folder with its control.sock",
+      "--node <name|dir>",
+      "which node: its name in nx nodes, a listen port or pid-N, or a folder with its control.sock",
       nodeOption,
     )
     .addOption(
