@@ -1,8 +1,10 @@
-import type { Clock, Turns } from "@runtime/core/ports.ts";
+import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
 import type { ControlSockets, Files, Processes } from "@runtime/core/program_ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
+import { hostPortText } from "./address.ts";
 import { reachable } from "./control_client.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { printable } from "./output.ts";
 
 /** Entries of the registry that are looked at. */
 export const NODES_MAX = 256;
@@ -11,6 +13,7 @@ export const SOCKET_PATH_LENGTH_MAX = 107;
 /** Name of the control socket in a node's folder. */
 export const SOCKET_NAME = "control.sock";
 const FACTS_NAME = "node.json";
+const FACTS_LENGTH_MAX = 4_096;
 const OTHERS_BITS = 0o077;
 const FACTS_MODE = 0o600;
 const PORT = /^\d{1,5}$/;
@@ -70,24 +73,53 @@ export async function checkEntry(ports: RegistryPorts, name: string): Promise<No
   if (ports.files.facts(entry.folder) === undefined) return entry;
   requirePrivate(ports.files, entry.folder);
   if (await reachable(ports, entry.socket)) {
-    throw new CommandFailure(
-      EXIT.failed,
-      `node ${entry.name} runs already; stop it or listen on another port`,
-    );
+    throw runsAlready(ports.files, entry);
   }
   return entry;
+}
+
+/** Nodes are told apart by their port alone, on whichever address they listen. */
+function runsAlready(files: Files, entry: NodeEntry): CommandFailure {
+  const { listen } = factsOf(files, entry);
+  const place = listen === undefined ? "" : ` on ${listen}`;
+  return new CommandFailure(
+    EXIT.failed,
+    `node ${entry.name} runs already${place}, and nodes are named by their port: ` +
+      "listen on another port, or stop that node",
+  );
+}
+
+/** What a node says of itself in its folder; nothing where it cannot be read. */
+function factsOf(files: Files, { folder }: NodeEntry): { readonly listen?: string } {
+  try {
+    const facts: unknown = JSON.parse(files.readText(`${folder}/${FACTS_NAME}`, FACTS_LENGTH_MAX));
+    const known = typeof facts === "object" && facts !== null && "listen" in facts;
+    return known && typeof facts.listen === "string" ? { listen: printable(facts.listen) } : {};
+  } catch (error) {
+    if (error instanceof FileFailure || error instanceof SyntaxError) return {};
+    throw error;
+  }
 }
 
 /**
  * Makes the folder of a node that starts. What a dead node left there is removed.
  *
+ * @param listen Where it listens, for whoever wants its name too.
  * @throws {CommandFailure} when a node runs there, or the folder is not this user's alone.
  */
-export async function claimEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
+export async function claimEntry(
+  ports: RegistryPorts,
+  name: string,
+  listen?: HostAddress,
+): Promise<NodeEntry> {
   const entry = await checkEntry(ports, name);
   releaseEntry(ports.files, entry);
   privateFolder(ports.files, entry.folder);
-  const facts = { pid: ports.processes.id, startedUnixMs: ports.clock.unixMs() };
+  const facts = {
+    pid: ports.processes.id,
+    startedUnixMs: ports.clock.unixMs(),
+    listen: listen && hostPortText(listen),
+  };
   ports.files.writeText(`${entry.folder}/${FACTS_NAME}`, JSON.stringify(facts), FACTS_MODE);
   return entry;
 }

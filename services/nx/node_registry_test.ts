@@ -66,7 +66,10 @@ test("claimEntry takes the place of a dead node and refuses that of a living one
   const entry = await claimEntry(all.ports, "7401");
   equal(all.files.facts(entry.socket), undefined);
   all.control.silent(entry.socket);
-  await rejects(claimEntry(all.ports, "7401"), exits(EXIT.failed, /runs already/));
+  for (const facts of ['{"pid":1}', '{"listen":7}', "null", "{", '{"listen":"\\u001b[2Jx"}']) {
+    all.files.writeText(`${entry.folder}/node.json`, facts, 0o600);
+    await rejects(claimEntry(all.ports, "7401"), exits(EXIT.failed, /^[ -~]*7401 runs already/));
+  }
 });
 
 test("claimEntry refuses folders that are not this user's", async () => {

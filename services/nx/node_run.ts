@@ -96,6 +96,7 @@ export class NodeRun {
         entry = await claimEntry(
           this.#shell.ports,
           nameOf(node.listen, this.#shell.ports.processes.id),
+          node.listen,
         );
         const channel = node.connect(CONTROL_PRINCIPAL, controld);
         server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);

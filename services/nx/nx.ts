@@ -9,6 +9,7 @@ import { Command, CommanderError } from "commander";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { BootError } from "@runtime/boot/init.ts";
+import { hostPortText } from "./address.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
 import { addDemo } from "./demo.ts";
 import { addId } from "./id.ts";
@@ -131,8 +132,8 @@ function usageText(text: string): string {
 function failureOf(error: unknown): CommandFailure | undefined {
   if (error instanceof CommandFailure) return error;
   if (error instanceof HostSocketFailure) {
-    const { host, port } = error.address;
-    const place = port === 0 ? host : `${host}:${port}`;
+    const { address } = error;
+    const place = address.port === 0 ? address.host : hostPortText(address);
     return new CommandFailure(
       EXIT.failed,
       `cannot use ${place}: ${SOCKET[error.code] ?? error.code}`,

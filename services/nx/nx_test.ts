@@ -167,6 +167,7 @@ test("runNx tells in one line why a node does not start", async () => {
   const causes = [
     [new HostSocketFailure("address_in_use", at), /cannot use 127\.0\.0\.1:80: it is in use/],
     [new HostSocketFailure("reset", at), /cannot use 127\.0\.0\.1:80: reset/],
+    [new HostSocketFailure("reset", { host: "::1", port: 80 }), /cannot use \[::1\]:80: reset/],
     [new BootError("daemon_faulted", "rngd"), /Cannot boot rngd: daemon_faulted/],
   ] as const;
   for (const [cause, text] of causes) {

@@ -205,11 +205,16 @@ test("nx up starts no node that cannot register", async () => {
 test("nx up starts no node where one runs already", async () => {
   const first = up([]);
   await settled();
-  const code = await runNx(["up", "--listen", "127.0.0.1:7401"], first.world.ports);
-  equal(code, EXIT.failed);
-  ok(
-    first.world.error().endsWith("nx: node 7401 runs already; stop it or listen on another port\n"),
-  );
+  for (const listen of ["127.0.0.1:7401", "[::1]:7401"]) {
+    const code = await runNx(["up", "--listen", listen], first.world.ports);
+    equal(code, EXIT.failed);
+    const lines = first.world.error().trimEnd().split("\n");
+    equal(
+      lines.at(-1),
+      "nx: node 7401 runs already on 127.0.0.1:7401, and nodes are named by their port: " +
+        "listen on another port, or stop that node",
+    );
+  }
   deepEqual([first.world.started.length, first.node.stops()], [1, 0]);
   first.world.signal("SIGHUP");
   equal(await first.ended, EXIT.ok);
