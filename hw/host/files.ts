@@ -48,7 +48,8 @@ export function hostFiles(): Files {
     remove,
     link: (target, path) => attempt(path, () => Deno.symlinkSync(target, path)),
     facts: factsOf,
-    temporaryFolder: () => attempt("temporary folder", () => Deno.makeTempDirSync()),
+    temporaryFolder: (prefix) =>
+      attempt("temporary folder", () => Deno.makeTempDirSync({ prefix })),
   };
 }
 

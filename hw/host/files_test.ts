@@ -1,5 +1,5 @@
 import { type FileError, FileFailure } from "@runtime/core/program_ports.ts";
-import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { hostFiles } from "./files.ts";
 
@@ -8,7 +8,7 @@ const files = hostFiles();
 /** Runs a test in a folder of its own. */
 function inFolder(work: (folder: string) => void): () => void {
   return () => {
-    const folder = files.temporaryFolder();
+    const folder = files.temporaryFolder("nx-files-");
     try {
       work(folder);
     } finally {
@@ -29,6 +29,14 @@ test(
     equal(files.readText(`${folder}/key`, 6), "second");
     deepEqual(files.facts(`${folder}/key`), { kind: "file", length: 6, mode: 0o600, own: true });
     deepEqual(files.list(folder), ["key"]);
+  }),
+);
+
+test(
+  "hostFiles give a temporary folder the name asked for",
+  inFolder((folder) => {
+    ok(/\/nx-files-\w+$/.test(folder), folder);
+    equal(files.facts(folder)?.mode, 0o700);
   }),
 );
 

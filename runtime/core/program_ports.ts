@@ -105,8 +105,8 @@ export interface Files {
   link(target: string, path: string): void;
   /** What lies at the path; `undefined` when nothing does. */
   facts(path: string): FileFacts | undefined;
-  /** A new private folder among the host's temporary ones. */
-  temporaryFolder(): string;
+  /** A new private folder among the host's temporary ones, whose name begins so. */
+  temporaryFolder(prefix: string): string;
 }
 
 /** What a child is started with. */

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { FileFailure } from "@runtime/core/program_ports.ts";
 import { failureText } from "@runtime/boot/ladder.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
+import { openConsoleLogs } from "./console_logs.ts";
 import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
@@ -12,7 +12,6 @@ import { durationOption, untilOption } from "./up_options.ts";
 
 /** How long a run may take unless it says so, in milliseconds. Source: Open Nexus OS, `qemu-test`. */
 const TIMEOUT_MS = 190_000;
-const LOG_MODE = 0o600;
 const EXAMPLES = `
 Two machines with two identities boot, joined over this host's TCP; both consoles are judged line by
 line. Options can also be given as variables:
@@ -47,7 +46,10 @@ export function addTestOs(program: Command, shell: Shell): void {
     )
     .option("--timeout <duration>", "0 is none; exit code 124 when time is up", durationOption)
     .option("--isolation <placement>", "where daemons run: inline", isolationOption, "inline")
-    .option("--log-dir <folder>", "where the consoles are kept; a temporary folder unless said")
+    .option(
+      "--log-dir <folder>",
+      "where the consoles are kept; a temporary folder nx-test-os-* unless said",
+    )
     .option("--json", "one JSON object a line: console lines and the verdict")
     .addHelpText("after", EXAMPLES)
     .action((options: TestOptions) => testOs(shell, options));
@@ -63,30 +65,41 @@ function isolationOption(text: string): string {
 async function testOs(shell: Shell, options: TestOptions): Promise<void> {
   const { ports } = shell;
   const limits = limitsOf(options, ports.processes.env);
-  const logFolder = folderOf(shell, options.logDir);
+  const logs = openConsoleLogs(ports.files, options.logDir);
   let interrupt: () => void = () => {};
   const interrupted = new Promise<void>((resolve) => interrupt = resolve);
   const unwatch = ports.processes.onStop(interrupt);
-  let lost: FileFailure | undefined;
-  const output = losingOutput(shell.output, (failure) => {
-    lost = failure;
+  let lost: Error | undefined;
+  const lose = (failure: Error) => {
+    lost ??= failure;
     interrupt();
-  });
+  };
+  const output = losingOutput(shell.output, lose);
   try {
     const result = await runLadder(ports, {
       ...limits,
       interrupted,
       console(machine, line) {
+        keepLine(() => logs.keep(machine, line), lose);
         if (options.json) output.json({ event: "line", machine, line });
         else output.line(`${machine}| ${line}`);
       },
     });
-    keepLogs(shell, logFolder, result);
-    report(output, { result, logFolder, json: options.json === true });
+    report(output, { result, logFolder: logs.folder, json: options.json === true });
     if (lost !== undefined) throw lost;
     shell.finish(EXIT_OF[result.outcome]);
   } finally {
     unwatch();
+  }
+}
+
+/** A console is no place for an error of the disk. */
+function keepLine(keep: () => void, lose: (failure: Error) => void): void {
+  try {
+    keep();
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    lose(error);
   }
 }
 
@@ -123,24 +136,6 @@ function durationOf(text: string): number {
   const ms = text === "" ? TIMEOUT_MS : parseDuration(text);
   if (ms !== undefined) return ms;
   throw new CommandFailure(EXIT.usage, "RUN_TIMEOUT is no duration such as 190s, 90 or 1ms");
-}
-
-function folderOf({ ports }: Shell, named: string | undefined): string {
-  if (named === undefined) return ports.files.temporaryFolder();
-  const folder = named.replace(/(?<=.)\/+$/, "");
-  const kind = ports.files.facts(folder)?.kind;
-  if (kind === undefined) ports.files.makePrivateFolder(folder);
-  else if (kind !== "folder") {
-    throw new CommandFailure(EXIT.usage, `${folder} is no folder; name another with --log-dir`);
-  }
-  return folder;
-}
-
-function keepLogs({ ports }: Shell, folder: string, { machines }: LadderResult): void {
-  for (const { machine, lines } of machines) {
-    const text = lines.map((line) => `${line}\n`).join("");
-    ports.files.writeText(`${folder}/uart-${machine}.log`, text, LOG_MODE);
-  }
 }
 
 function report(

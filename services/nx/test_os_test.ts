@@ -1,6 +1,6 @@
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
-import { fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
@@ -73,7 +73,7 @@ test("nx test-os exits with 0, 1, 2 and 124, and keeps both consoles", async () 
   equal(passed.code, EXIT.ok);
   ok(passed.out.endsWith("test-os passed\n"));
   for (const machine of [1, 2]) {
-    equal(passed.files.readText(`/tmp/test-1/uart-${machine}.log`, 100), "logd: ready\n");
+    equal(passed.files.readText(`/tmp/nx-test-os-1/uart-${machine}.log`, 100), "logd: ready\n");
   }
   const failed = await testOs(["logd: ready", "SELFTEST: rng entropy FAIL"], [], []);
   deepEqual([failed.code, failed.out.endsWith("test-os failed\n")], [EXIT.failed, true]);
@@ -106,4 +106,40 @@ test("nx test-os fails when its result cannot be written, whatever it is", async
     throw new FileFailure("no_space", "standard output");
   });
   deepEqual([code, error], [EXIT.failed, "nx: Cannot use standard output: no_space\n"]);
+});
+
+test("nx test-os keeps each line as it comes, over what an earlier run left", async () => {
+  const kept: string[] = [];
+  const world: NxWorld = nxWorld({
+    startNode(options) {
+      options.console("logd: ready");
+      kept.push(...[1, 2].map((each) => world.files.readText(`/logs/uart-${each}.log`, 100)));
+      return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+    },
+  });
+  world.files.put("/logs", { kind: "folder" });
+  for (const machine of [1, 2]) {
+    world.files.put(`/logs/uart-${machine}.log`, { kind: "file", text: "old\n" });
+  }
+  const argv = ["test-os", "--until", "logd: ready", "--log-dir", "/logs"];
+  equal(await runNx(argv, world.ports), EXIT.ok);
+  deepEqual(kept, ["logd: ready\n", "", "logd: ready\n", "logd: ready\n"]);
+});
+
+test("nx test-os that cannot keep its consoles fails and says where to name a folder", async () => {
+  const fail = () => {
+    throw new FileFailure("permission_denied", "temporary folder");
+  };
+  for (const broken of [{ temporaryFolder: fail }, { writeText: fail }, { appendBytes: fail }]) {
+    const world = nxWorld({
+      startNode(options) {
+        options.console("logd: ready");
+        return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+      },
+    });
+    const ports = { ...world.ports, files: { ...world.files, ...broken } };
+    equal(await runNx(["test-os", "--until", "logd: ready"], ports), EXIT.failed);
+    const text = /^nx: cannot keep the consoles in [^\n]+ \(permission_denied\).*--log-dir\n$/;
+    ok(text.test(world.error()), world.error());
+  }
 });

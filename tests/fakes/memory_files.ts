@@ -60,9 +60,9 @@ export function memoryFiles(): MemoryFiles {
     },
     link: (target, path) => put(path, { kind: "symlink", text: target }),
     facts,
-    temporaryFolder() {
+    temporaryFolder(prefix) {
       temporaryCount += 1;
-      const path = `/tmp/test-${temporaryCount}`;
+      const path = `/tmp/${prefix}${temporaryCount}`;
       put(path, { kind: "folder" });
       return path;
     },
