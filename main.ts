@@ -1,3 +1,4 @@
+import { hostProcesses, hostTerminal } from "@hw/host/process.ts"; // first: it hears stop signals
 import { createMachine } from "@hw/board/machine.ts";
 import { hostClock } from "@hw/host/clock.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
@@ -5,7 +6,6 @@ import { seededEntropy } from "@hw/host/entropy_seeded.ts";
 import { hostFiles } from "@hw/host/files.ts";
 import { controlSockets } from "@hw/host/frame_stream.ts";
 import { random32Of } from "@hw/host/random32.ts";
-import { hostProcesses, hostTerminal } from "@hw/host/process.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import { textConsole } from "@hw/host/uart_stdout.ts";

@@ -1,3 +1,4 @@
+import { onEarlyStop } from "./early_stops.ts"; // first: it hears signals from now on
 import {
   type Child,
   type ChildOptions,
@@ -12,7 +13,6 @@ import { type SyncWriter, writeAllSync } from "./uart_stdout.ts";
 
 /** A longer line of a child is cut here. */
 const LINE_LENGTH_MAX = 65_536;
-const STOP_SIGNALS: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /** This process and its children. */
 export function hostProcesses(): Processes {
@@ -112,10 +112,12 @@ async function tellLines(
 }
 
 function onStop(stop: (signal: StopSignal) => void): () => void {
-  const handlers = STOP_SIGNALS.map((signal) => ({ signal, run: () => stop(signal) }));
-  for (const { signal, run } of handlers) Deno.addSignalListener(signal, run);
+  const hangUp = () => stop("SIGHUP");
+  Deno.addSignalListener("SIGHUP", hangUp);
+  const undo = onEarlyStop(stop);
   return () => {
-    for (const { signal, run } of handlers) Deno.removeSignalListener(signal, run);
+    Deno.removeSignalListener("SIGHUP", hangUp);
+    undo();
   };
 }
 

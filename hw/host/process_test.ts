@@ -34,10 +34,44 @@ async function evaluate(source: string) {
   return { code, signal, out: new TextDecoder().decode(stdout) };
 }
 
+const PROCESS = new URL("process.ts", import.meta.url);
+const MAIN = new URL("../../main.ts", import.meta.url);
+
+test("hostProcesses tells of a signal that came before anybody asked", async () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    const told = await evaluate(`
+      import { hostProcesses } from "${PROCESS}";
+      const alive = setInterval(() => {}, 1_000);
+      Deno.kill(Deno.pid, "${signal}");
+      hostProcesses().onStop((signal) => {
+        console.log(signal);
+        clearInterval(alive);
+      });
+    `);
+    deepEqual(told, { code: 0, signal: null, out: `${signal}\n` });
+  }
+});
+
+test("a signal for which nobody asks ends the process with the code of its signal", async () => {
+  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const told = await evaluate(`
+      import "${PROCESS}";
+      setInterval(() => {}, 1_000);
+      Deno.kill(Deno.pid, "${signal}");
+    `);
+    deepEqual(told, { code, signal: null, out: "" });
+  }
+});
+
+test("main.ts hears stop signals before it loads anything else", async () => {
+  const [first] = (await Deno.readTextFile(MAIN)).split("\n");
+  equal(first?.includes("@hw/host/process.ts"), true);
+});
+
 test("hostProcesses tells of each stop signal in the place of ending", async () => {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const told = await evaluate(`
-      import { hostProcesses } from "${new URL("process.ts", import.meta.url)}";
+      import { hostProcesses } from "${PROCESS}";
       const alive = setInterval(() => {}, 1_000);
       const undo = hostProcesses().onStop((signal) => {
         console.log(signal);

@@ -21,9 +21,11 @@ const PER_ADDRESS_MAX = 65_535;
 const EXAMPLES = `
 The node runs in the foreground and prints its console. It ends in order, with exit code 0, at SIGINT,
 SIGTERM or SIGHUP (a closed terminal: setsid keeps a node from it) and at the line named with
---until; also at a fault, and after --timeout. Other commands reach it over its control socket, in
-$XDG_RUNTIME_DIR/nexus/<listen port>, or pid-<process id> where it does not listen. A port names one
-node, whatever its address.
+--until; also at a fault, and after --timeout. A signal in the moment in which the program itself is
+being loaded ends it as it would any other: a shell then shows 130 or 143.
+
+Other commands reach it over its control socket, in $XDG_RUNTIME_DIR/nexus/<listen port>, or
+pid-<process id> where it does not listen. A port names one node, whatever its address.
 
 A console that cannot be written, as on a full disk, is said once on standard error and lost; the node
 goes on. So it does, without a word, when nobody reads its console any more.
