@@ -4,6 +4,7 @@ import { sha256 } from "@runtime/crypto/sha256.ts";
 
 import type { NoiseRole } from "./pattern.ts";
 import { type JsonMember, parseJsonObject } from "./proof_json.ts";
+import { readPlainProof, writePlainProof } from "./proof_plain.ts";
 
 /** Longest proof that is parsed, in bytes; one as upstream writes it has at most 496. */
 export const PROOF_LENGTH_MAX = 8192;
@@ -20,6 +21,7 @@ const TAGS: Readonly<Record<NoiseRole, Uint8Array>> = {
 
 const UTF8 = new TextEncoder();
 const DECIMAL = Array.from({ length: 256 }, (_, value) => `${value}`);
+const NONE: ReadonlyMap<string, string> = new Map();
 const DEVICE_ID = /^[0-9a-f]{64}$/;
 
 /** A device's statement that its Noise static key belongs to its Ed25519 key. */
@@ -72,8 +74,14 @@ export function noiseStaticSecret(seed: Uint8Array): Uint8Array {
  */
 export function encodeProof(
   proof: Proof,
-  extensions: ReadonlyMap<string, string> = new Map(),
+  extensions: ReadonlyMap<string, string> = NONE,
 ): Uint8Array {
+  const { deviceId, verifyingKey, signature } = proof;
+  if (extensions.size > 0) return encodeText(proof, extensions);
+  return writePlainProof(deviceId, verifyingKey, signature) ?? encodeText(proof, extensions);
+}
+
+function encodeText(proof: Proof, extensions: ReadonlyMap<string, string>): Uint8Array {
   let text = `{"device_id":"${proof.deviceId}","verifying_key":[${decimals(proof.verifyingKey)}]`;
   text += `,"signature":[${decimals(proof.signature)}]`;
   for (const [name, value] of extensions) text += `,${JSON.stringify(name)}:${value}`;
@@ -97,6 +105,23 @@ function decimals(bytes: Uint8Array): string {
  *   key's. `length_out_of_range`: a byte array of another length.
  */
 export function decodeProof(bytes: Uint8Array): DecodedProof {
+  return decodePlain(bytes) ?? decodeJson(bytes);
+}
+
+/** A proof in the one form that session v1 writes; anything else is for the parser. */
+function decodePlain(bytes: Uint8Array): DecodedProof | undefined {
+  const plain = readPlainProof(bytes);
+  if (plain === undefined) return undefined;
+  const { deviceIdAt, verifyingKey, signature } = plain;
+  const deviceId = deviceIdOf(verifyingKey);
+  for (let index = 0; index < deviceId.length; index++) {
+    if (bytes[deviceIdAt + index] !== deviceId.charCodeAt(index)) return undefined;
+  }
+  return { deviceId, verifyingKey, signature, extensions: new Map() };
+}
+
+/** {@linkcode decodeProof} without its short cut, which must make no difference. */
+export function decodeJson(bytes: Uint8Array): DecodedProof {
   if (bytes.length > PROOF_LENGTH_MAX) throw new WireError("limit_exceeded", PROOF_LENGTH_MAX);
   const members = parseJsonObject(bytes);
   const id = required(members, "device_id", bytes);

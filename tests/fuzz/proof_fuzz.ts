@@ -1,4 +1,10 @@
-import { type DecodedProof, decodeProof, deviceIdOf, encodeProof } from "@net/noise/proof.ts";
+import {
+  type DecodedProof,
+  decodeJson,
+  decodeProof,
+  deviceIdOf,
+  encodeProof,
+} from "@net/noise/proof.ts";
 import { deepEqual, ok } from "../fakes/assert.ts";
 import { Choices } from "./choices.ts";
 import { parsedOrRefused } from "./refusal.ts";
@@ -32,6 +38,7 @@ export function fuzz(seed: number): void {
 
 export function replay(bytes: Uint8Array): void {
   const decoded = parsedOrRefused(bytes, decodeProof);
+  deepEqual(decoded, parsedOrRefused(bytes, decodeJson));
   if (decoded !== undefined) readsAlike(decoded, bytes);
 }
 
