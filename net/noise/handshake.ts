@@ -1,4 +1,5 @@
 import { assert } from "@runtime/core/assert.ts";
+import { allZero } from "@runtime/core/bytes.ts";
 import { type X25519Secret, x25519Secret } from "@runtime/crypto/x25519.ts";
 
 import { NoiseError, type NoiseErrorCode } from "./error.ts";
@@ -45,12 +46,14 @@ export type HandshakeStep =
   /** After `beginWrite`: wants `finishWrite` with the payload. */
   | { readonly need: "payload"; readonly payloadHash: Uint8Array };
 
+const NOTHING = new Uint8Array(0);
+
 /** A message in the making. Nothing of it shows until it is done. */
 interface Progress {
   readonly writing: boolean;
   readonly tokens: readonly Token[];
   token: number;
-  /** The message: the one read, or the one being written once its payload is known. */
+  /** The message: the one read, or the one being written, with room for a payload that is known. */
   message: Uint8Array;
   offset: number;
   payload: Uint8Array | undefined;
@@ -91,7 +94,7 @@ export class Handshake {
     this.#remoteStatic = remoteStatic?.slice();
     this.#ephemeral = x25519Secret(ephemeralSecret);
     this.#symmetric.begin(pattern.protocol);
-    this.#symmetric.mixHash(options.prologue ?? new Uint8Array(0));
+    this.#symmetric.mixHash(options.prologue ?? NOTHING);
     this.#symmetric.mixHash(this.#remoteStatic ?? this.#localStatic);
   }
 
@@ -125,13 +128,13 @@ export class Handshake {
   write(payload: Uint8Array): HandshakeStep {
     this.#mustWrite();
     this.#mustFit(payload);
-    return this.#run(this.#begin(true, new Uint8Array(0), payload));
+    return this.#run(this.#begin(true, NOTHING, payload));
   }
 
   /** As {@linkcode Handshake.write} for a payload that is made from `payloadHash`. */
   beginWrite(): HandshakeStep {
     this.#mustWrite();
-    return this.#run(this.#begin(true, new Uint8Array(0), undefined));
+    return this.#run(this.#begin(true, NOTHING, undefined));
   }
 
   /** Gives the payload that a step asked for; errors as {@linkcode Handshake.write}. */
@@ -140,6 +143,9 @@ export class Handshake {
     const waits = progress?.writing === true && progress.token === progress.tokens.length;
     if (!waits || progress.payload !== undefined) throw this.#misuse("nothing_pending");
     this.#mustFit(payload);
+    const message = new Uint8Array(progress.message.length + payload.length);
+    message.set(progress.message);
+    progress.message = message;
     progress.payload = payload;
     return this.#run(progress);
   }
@@ -171,7 +177,7 @@ export class Handshake {
     if (progress === undefined || progress.token === progress.tokens.length) {
       throw this.#misuse("nothing_pending");
     }
-    if (shared === undefined || shared.every((byte) => byte === 0)) {
+    if (shared === undefined || allZero(shared)) {
       throw this.#fail("low_order_point");
     }
     assert(shared.length === NOISE_KEY_LENGTH, "a shared secret has 32 bytes");
@@ -221,12 +227,17 @@ export class Handshake {
       writing,
       tokens: this.#pattern.messages[this.#index] ?? [],
       token: 0,
-      message: writing ? new Uint8Array(messageOverhead(this.#pattern, this.#index)) : message,
+      message: writing ? this.#room(payload) : message,
       offset: 0,
       payload,
       remoteEphemeral: this.#remoteEphemeral,
       remoteStatic: this.#remoteStatic,
     };
+  }
+
+  /** An empty message, as long as it will be with what is known of its payload. */
+  #room(payload: Uint8Array | undefined): Uint8Array {
+    return new Uint8Array(messageOverhead(this.#pattern, this.#index) + (payload?.length ?? 0));
   }
 
   /** Works through the tokens that are left, then the payload. */
@@ -274,24 +285,27 @@ export class Handshake {
 
   /** Keeps copies: the caller's buffers may be gone when the answer comes. */
   #waitForDh(progress: Progress, remote: Uint8Array): HandshakeStep {
-    if (!progress.writing) progress.message = progress.message.slice();
-    progress.payload = progress.payload?.slice();
+    const { writing, message, payload } = progress;
+    if (!writing) progress.message = message.slice();
+    else if (payload !== undefined) {
+      // It waits at the end of its message, where sealing it in place writes over it.
+      progress.payload = message.subarray(message.length - payload.length);
+      progress.payload.set(payload);
+    }
     this.#progress = progress;
     return { need: "staticDh", remote: remote.slice() };
   }
 
   #writePayload(progress: Progress): HandshakeStep {
-    const { payload, offset } = progress;
+    const { message, payload, offset } = progress;
     const payloadHash = this.#working.hash;
     if (payload === undefined) {
       this.#progress = progress;
       return { need: "payload", payloadHash };
     }
-    const bytes = new Uint8Array(progress.message.length + payload.length);
-    bytes.set(progress.message.subarray(0, offset));
-    this.#working.encryptAndHash(payload, bytes, offset);
+    this.#working.encryptAndHash(payload, message, offset);
     this.#commit(progress);
-    return { need: "nothing", bytes, payloadHash };
+    return { need: "nothing", bytes: message, payloadHash };
   }
 
   #readPayload(progress: Progress): HandshakeStep {

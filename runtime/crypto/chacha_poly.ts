@@ -80,12 +80,20 @@ const ALL_WASM: AeadCalls = {
 
 class KeyedAead implements Aead {
   readonly #key = new Uint32Array(8);
-  readonly #calls: AeadCalls;
-  #wiped = false;
+  #calls: AeadCalls = nobleAead;
+  #wiped = true;
 
-  constructor(key: Uint8Array, calls: AeadCalls) {
-    new Uint8Array(this.#key.buffer).set(key);
+  /** Takes a key into use. */
+  begin(key: Uint8Array, calls: AeadCalls): this {
+    assert(key.length === AEAD_KEY_LENGTH, "a ChaCha20-Poly1305 key has 32 bytes");
+    for (let word = 0; word < this.#key.length; word++) {
+      const at = word * 4;
+      this.#key[word] = (key[at] ?? 0) | (key[at + 1] ?? 0) << 8 | (key[at + 2] ?? 0) << 16 |
+        (key[at + 3] ?? 0) << 24;
+    }
     this.#calls = calls;
+    this.#wiped = false;
+    return this;
   }
 
   sealInto(
@@ -132,7 +140,7 @@ const SAMPLE_SEALED = fromHex(
 
 /** RFC 8439, "Example and Test Vector for AEAD_CHACHA20_POLY1305", and a tag with one bit changed. */
 function works(calls: AeadCalls): boolean {
-  const key = new KeyedAead(Uint8Array.from({ length: 32 }, (_, index) => 0x80 + index), calls);
+  const key = createAead(Uint8Array.from({ length: 32 }, (_, index) => 0x80 + index), calls);
   const nonce = fromHex("070000004041424344454647");
   const ad = fromHex("50515253c0c1c2c3c4c5c6c7");
   const plain = new TextEncoder().encode(
@@ -173,6 +181,40 @@ export function aeadPaths(): readonly { readonly name: string; readonly calls: A
  * Source: RFC 8439, "AEAD Construction".
  */
 export function createAead(key: Uint8Array, calls: AeadCalls = aeadProvider.use): Aead {
-  assert(key.length === AEAD_KEY_LENGTH, "a ChaCha20-Poly1305 key has 32 bytes");
-  return new KeyedAead(key, calls);
+  return new KeyedAead().begin(key, calls);
+}
+
+/** Keyed for one message at a time: calls never overlap, because nothing waits. */
+const ONCE = new KeyedAead();
+
+/** Seals one message as {@linkcode Aead.sealInto} does, under a key that is not kept. */
+export function sealOnce(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  ad: Uint8Array,
+  plain: Uint8Array,
+  out: Uint8Array,
+  offset: number,
+): number {
+  try {
+    return ONCE.begin(key, aeadProvider.use).sealInto(nonce, ad, plain, out, offset);
+  } finally {
+    ONCE.wipe();
+  }
+}
+
+/** Opens one message as {@linkcode Aead.openInto} does, under a key that is not kept. */
+export function openOnce(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  ad: Uint8Array,
+  sealed: Uint8Array,
+  out: Uint8Array,
+  offset: number,
+): number | undefined {
+  try {
+    return ONCE.begin(key, aeadProvider.use).openInto(nonce, ad, sealed, out, offset);
+  } finally {
+    ONCE.wipe();
+  }
 }
