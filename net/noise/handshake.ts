@@ -10,10 +10,13 @@ import {
   NOISE_MESSAGE_LENGTH_MAX,
   NOISE_TAG_LENGTH,
   type NoiseRole,
+  otherRole,
   type Token,
+  usesStatic,
   XK,
 } from "./pattern.ts";
-import { SymmetricState } from "./symmetric_state.ts";
+import { Rows } from "./rows.ts";
+import { SYMMETRIC_STATE_LENGTH, SymmetricState } from "./symmetric_state.ts";
 import { Transport } from "./transport.ts";
 
 /** Whose turn it is, or how it ended. */
@@ -38,7 +41,7 @@ export type HandshakeStep =
   | {
     readonly need: "nothing";
     readonly bytes: Uint8Array;
-    /** The transcript hash just before the payload: what a payload can be bound to. */
+    /** The transcript hash just before the payload: what it can be bound to. Not to be written. */
     readonly payloadHash: Uint8Array;
   }
   /** Wants `resume` with the Diffie-Hellman of our static secret and `remote`. */
@@ -47,6 +50,9 @@ export type HandshakeStep =
   | { readonly need: "payload"; readonly payloadHash: Uint8Array };
 
 const NOTHING = new Uint8Array(0);
+
+/** What a handshake keeps that is no secret; from `payloadHash` on, a row for each message. */
+const Row = { localStatic: 0, remoteStatic: 1, remoteEphemeral: 2, payloadHash: 3 } as const;
 
 /** A message in the making. Nothing of it shows until it is done. */
 interface Progress {
@@ -73,12 +79,13 @@ interface Progress {
 export class Handshake {
   readonly role: NoiseRole;
   readonly #pattern: HandshakePattern;
+  readonly #rows: Rows;
   readonly #localStatic: Uint8Array;
   readonly #ephemeral: X25519Secret;
   #remoteStatic: Uint8Array | undefined;
   #remoteEphemeral: Uint8Array | undefined;
-  #symmetric = new SymmetricState();
-  #working = new SymmetricState();
+  #symmetric: SymmetricState;
+  #working: SymmetricState;
   #index = 0;
   #progress: Progress | undefined;
   #failed = false;
@@ -90,9 +97,13 @@ export class Handshake {
     assert((remoteStatic !== undefined) === (role !== pattern.preMessage), "XK's initiator knows");
     this.role = role;
     this.#pattern = pattern;
-    this.#localStatic = localStatic.slice();
-    this.#remoteStatic = remoteStatic?.slice();
+    this.#rows = new Rows(Row.payloadHash + pattern.messages.length);
+    this.#localStatic = this.#rows.keep(Row.localStatic, localStatic);
+    this.#remoteStatic = remoteStatic && this.#rows.keep(Row.remoteStatic, remoteStatic);
     this.#ephemeral = x25519Secret(ephemeralSecret);
+    const secrets = new Uint8Array(2 * SYMMETRIC_STATE_LENGTH);
+    this.#symmetric = new SymmetricState(secrets.subarray(0, SYMMETRIC_STATE_LENGTH));
+    this.#working = new SymmetricState(secrets.subarray(SYMMETRIC_STATE_LENGTH));
     this.#symmetric.begin(pattern.protocol);
     this.#symmetric.mixHash(options.prologue ?? NOTHING);
     this.#symmetric.mixHash(this.#remoteStatic ?? this.#localStatic);
@@ -223,21 +234,17 @@ export class Handshake {
 
   #begin(writing: boolean, message: Uint8Array, payload: Uint8Array | undefined): Progress {
     this.#working.copy(this.#symmetric);
+    const length = messageOverhead(this.#pattern, this.#index) + (payload?.length ?? 0);
     return {
       writing,
       tokens: this.#pattern.messages[this.#index] ?? [],
       token: 0,
-      message: writing ? this.#room(payload) : message,
+      message: writing ? new Uint8Array(length) : message,
       offset: 0,
       payload,
       remoteEphemeral: this.#remoteEphemeral,
       remoteStatic: this.#remoteStatic,
     };
-  }
-
-  /** An empty message, as long as it will be with what is known of its payload. */
-  #room(payload: Uint8Array | undefined): Uint8Array {
-    return new Uint8Array(messageOverhead(this.#pattern, this.#index) + (payload?.length ?? 0));
   }
 
   /** Works through the tokens that are left, then the payload. */
@@ -248,7 +255,7 @@ export class Handshake {
       else if (token === "s") this.#staticKey(progress);
       else if (token !== undefined) {
         const remote = remoteKey(progress, token, this.role);
-        if (localLetter(token, this.role) === "s") return this.#waitForDh(progress, remote);
+        if (usesStatic(token, this.role)) return this.#waitForDh(progress, remote);
         this.#mixDh(remote);
       }
     }
@@ -259,7 +266,10 @@ export class Handshake {
     const { writing, message, offset } = progress;
     const end = offset + NOISE_KEY_LENGTH;
     if (writing) message.set(this.#ephemeral.publicKey, offset);
-    else progress.remoteEphemeral = message.slice(offset, end);
+    else {
+      const key = message.subarray(offset, end);
+      progress.remoteEphemeral = this.#rows.keep(Row.remoteEphemeral, key);
+    }
     this.#working.mixHash(message.subarray(offset, end));
     progress.offset = end;
   }
@@ -272,7 +282,8 @@ export class Handshake {
     }
     // In the patterns here a static key is only ever sent under a key.
     const end = offset + NOISE_KEY_LENGTH + NOISE_TAG_LENGTH;
-    progress.remoteStatic = this.#decrypt(message.subarray(offset, end));
+    const key = this.#rows.at(Row.remoteStatic);
+    progress.remoteStatic = this.#decrypt(message.subarray(offset, end), key);
     progress.offset = end;
   }
 
@@ -298,7 +309,7 @@ export class Handshake {
 
   #writePayload(progress: Progress): HandshakeStep {
     const { message, payload, offset } = progress;
-    const payloadHash = this.#working.hash;
+    const payloadHash = this.#payloadHash();
     if (payload === undefined) {
       this.#progress = progress;
       return { need: "payload", payloadHash };
@@ -309,15 +320,19 @@ export class Handshake {
   }
 
   #readPayload(progress: Progress): HandshakeStep {
-    const payloadHash = this.#working.hash;
+    const payloadHash = this.#payloadHash();
     const bytes = this.#decrypt(progress.message.subarray(progress.offset));
     this.#commit(progress);
     return { need: "nothing", bytes, payloadHash };
   }
 
-  #decrypt(sealed: Uint8Array): Uint8Array {
+  #payloadHash(): Uint8Array {
+    return this.#working.copyHash(this.#rows.at(Row.payloadHash + this.#index));
+  }
+
+  #decrypt(sealed: Uint8Array, out?: Uint8Array): Uint8Array {
     try {
-      return this.#working.decryptAndHash(sealed);
+      return this.#working.decryptAndHash(sealed, out);
     } catch (error) {
       throw error instanceof NoiseError ? this.#fail(error.code) : error;
     }
@@ -357,15 +372,9 @@ export class Handshake {
   }
 }
 
-/** Which of our keys a Diffie-Hellman token uses. */
-function localLetter(token: Token, role: NoiseRole): string {
-  return token.charAt(role === "initiator" ? 0 : 1);
-}
-
 /** The peer's key that a Diffie-Hellman token uses. */
 function remoteKey(progress: Progress, token: Token, role: NoiseRole): Uint8Array {
-  const letter = token.charAt(role === "initiator" ? 1 : 0);
-  const key = letter === "s" ? progress.remoteStatic : progress.remoteEphemeral;
+  const key = usesStatic(token, otherRole(role)) ? progress.remoteStatic : progress.remoteEphemeral;
   assert(key !== undefined, "a pattern names no key before it is known");
   return key;
 }

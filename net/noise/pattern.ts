@@ -52,3 +52,13 @@ function keyLength(token: Token, keyed: boolean): number {
 function isDh(token: Token): boolean {
   return token.length === 2;
 }
+
+/** Whether a role's key in a Diffie-Hellman token is its static one. */
+export function usesStatic(token: Token, role: NoiseRole): boolean {
+  return token.charAt(role === "initiator" ? 0 : 1) === "s";
+}
+
+/** The role of the other end. */
+export function otherRole(role: NoiseRole): NoiseRole {
+  return role === "initiator" ? "responder" : "initiator";
+}

@@ -6,6 +6,10 @@ import { NoiseError } from "./error.ts";
 import { NOISE_KEY_LENGTH, NOISE_TAG_LENGTH } from "./pattern.ts";
 
 const UTF8 = new TextEncoder();
+
+/** Length of a state in bytes: its owner may keep several in one array, which costs as much as one. */
+export const SYMMETRIC_STATE_LENGTH = 3 * NOISE_KEY_LENGTH;
+
 const NOTHING = new Uint8Array(0);
 
 /** How the transcript of the suite used last starts: a program has one. */
@@ -25,15 +29,25 @@ function startOf(protocol: string): Uint8Array<ArrayBuffer> {
  * Source: Noise Protocol Framework rev. 34, "The SymmetricState object".
  */
 export class SymmetricState {
-  /** All that is copied and wiped, in one piece: an array costs half a microsecond, a view none. */
-  readonly #block = new Uint8Array(3 * NOISE_KEY_LENGTH);
-  readonly #hash = this.#block.subarray(0, NOISE_KEY_LENGTH);
-  readonly #keys = this.#block.subarray(NOISE_KEY_LENGTH);
-  readonly #chain = this.#keys.subarray(0, NOISE_KEY_LENGTH);
-  readonly #key = this.#keys.subarray(NOISE_KEY_LENGTH);
+  /** All that is copied and wiped. */
+  readonly #block: Uint8Array;
+  readonly #hash: Uint8Array;
+  /** The next two. */
+  readonly #keys: Uint8Array;
+  readonly #chain: Uint8Array;
+  readonly #key: Uint8Array;
   #keyed = false;
   /** Messages under the present key; a handshake uses a handful. */
   #counter = 0;
+
+  /** @param block Where it lives, {@linkcode SYMMETRIC_STATE_LENGTH} bytes that are nobody else's. */
+  constructor(block: Uint8Array = new Uint8Array(SYMMETRIC_STATE_LENGTH)) {
+    this.#block = block;
+    this.#hash = block.subarray(0, NOISE_KEY_LENGTH);
+    this.#keys = block.subarray(NOISE_KEY_LENGTH);
+    this.#chain = this.#keys.subarray(0, NOISE_KEY_LENGTH);
+    this.#key = this.#keys.subarray(NOISE_KEY_LENGTH);
+  }
 
   /** Starts a transcript. @param protocol The suite's name. */
   begin(protocol: string): void {
@@ -44,7 +58,13 @@ export class SymmetricState {
 
   /** The transcript hash so far, as a copy. */
   get hash(): Uint8Array {
-    return this.#hash.slice();
+    return this.copyHash(new Uint8Array(NOISE_KEY_LENGTH));
+  }
+
+  /** Writes the transcript hash so far to `out`, 32 bytes, and returns it. */
+  copyHash(out: Uint8Array): Uint8Array {
+    out.set(this.#hash);
+    return out;
   }
 
   mixHash(bytes: Uint8Array): void {
@@ -69,22 +89,20 @@ export class SymmetricState {
   }
 
   /**
-   * The plaintext of `sealed`, in a fresh array.
+   * The plaintext of `sealed`, in `out`, which is as long and stays as it was when this throws.
    *
+   * @param out A fresh array when left out.
    * @throws {NoiseError} `decrypt_failed`: the state must not be used again.
    */
-  decryptAndHash(sealed: Uint8Array): Uint8Array {
-    if (!this.#keyed) {
-      this.mixHash(sealed);
-      return sealed.slice();
-    }
-    const plain = new Uint8Array(Math.max(0, sealed.length - NOISE_TAG_LENGTH));
-    const nonce = nonceOf(this.#counter, 0);
-    const length = openOnce(this.#key, nonce, this.#hash, sealed, plain, 0);
-    if (length === undefined) throw new NoiseError("decrypt_failed");
-    this.#counter++;
+  decryptAndHash(sealed: Uint8Array, out: Uint8Array = this.#room(sealed)): Uint8Array {
+    if (this.#keyed) {
+      const nonce = nonceOf(this.#counter, 0);
+      const length = openOnce(this.#key, nonce, this.#hash, sealed, out, 0);
+      if (length === undefined) throw new NoiseError("decrypt_failed");
+      this.#counter++;
+    } else out.set(sealed);
     this.mixHash(sealed);
-    return plain;
+    return out;
   }
 
   /** The two transport keys: initiator's sending key first. The caller wipes them. */
@@ -112,5 +130,9 @@ export class SymmetricState {
   wipe(): void {
     this.#hash.fill(0);
     this.wipeKeys();
+  }
+
+  #room(sealed: Uint8Array): Uint8Array {
+    return new Uint8Array(Math.max(0, sealed.length - (this.#keyed ? NOISE_TAG_LENGTH : 0)));
   }
 }
