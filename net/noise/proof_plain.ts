@@ -3,7 +3,7 @@ const ARRAY_CLOSE = 0x5d;
 const ZERO = 0x30;
 
 /** Length of a device id in hex digits, of a key and of a signature in bytes. */
-const ID_LENGTH = 64;
+export const PLAIN_ID_LENGTH = 64;
 const KEY_LENGTH = 32;
 const SIGNATURE_LENGTH = 64;
 
@@ -15,7 +15,8 @@ const [BEFORE_ID, BEFORE_KEY, BEFORE_SIGNATURE] = [
 ].map((text) => new TextEncoder().encode(text)) as [Uint8Array, Uint8Array, Uint8Array];
 const OBJECT_CLOSE = 0x7d;
 
-const FIXED_LENGTH = BEFORE_ID.length + ID_LENGTH + BEFORE_KEY.length + BEFORE_SIGNATURE.length + 1;
+const FIXED_LENGTH = BEFORE_ID.length + PLAIN_ID_LENGTH + BEFORE_KEY.length +
+  BEFORE_SIGNATURE.length + 1;
 /** Each byte takes up to three digits and a comma, or the bracket behind the last. */
 const LENGTH_MAX = FIXED_LENGTH + 4 * (KEY_LENGTH + SIGNATURE_LENGTH);
 
@@ -40,12 +41,12 @@ export function writePlainProof(
   verifyingKey: Uint8Array,
   signature: Uint8Array,
 ): Uint8Array | undefined {
-  const lengths = deviceId.length === ID_LENGTH && verifyingKey.length === KEY_LENGTH &&
+  const lengths = deviceId.length === PLAIN_ID_LENGTH && verifyingKey.length === KEY_LENGTH &&
     signature.length === SIGNATURE_LENGTH;
   if (!lengths) return undefined;
   TEXT.set(BEFORE_ID);
   let at = BEFORE_ID.length;
-  for (let index = 0; index < ID_LENGTH; index++) {
+  for (let index = 0; index < PLAIN_ID_LENGTH; index++) {
     const code = deviceId.charCodeAt(index);
     if (code > 0x7f) return undefined;
     TEXT[at++] = code;
@@ -84,7 +85,7 @@ export function readPlainProof(bytes: Uint8Array): PlainProof | undefined {
   const values = new Uint8Array(KEY_LENGTH + SIGNATURE_LENGTH);
   const verifyingKey = values.subarray(0, KEY_LENGTH);
   const signature = values.subarray(KEY_LENGTH);
-  const afterKey = readList(bytes, deviceIdAt + ID_LENGTH, BEFORE_KEY, verifyingKey);
+  const afterKey = readList(bytes, deviceIdAt + PLAIN_ID_LENGTH, BEFORE_KEY, verifyingKey);
   const end = readList(bytes, afterKey, BEFORE_SIGNATURE, signature);
   if (end !== bytes.length - 1 || bytes[end] !== OBJECT_CLOSE) return undefined;
   return { deviceIdAt, verifyingKey, signature };

