@@ -23,7 +23,7 @@ import {
   PendingSyn,
   type SynFields,
 } from "./tcp_listener.ts";
-import { writeSegment } from "./tcp_output.ts";
+import { type FrameTarget, writeSegment } from "./tcp_output.ts";
 import { queueReset, type ResetFields, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
 import { TurnQueue } from "./turn_queue.ts";
@@ -149,7 +149,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
-  transmit(into: Uint8Array, nowMs: number): number {
+  transmit(into: Uint8Array, nowMs: number, checksum: FrameTarget["checksum"]): number {
     this.nowMs = nowMs;
     const take = () => this.#ready.take();
     for (let connection = take(); connection !== undefined; connection = take()) {
@@ -163,6 +163,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
         source: this.#network.mac,
         target: mac,
         nowMs,
+        checksum,
       });
       if (length === 0) continue;
       this.ready(connection);
