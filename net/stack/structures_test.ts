@@ -1,6 +1,7 @@
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { dice } from "@tests/fakes/link.ts";
 import { test } from "@tests/fakes/test.ts";
+import { BufferPool, POOLED_COUNT_MAX, POOLED_SIZE } from "./buffer_pool.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PacketQueue } from "./packet_queue.ts";
 import { Reassembly } from "./reassembly.ts";
@@ -9,7 +10,7 @@ import { advanced, distance } from "./sequence.ts";
 
 test("ByteRing equals an array through random writes, consumes and growth", () => {
   const numbers = dice(3);
-  const ring = new ByteRing(16384);
+  const ring = new ByteRing(16384, new BufferPool());
   let twin: number[] = [];
   for (let round = 0; round < 400; round++) {
     const bytes = numbers.fill(new Uint8Array(numbers.below(3000)));
@@ -29,7 +30,7 @@ test("ByteRing equals an array through random writes, consumes and growth", () =
 });
 
 test("ByteRing keeps bytes placed ahead through growth, until they join", () => {
-  const ring = new ByteRing(65536);
+  const ring = new ByteRing(65536, new BufferPool());
   ring.write(new Uint8Array(3000).fill(1));
   ring.consume(2500);
   ring.place(2000, new Uint8Array(100).fill(3), 0, 100);
@@ -43,11 +44,42 @@ test("ByteRing keeps bytes placed ahead through growth, until they join", () => 
 });
 
 test("ByteRing does not place or copy outside its bounds", () => {
-  const ring = new ByteRing(4096);
+  const ring = new ByteRing(4096, new BufferPool());
   throws(() => ring.place(4000, new Uint8Array(97), 0, 97));
   throws(() => ring.copy(0, new Uint8Array(1), 0, 1));
   throws(() => ring.consume(1));
-  throws(() => new ByteRing(1000));
+  throws(() => new ByteRing(3000, new BufferPool()));
+  throws(() => new ByteRing(512, new BufferPool()));
+});
+
+test("ByteRing gives its first buffer back, when it grows and when it is let go of", () => {
+  const pool = new BufferPool();
+  const first = new ByteRing(4096, pool);
+  first.write(new Uint8Array(POOLED_SIZE));
+  equal(pool.count, 0);
+  first.write(new Uint8Array(1));
+  equal(pool.count, 1);
+  first.release();
+  equal(pool.count, 1, "a buffer that has grown is not the pool's");
+  const second = new ByteRing(4096, pool);
+  second.write(new Uint8Array(1));
+  equal(pool.count, 0);
+  second.release();
+  second.release();
+  equal(pool.count, 1);
+});
+
+test("BufferPool hands on no bytes of one ring to the next, and keeps a bounded number", () => {
+  const pool = new BufferPool();
+  const ring = new ByteRing(4096, pool);
+  ring.write(new Uint8Array(POOLED_SIZE).fill(0x5e));
+  ring.release();
+  equal(pool.count, 1);
+  equal(pool.take().every((byte) => byte === 0), true);
+  const buffers = Array.from({ length: POOLED_COUNT_MAX + 5 }, () => pool.take());
+  for (const buffer of buffers) pool.give(buffer);
+  equal(pool.count, POOLED_COUNT_MAX);
+  throws(() => pool.give(new Uint8Array(1)));
 });
 
 test("Reassembly equals a set of offsets", () => {

@@ -1,3 +1,4 @@
+import type { BufferPool } from "./buffer_pool.ts";
 import type { StackLimits } from "./limits.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
@@ -22,6 +23,8 @@ export interface BlockHost {
   readonly random32: () => number;
   /** Largest payload that fits the interface. */
   readonly segmentSize: number;
+  /** Where rings take their first buffers. */
+  readonly buffers: BufferPool;
 }
 
 /** The sending half. Sequence numbers as in `sequence.ts`; names after RFC 9293, "Terminology". */
@@ -119,7 +122,7 @@ export function sendSide(host: BlockHost, after: number | undefined): SendSide {
     windowAcknowledgement: initial,
     windowShift: 0,
     segment: Math.min(SEGMENT_SIZE_DEFAULT, host.segmentSize),
-    ring: new ByteRing(host.limits.sendRingBytes),
+    ring: new ByteRing(host.limits.sendRingBytes, host.buffers),
     finQueued: false,
     synDue: true,
     resendDue: false,
@@ -142,7 +145,7 @@ export function receiveSide(host: BlockHost): ReceiveSide {
     windowShift,
     scaling: true,
     windowMax: Math.min(host.limits.receiveRingBytes, 0xffff << windowShift),
-    ring: new ByteRing(host.limits.receiveRingBytes),
+    ring: new ByteRing(host.limits.receiveRingBytes, host.buffers),
     gaps: new Reassembly(host.limits.gaps),
     finSeen: false,
     finAt: 0,

@@ -131,6 +131,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
 
   consume(count: number): void {
     this.receive.ring.consume(count);
+    if (this.state === "CLOSED" || this.state === "TIME-WAIT") this.#releaseRead();
     if (this.#windowWorthTelling()) {
       this.ack.now = true;
       this.host.ready(this);

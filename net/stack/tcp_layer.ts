@@ -7,6 +7,7 @@ import {
   type TcpFields,
   tcpFields,
 } from "../wire/tcp.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { ConnectionTable } from "./connection_table.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ephemeralPort } from "./ephemeral_port.ts";
@@ -34,6 +35,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   readonly counters: Network["counters"];
   readonly random32: () => number;
   readonly segmentSize: number;
+  readonly buffers = new BufferPool();
   nowMs = 0;
   /** Whether the stack itself is at work: what the application does, it need not be told. */
   working = false;
