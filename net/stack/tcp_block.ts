@@ -14,7 +14,7 @@ import { advanced } from "./sequence.ts";
 
 /** Segment size to assume of a peer that names none. Source: RFC 9293, "Maximum Segment Size". */
 export const SEGMENT_SIZE_DEFAULT = 536;
-/** Segments at the start of a connection that are acknowledged at once. */
+/** Pieces of a stream that are acknowledged at once at its start, so that its window opens fast. */
 const QUICK_ACKS = 16;
 
 /** What the block needs to know of its stack. */

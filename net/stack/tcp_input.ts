@@ -5,6 +5,11 @@ import { receiving } from "./tcp_state.ts";
 
 /** Longest wait for data to carry an acknowledgement, far below the shortest timeout. */
 export const DELAYED_ACK_MS = 40;
+/**
+ * Least payload that counts as a piece of a stream: at a connection's start those are acknowledged at
+ * once. What is smaller is a message, whose answer carries the acknowledgement.
+ */
+export const QUICK_ACK_LENGTH_MIN = 1024;
 /** Challenge ACKs of one connection per second. Source: RFC 5961, "ACK Throttling". */
 export const CHALLENGE_ACKS_MAX = 10;
 const CHALLENGE_INTERVAL_MS = 1_000;
@@ -303,40 +308,50 @@ function takeAhead(
  * Source: RFC 5681, "Generating Acknowledgments"; RFC 9293, "Delayed Acknowledgments".
  */
 function scheduleAck(connection: TcpConnection, length: number): void {
-  const { ack, timers, host } = connection;
+  const { ack, host } = connection;
   ack.bytes += length;
   ack.segment = Math.max(ack.segment, length);
-  if (ack.quick > 0) {
+  if (ack.quick > 0 && length >= Math.min(QUICK_ACK_LENGTH_MIN, host.segmentSize)) {
     ack.quick--;
     ack.now = true;
   }
   if (ack.bytes >= 2 * ack.segment) ack.now = true;
-  if (ack.now) {
-    host.ready(connection);
-  } else if (timers.ackMs === Infinity) {
-    timers.ackMs = host.nowMs + DELAYED_ACK_MS;
-    host.timed(connection);
-  }
+  if (ack.now) host.ready(connection);
+  else delayAck(connection);
 }
 
-/** Notes where the peer's FIN stands, and acts on it once everything before it has arrived. */
+function delayAck(connection: TcpConnection): void {
+  const { timers, host } = connection;
+  if (timers.ackMs !== Infinity) return;
+  timers.ackMs = host.nowMs + DELAYED_ACK_MS;
+  host.timed(connection);
+}
+
+/**
+ * Notes where the peer's FIN stands, and acts on it once everything before it has arrived.
+ *
+ * One that comes while our stream goes on is acknowledged like a small segment: our own FIN, which
+ * mostly follows soon, carries it. Source: RFC 9293, "Delayed Acknowledgments".
+ */
 function takeFin(connection: TcpConnection, segment: Readonly<TcpFields>): void {
   const { receive, ack, host, state } = connection;
-  if ((segment.flags & TCP_FIN) !== 0 && !receive.finSeen) {
+  const carried = (segment.flags & TCP_FIN) !== 0;
+  const early = receive.finSeen;
+  if (carried && !early) {
     const length = segment.payloadEnd - segment.payloadStart;
     receive.finSeen = true;
     receive.finAt = advanced(segment.sequence, length);
   }
-  if ((segment.flags & TCP_FIN) !== 0) {
-    ack.now = true;
-    host.ready(connection);
+  const reached = receive.finSeen && !receive.ended && receive.next === receive.finAt &&
+    receiving(state);
+  if (carried || reached) {
+    ack.now ||= early || !reached || state !== "ESTABLISHED";
+    if (ack.now) host.ready(connection);
+    else delayAck(connection);
   }
-  if (!receive.finSeen || receive.ended || receive.next !== receive.finAt) return;
-  if (!receiving(state)) return;
+  if (!reached) return;
   receive.ended = true;
   receive.next = advanced(receive.next, 1);
   if (distance(receive.edge, receive.next) > 0) receive.edge = receive.next;
-  ack.now = true;
-  host.ready(connection);
   connection.move("fin");
 }
