@@ -66,6 +66,8 @@ export interface ReceiveSide {
   next: number;
   /** One past the last number we ever offered to take. */
   edge: number;
+  /** Largest window that we ever offered, in bytes. */
+  offeredMax: number;
   windowShift: number;
   /** Whether the window scale option goes into our SYN. */
   scaling: boolean;
@@ -142,6 +144,7 @@ export function receiveSide(host: BlockHost): ReceiveSide {
     initial: 0,
     next: 0,
     edge: 0,
+    offeredMax: 0,
     windowShift,
     scaling: true,
     windowMax: Math.min(host.limits.receiveRingBytes, 0xffff << windowShift),

@@ -274,8 +274,9 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   }
 
   /**
-   * Whether the window has opened so far that the peer should hear of it without a further cause.
-   * Source: RFC 9293, "Receiver's Algorithm -- When to Send a Window Update".
+   * Whether the window has opened so far that the peer should hear of it without a further cause:
+   * when less is offered than half of the largest window it knows, with which it may send anything.
+   * Source: RFC 9293, "Receiver's Algorithm -- When to Send a Window Update", "Sender's Algorithm".
    */
   #windowWorthTelling(): boolean {
     const { receive } = this;
@@ -283,7 +284,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     const half = receive.windowMax >>> 1;
     const offered = distance(receive.next, receive.edge);
     const gained = Math.min(receive.ring.free, receive.windowMax) - offered;
-    return offered < half && gained >= Math.min(half, this.host.segmentSize);
+    return offered < receive.offeredMax >>> 1 && gained >= Math.min(half, this.host.segmentSize);
   }
 
   #congestion(): NewReno {

@@ -239,6 +239,7 @@ function plainWindow(connection: TcpConnection): number {
   const { receive } = connection;
   const window = Math.min(receive.ring.free, 0xffff);
   receive.edge = advanced(receive.next, window);
+  receive.offeredMax = window;
   return window;
 }
 
@@ -255,5 +256,6 @@ function scaledWindow(connection: TcpConnection): number {
   const field = Math.min(0xffff, window >>> receive.windowShift);
   const edge = advanced(receive.next, field << receive.windowShift);
   if (distance(receive.edge, edge) > 0) receive.edge = edge;
+  receive.offeredMax = Math.max(receive.offeredMax, field << receive.windowShift);
   return field;
 }

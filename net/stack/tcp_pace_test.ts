@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { testAddress, testStack } from "@tests/fakes/link.ts";
 import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
 import { test } from "@tests/fakes/test.ts";
+import type { StackLimits } from "./limits.ts";
 import { DELAYED_ACK_MS, QUICK_ACK_LENGTH_MIN } from "./tcp_input.ts";
 
 /** A piece of a stream that fills a frame, in bytes. */
@@ -9,8 +10,8 @@ const FULL = 1460;
 const QUICK_ACKS = 16;
 
 /** A connection that the peer opened with an MSS of 1000, after `count` full segments from it. */
-function opened(count = QUICK_ACKS) {
-  const stack = testStack(1);
+function opened(count = QUICK_ACKS, limits: Partial<StackLimits> = {}) {
+  const stack = testStack(1, { limits });
   const listener = stack.listenTcp({ port: 80, backlog: 1 });
   ok(typeof listener !== "string");
   const peer = new TcpPeer(stack, {
@@ -58,6 +59,23 @@ test("tcp acknowledges a message with its answer, from the connection's first on
   }
   data(FULL);
   equal(peer.only().acknowledgement, next(), "messages do not use up what a stream starts with");
+});
+
+test("tcp tells of a window only when the peer may wait for it", () => {
+  const { peer, socket, data, next } = opened(0, { receiveRingBytes: 65_536 });
+  data(100);
+  socket.consume(100);
+  deepEqual(peer.seen(), [], "what the SYN offered is enough for anything");
+  peer.advance(DELAYED_ACK_MS);
+  equal(peer.only().window, 0xffff - 100);
+  for (let taken = 0; taken < 0x8000; taken += FULL) {
+    data(FULL);
+    peer.seen();
+  }
+  equal(socket.readable > 0x7fff, true);
+  socket.consume(socket.readable);
+  const { window, acknowledgement } = peer.only();
+  deepEqual([window, acknowledgement], [0xffff, next()]);
 });
 
 test("tcp acknowledges a FIN with its own, and alone a little later when none follows", () => {
