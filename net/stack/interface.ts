@@ -60,8 +60,8 @@ export interface TcpSocket {
   readonly state: TcpState;
   /**
    * Called at the end of `receive` or `poll`, at most once in each, after `readable`, `writable`,
-   * `readEnded`, `state` or `failure` changed. May use the socket and the stack, but must not call
-   * `receive` or `poll`.
+   * `readEnded`, `state` or `failure` changed; not at the end of `TIME-WAIT`. May use the socket and
+   * the stack, but must not call `receive` or `poll`.
    */
   onChange: (() => void) | undefined;
   /** Bytes that wait in order. */

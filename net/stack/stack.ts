@@ -114,7 +114,7 @@ class Interface implements Stack {
 
   nextTimerMs(): number | undefined {
     const nextMs = Math.min(
-      this.#tcp.nextTimerMs() ?? Infinity,
+      this.#tcp.nextTimerMs(),
       this.#network.neighbours.nextTimerMs() ?? Infinity,
       this.#icmp.nextTimerMs() ?? Infinity,
     );

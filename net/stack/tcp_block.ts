@@ -2,6 +2,7 @@ import type { BufferPool } from "./buffer_pool.ts";
 import type { StackLimits } from "./limits.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
+import type { Challenges } from "./segment_rules.ts";
 import { advanced } from "./sequence.ts";
 
 /**
@@ -83,16 +84,13 @@ export interface ReceiveSide {
 }
 
 /** When to acknowledge. */
-export interface AckState {
+export interface AckState extends Challenges {
   now: boolean;
   /** Bytes taken since the last acknowledgement went out. */
   bytes: number;
   /** Largest payload seen. */
   segment: number;
   quick: number;
-  /** Challenge ACKs in the second that began at `challengeFromMs`. */
-  challenges: number;
-  challengeFromMs: number;
 }
 
 /** Deadlines, `Infinity` when not set, and how often the running one has run out. */
@@ -100,7 +98,7 @@ export interface TimerState {
   retransmitMs: number;
   persistMs: number;
   ackMs: number;
-  /** End of TIME-WAIT, of a handshake, or the next probe of a silent peer in FIN-WAIT-2. */
+  /** The next probe of a silent peer in FIN-WAIT-2. */
   waitMs: number;
   tries: number;
   probes: number;

@@ -14,19 +14,20 @@ import { ephemeralPort } from "./ephemeral_port.ts";
 import type { Endpoint, PendingTcp, TcpListener, TcpSocket } from "./interface.ts";
 import type { StackLimits } from "./limits.ts";
 import type { Network } from "./network.ts";
-import { advanced, distance } from "./sequence.ts";
+import { advanced } from "./sequence.ts";
 import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
 import { receiveSegment } from "./tcp_input.ts";
 import {
   Listener,
-  pairName,
   type PendingDecision,
   PendingSyn,
+  PendingSyns,
   type SynFields,
 } from "./tcp_listener.ts";
 import { type FrameTarget, writeSegment } from "./tcp_output.ts";
-import { queueReset, type ResetFields, resetFor } from "./tcp_reset.ts";
+import { type BareSegment, queueBare, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
+import { type TimeWait, TimeWaits } from "./time_wait.ts";
 import { TurnQueue } from "./turn_queue.ts";
 
 /** Everything of TCP that is not inside one connection: look-up, listeners, timers, turns to send. */
@@ -42,13 +43,14 @@ export class TcpLayer implements TcpHost, PendingDecision {
 
   readonly #network: Network;
   readonly #table: ConnectionTable;
+  readonly #timeWaits: TimeWaits;
   readonly #deadlines = new Deadlines<TcpConnection>();
   readonly #listeners: Listener[] = [];
   /** The listener of each connection that was not accepted yet. */
   readonly #unaccepted = new Map<TcpConnection, Listener>();
   /** Connections in SYN-RECEIVED, oldest first. */
   readonly #halfOpen = new Set<TcpConnection>();
-  readonly #pendingSyns = new Map<string, PendingSyn>();
+  readonly #pendingSyns = new PendingSyns();
   readonly #segment: TcpFields = tcpFields();
   #decide: ((request: PendingTcp) => void) | undefined;
   readonly #ready = new TurnQueue();
@@ -63,6 +65,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.random32 = random32;
     this.segmentSize = network.mtu - IPV4_HEADER_LENGTH - TCP_HEADER_LENGTH;
     this.#table = new ConnectionTable(random32() | 0);
+    this.#timeWaits = new TimeWaits({ network, table: this.#table, limits });
   }
 
   get pending(): boolean {
@@ -70,7 +73,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   get count(): number {
-    return this.#table.count + this.#listeners.length + this.#pendingSyns.size;
+    return this.#table.count + this.#listeners.length + this.#pendingSyns.count;
   }
 
   onSyn(decide: ((request: PendingTcp) => void) | undefined): void {
@@ -109,10 +112,11 @@ export class TcpLayer implements TcpHost, PendingDecision {
     if (port === undefined) return "limit";
     const local = { address, port };
     const old = this.#table.find(local, remote);
-    const isOver = old === undefined || old.state === "TIME-WAIT";
-    if (!isOver || this.#pendingSyns.has(pairName(local, remote))) return "in_use";
-    old?.close(undefined);
-    const opening = { local, remote, state: "SYN-SENT", after: old?.send.max } as const;
+    if (old instanceof TcpConnection || this.#pendingSyns.find(local, remote) !== undefined) {
+      return "in_use";
+    }
+    if (old !== undefined) this.forget(old);
+    const opening = { local, remote, state: "SYN-SENT", after: old?.sequence } as const;
     const made = new TcpConnection(this, opening);
     this.#table.add(made);
     this.ready(made);
@@ -125,13 +129,16 @@ export class TcpLayer implements TcpHost, PendingDecision {
     const local = { address: packet.target, port: segment.targetPort };
     const remote = { address: packet.source, port: segment.sourcePort };
     this.counters.tcpReceived++;
-    const connection = this.#table.find(local, remote);
-    if (connection === undefined || this.#reopens(connection)) {
+    const held = this.#table.find(local, remote);
+    if (held instanceof TcpConnection) {
+      const outcome = receiveSegment(held, segment, frame);
+      if (outcome === "send_reset") this.#refuse(local, remote);
+    } else if (held !== undefined && !held.isReopenedBy(segment)) {
+      this.#timeWaits.receive(held, segment, this.nowMs);
+    } else {
+      if (held !== undefined) this.forget(held);
       this.#receiveStray(local, remote);
-      return;
     }
-    const outcome = receiveSegment(connection, segment, frame);
-    if (outcome === "send_reset") this.#refuse(local, remote);
   }
 
   /** Where `receive` expects the parsed segment. */
@@ -145,9 +152,9 @@ export class TcpLayer implements TcpHost, PendingDecision {
     remote: Endpoint,
     error: { readonly sequence: number; readonly refused: boolean },
   ): void {
-    const connection = this.#table.find(local, remote);
-    if (connection?.state !== "SYN-SENT" || connection.send.initial !== error.sequence) return;
-    connection.close(error.refused ? "refused" : "unreachable");
+    const held = this.#table.find(local, remote);
+    if (!(held instanceof TcpConnection) || held.state !== "SYN-SENT") return;
+    if (held.send.initial === error.sequence) held.close(error.refused ? "refused" : "unreachable");
   }
 
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
@@ -180,19 +187,24 @@ export class TcpLayer implements TcpHost, PendingDecision {
       runTimers(connection);
       if (connection.state !== "CLOSED") this.#deadlines.update(connection);
     }
-    for (const request of this.#pendingSyns.values()) {
-      if (request.expiresMs > this.nowMs) break;
+    this.#timeWaits.expire(this.nowMs);
+    for (
+      let request = this.#pendingSyns.oldest;
+      request !== undefined && request.expiresMs <= this.nowMs;
+      request = this.#pendingSyns.oldest
+    ) {
       this.drop(request);
     }
   }
 
-  nextTimerMs(): number | undefined {
+  /** `Infinity` when no timer is set. */
+  nextTimerMs(): number {
     if (this.#changed.length > 0) return this.nowMs;
-    const deadlineMs = this.#deadlines.next();
-    for (const request of this.#pendingSyns.values()) {
-      return Math.min(request.expiresMs, deadlineMs ?? Infinity);
-    }
-    return deadlineMs;
+    return Math.min(
+      this.#deadlines.next() ?? Infinity,
+      this.#timeWaits.nextMs,
+      this.#pendingSyns.oldest?.expiresMs ?? Infinity,
+    );
   }
 
   /** Calls the application back about everything that has changed. */
@@ -232,8 +244,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   drop(request: PendingSyn): void {
-    request.open = false;
-    this.#pendingSyns.delete(pairName(request.local, request.remote));
+    this.#pendingSyns.remove(request);
   }
 
   ready(connection: TcpConnection): void {
@@ -258,9 +269,13 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.#ring(listener);
   }
 
-  lingering(connection: TcpConnection): void {
-    this.#table.linger(connection);
-    if (this.#table.timeWaitCount > this.limits.timeWaits) this.#evictTimeWait();
+  lingering(connection: TcpConnection): TimeWait {
+    this.closed(connection);
+    return this.#timeWaits.begin(connection, this.nowMs);
+  }
+
+  forget(wait: TimeWait): void {
+    this.#timeWaits.end(wait);
   }
 
   closed(connection: TcpConnection): void {
@@ -283,8 +298,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   /** A segment for which no connection stands. Source: RFC 9293, "CLOSED STATE", "LISTEN STATE". */
   #receiveStray(local: Endpoint, remote: Endpoint): void {
     const { flags } = this.#segment;
-    const name = this.#pendingSyns.size > 0 ? pairName(local, remote) : "";
-    const request = this.#pendingSyns.get(name);
+    const request = this.#pendingSyns.find(local, remote);
     if ((flags & TCP_RST) !== 0) {
       const withdrawn = request !== undefined &&
         this.#segment.sequence === advanced(request.syn.sequence, 1);
@@ -338,24 +352,15 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   #ask(local: Endpoint, remote: Endpoint): void {
-    if (this.#pendingSyns.size >= this.limits.pendingSyns || !this.#roomForOne()) {
+    if (this.#pendingSyns.count >= this.limits.pendingSyns || !this.#roomForOne()) {
       this.counters.tcpSynsDropped++;
       return;
     }
     const expiresMs = this.nowMs + this.limits.pendingSynMs;
     const syn = { ...this.#segment };
     const request = new PendingSyn({ local, remote, syn, expiresMs }, this);
-    this.#pendingSyns.set(pairName(local, remote), request);
+    this.#pendingSyns.add(request);
     this.#undecided.push(request);
-  }
-
-  /** Whether a SYN takes the place of one that waits. Source: RFC 9293, "TIME-WAIT STATE". */
-  #reopens(connection: TcpConnection): boolean {
-    const { flags, sequence } = this.#segment;
-    const fresh = connection.state === "TIME-WAIT" && (flags & TCP_SYN) !== 0 &&
-      (flags & (TCP_ACK | TCP_RST)) === 0 && distance(connection.receive.next, sequence) > 0;
-    if (fresh) connection.close(undefined);
-    return fresh;
   }
 
   /** Answers the current segment with RST. */
@@ -364,21 +369,13 @@ export class TcpLayer implements TcpHost, PendingDecision {
     if (answer !== undefined) this.#sendReset(local, remote, answer);
   }
 
-  #sendReset(local: Endpoint, remote: Endpoint, reset: ResetFields): void {
-    if (queueReset(this.#network, { local, remote }, reset)) this.counters.tcpResetsSent++;
+  #sendReset(local: Endpoint, remote: Endpoint, reset: BareSegment): void {
+    if (queueBare(this.#network, { local, remote }, reset)) this.counters.tcpResetsSent++;
   }
 
   #roomForOne(): boolean {
-    if (this.#table.count + this.#pendingSyns.size < this.limits.tcpSockets) return true;
-    return this.#evictTimeWait();
-  }
-
-  #evictTimeWait(): boolean {
-    const oldest = this.#table.oldestTimeWait();
-    if (oldest === undefined) return false;
-    this.counters.tcpTimeWaitsEvicted++;
-    oldest.close(undefined);
-    return true;
+    if (this.#table.count + this.#pendingSyns.count < this.limits.tcpSockets) return true;
+    return this.#timeWaits.evict();
   }
 
   #freePort(address: number, remote: Endpoint): number | undefined {

@@ -111,7 +111,36 @@ export class PendingSyn implements PendingTcp {
   }
 }
 
+/** SYNs that wait for a decision, by both ends; the oldest first, and all wait equally long. */
+export class PendingSyns {
+  readonly #requests = new Map<string, PendingSyn>();
+
+  get count(): number {
+    return this.#requests.size;
+  }
+
+  /** The one that has waited longest. */
+  get oldest(): PendingSyn | undefined {
+    for (const request of this.#requests.values()) return request;
+    return undefined;
+  }
+
+  find(local: Endpoint, remote: Endpoint): PendingSyn | undefined {
+    return this.count === 0 ? undefined : this.#requests.get(pairName(local, remote));
+  }
+
+  add(request: PendingSyn): void {
+    this.#requests.set(pairName(request.local, request.remote), request);
+  }
+
+  /** Takes one out: no decision about it matters any more. */
+  remove(request: PendingSyn): void {
+    request.open = false;
+    this.#requests.delete(pairName(request.local, request.remote));
+  }
+}
+
 /** One name for a pair of ends. */
-export function pairName(local: Endpoint, remote: Endpoint): string {
+function pairName(local: Endpoint, remote: Endpoint): string {
   return `${local.address}:${local.port} ${remote.address}:${remote.port}`;
 }

@@ -3,7 +3,8 @@ import { testAddress, testStack } from "@tests/fakes/link.ts";
 import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
 import { test } from "@tests/fakes/test.ts";
 import type { Stack, StackOptions, TcpSocket } from "./stack.ts";
-import { CHALLENGE_ACKS_MAX, DELAYED_ACK_MS } from "./tcp_input.ts";
+import { CHALLENGE_ACKS_MAX } from "./segment_rules.ts";
+import { DELAYED_ACK_MS } from "./tcp_input.ts";
 import { PROBES_MAX, RETRANSMITS_MAX, SYN_RETRANSMITS_MAX } from "./tcp_timers.ts";
 
 const PEER_START = 1000;
