@@ -7,6 +7,8 @@ import { PacketQueue } from "./packet_queue.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
 import { advanced, distance } from "./sequence.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import { TurnQueue } from "./turn_queue.ts";
 
 test("ByteRing equals an array through random writes, consumes and growth", () => {
   const numbers = dice(3);
@@ -167,6 +169,20 @@ test("PacketQueue gives packets back in order and whole, and stays in its bounds
     equal(twin.length <= 7, true);
   }
   equal(refused > 0, true);
+});
+
+test("TurnQueue gives turns in order, to each once however often it asks", () => {
+  const queue = new TurnQueue();
+  const waiting = () => ({ readyQueued: false, readyNext: undefined }) as unknown as TcpConnection;
+  const [first, second, third] = [waiting(), waiting(), waiting()];
+  equal(queue.take(), undefined);
+  for (const connection of [first, second, first, third, second]) queue.add(connection);
+  equal(queue.take(), first);
+  queue.add(first);
+  equal([second, third, first].every((connection) => queue.take() === connection), true);
+  deepEqual([queue.take(), queue.empty], [undefined, true]);
+  queue.add(second);
+  deepEqual([queue.empty, queue.take() === second, queue.empty], [false, true, true]);
 });
 
 test("sequence numbers wrap", () => {

@@ -79,6 +79,8 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   queuedMs = 0;
   /** Whether it stands in the queue of those that may send, or of those that changed. */
   readyQueued = false;
+  /** The next one in the queue of those that may send. Written by the queue alone. */
+  readyNext: TcpConnection | undefined = undefined;
   changeQueued = false;
   /** Whether it waits for its next hop's address. */
   awaitsNeighbour = false;

@@ -69,7 +69,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   get pending(): boolean {
-    return this.#ready.length > 0;
+    return !this.#ready.empty;
   }
 
   get count(): number {
@@ -160,8 +160,9 @@ export class TcpLayer implements TcpHost, PendingDecision {
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
   transmit(into: Uint8Array, nowMs: number, checksum: FrameTarget["checksum"]): number {
     this.nowMs = nowMs;
-    const take = () => this.#ready.take();
-    for (let connection = take(); connection !== undefined; connection = take()) {
+    for (;;) {
+      const connection = this.#ready.take();
+      if (connection === undefined) return 0;
       if (connection.state === "CLOSED") continue;
       const source = connection.local.address;
       const target = connection.remote.address;
@@ -178,7 +179,6 @@ export class TcpLayer implements TcpHost, PendingDecision {
       this.ready(connection);
       return length;
     }
-    return 0;
   }
 
   poll(): void {
