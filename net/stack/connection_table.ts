@@ -1,25 +1,28 @@
 import type { Endpoint } from "./interface.ts";
-import type { TcpConnection } from "./tcp_connection.ts";
-import type { TimeWait } from "./time_wait.ts";
 
-/** What stands for a pair of ends: a connection, or what is left of one. */
-export type Held = TcpConnection | TimeWait;
+/** What a table holds: it stands for a pair of ends. */
+export interface Joined<T> {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** The next entry with the same hash. Written by the table alone. */
+  hashNext: T | undefined;
+}
 
 /** Chains at first; doubled whenever there are as many entries. A power of two. */
 const CHAIN_COUNT_MIN = 64;
 
 /**
- * Connections by both ends.
+ * Connections, or what asks for one, by both ends.
  *
  * Keyed by a seeded hash of the four numbers, so that a look-up allocates nothing and nobody can
  * choose ends that meet in one chain.
  */
-export class ConnectionTable {
+export class ConnectionTable<T extends Joined<T>> {
   readonly #seed: number;
-  #chains: (Held | undefined)[] = emptyChains(CHAIN_COUNT_MIN);
+  #chains: (T | undefined)[] = emptyChains(CHAIN_COUNT_MIN);
   #count = 0;
   /** The connection found last: segments come in trains. */
-  #latest: Held | undefined;
+  #latest: T | undefined;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -29,7 +32,7 @@ export class ConnectionTable {
     return this.#count;
   }
 
-  find(local: Endpoint, remote: Endpoint): Held | undefined {
+  find(local: Endpoint, remote: Endpoint): T | undefined {
     const latest = this.#latest;
     if (latest !== undefined && joins(latest, local, remote)) return latest;
     let held = this.#chains[this.#place(local, remote)];
@@ -38,16 +41,16 @@ export class ConnectionTable {
     return held;
   }
 
-  add(held: Held): void {
+  add(held: T): void {
     if (this.#count === this.#chains.length) this.#grow();
     this.#link(held);
     this.#count++;
   }
 
-  remove(held: Held): void {
+  remove(held: T): void {
     if (this.#latest === held) this.#latest = undefined;
     const place = this.#place(held.local, held.remote);
-    let before: Held | undefined;
+    let before: T | undefined;
     let current = this.#chains[place];
     while (current !== undefined && current !== held) {
       before = current;
@@ -60,7 +63,7 @@ export class ConnectionTable {
     this.#count--;
   }
 
-  #link(held: Held): void {
+  #link(held: T): void {
     const place = this.#place(held.local, held.remote);
     held.hashNext = this.#chains[place];
     this.#chains[place] = held;
@@ -86,11 +89,11 @@ export class ConnectionTable {
   }
 }
 
-function emptyChains(count: number): (Held | undefined)[] {
+function emptyChains<T>(count: number): (T | undefined)[] {
   return Array.from({ length: count }, () => undefined);
 }
 
-function joins(held: Held, local: Endpoint, remote: Endpoint): boolean {
+function joins(held: Joined<unknown>, local: Endpoint, remote: Endpoint): boolean {
   return held.remote.port === remote.port && held.local.port === local.port &&
     held.remote.address === remote.address && held.local.address === local.address;
 }

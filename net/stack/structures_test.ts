@@ -1,7 +1,8 @@
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
-import { dice } from "@tests/fakes/link.ts";
+import { dice, testAddress } from "@tests/fakes/link.ts";
 import { test } from "@tests/fakes/test.ts";
 import { BufferPool, POOLED_COUNT_MAX, POOLED_SIZE } from "./buffer_pool.ts";
+import { ConnectionTable, type Joined } from "./connection_table.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PacketQueue } from "./packet_queue.ts";
 import { Reassembly } from "./reassembly.ts";
@@ -9,6 +10,11 @@ import { ByteRing } from "./ring.ts";
 import { advanced, distance } from "./sequence.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import { TurnQueue } from "./turn_queue.ts";
+
+/** An entry of the table, and nothing else. */
+interface Pair extends Joined<Pair> {
+  readonly kind: "pair";
+}
 
 test("ByteRing equals an array through random writes, consumes and growth", () => {
   const numbers = dice(3);
@@ -115,6 +121,31 @@ test("Reassembly keeps no more runs than its bound, but joins still work", () =>
   equal(gaps.add(11, 20), true);
   equal(gaps.add(30, 31), true);
   equal(gaps.advance(10), 11);
+});
+
+test("ConnectionTable equals a map through growth and removals", () => {
+  const numbers = dice(5);
+  const table = new ConnectionTable<Pair>(9);
+  const twin = new Map<number, Pair>();
+  const local = { address: testAddress(1), port: 80 };
+  const remote = (port: number) => ({ address: testAddress(2), port });
+  for (let round = 0; round < 4000; round++) {
+    const port = 1 + numbers.below(900);
+    const known = twin.get(port);
+    equal(table.find(local, remote(port)), known);
+    if (known !== undefined && numbers.happens(0.4)) {
+      table.remove(known);
+      table.remove(known);
+      twin.delete(port);
+    } else if (known === undefined) {
+      const made: Pair = { kind: "pair", local, remote: remote(port), hashNext: undefined };
+      table.add(made);
+      twin.set(port, made);
+    }
+    equal(table.count, twin.size);
+  }
+  for (const pair of twin.values()) equal(table.find(pair.local, pair.remote), pair);
+  equal(twin.size > 300, true, "the table has grown");
 });
 
 test("Deadlines equals a sort, with deadlines that move both ways", () => {

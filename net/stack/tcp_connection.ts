@@ -1,5 +1,6 @@
 import { assert } from "@runtime/core/assert.ts";
 import { NewReno } from "./congestion.ts";
+import type { Joined } from "./connection_table.ts";
 import type { StackCounters } from "./counters.ts";
 import type { Timed } from "./deadlines.ts";
 import type { Endpoint, TcpFailure, TcpSocket } from "./interface.ts";
@@ -18,7 +19,7 @@ import {
   type TimerState,
   timerState,
 } from "./tcp_block.ts";
-import type { TimeWait } from "./time_wait.ts";
+import type { Held, TimeWait } from "./time_wait.ts";
 import { moved, synchronized, type TcpEvent, type TcpState } from "./tcp_state.ts";
 
 /** Silence of the peer in FIN-WAIT-2 before it is asked whether it is still there. */
@@ -59,7 +60,7 @@ export interface TcpOpening {
 /**
  * One connection: the record that input, output and timers work on, and the application's face.
  */
-export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
+export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter, Joined<Held> {
   readonly host: TcpHost;
   readonly local: Endpoint;
   readonly remote: Endpoint;
@@ -85,7 +86,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   /** Whether it waits for its next hop's address. */
   awaitsNeighbour = false;
   /** The next entry of the table with the same hash. */
-  hashNext: TcpConnection | TimeWait | undefined = undefined;
+  hashNext: Held | undefined = undefined;
   #state: TcpState;
   /** What stands for it since TIME-WAIT began. */
   #wait: TimeWait | undefined = undefined;

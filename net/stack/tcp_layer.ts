@@ -27,7 +27,7 @@ import {
 import { type FrameTarget, writeSegment } from "./tcp_output.ts";
 import { type BareSegment, queueBare, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
-import { type TimeWait, TimeWaits } from "./time_wait.ts";
+import { type Held, type TimeWait, TimeWaits } from "./time_wait.ts";
 import { TurnQueue } from "./turn_queue.ts";
 
 /** Everything of TCP that is not inside one connection: look-up, listeners, timers, turns to send. */
@@ -42,7 +42,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   working = false;
 
   readonly #network: Network;
-  readonly #table: ConnectionTable;
+  readonly #table: ConnectionTable<Held>;
   readonly #timeWaits: TimeWaits;
   readonly #deadlines = new Deadlines<TcpConnection>();
   readonly #listeners: Listener[] = [];
@@ -50,7 +50,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   readonly #unaccepted = new Map<TcpConnection, Listener>();
   /** Connections in SYN-RECEIVED, oldest first. */
   readonly #halfOpen = new Set<TcpConnection>();
-  readonly #pendingSyns = new PendingSyns();
+  readonly #pendingSyns: PendingSyns;
   readonly #segment: TcpFields = tcpFields();
   #decide: ((request: PendingTcp) => void) | undefined;
   readonly #ready = new TurnQueue();
@@ -64,7 +64,9 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.counters = network.counters;
     this.random32 = random32;
     this.segmentSize = network.mtu - IPV4_HEADER_LENGTH - TCP_HEADER_LENGTH;
-    this.#table = new ConnectionTable(random32() | 0);
+    const seed = random32() | 0;
+    this.#table = new ConnectionTable(seed);
+    this.#pendingSyns = new PendingSyns(seed);
     this.#timeWaits = new TimeWaits({ network, table: this.#table, limits });
   }
 

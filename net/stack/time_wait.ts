@@ -1,5 +1,5 @@
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpFields } from "../wire/tcp.ts";
-import type { ConnectionTable } from "./connection_table.ts";
+import type { ConnectionTable, Joined } from "./connection_table.ts";
 import type { StackCounters } from "./counters.ts";
 import type { Endpoint } from "./interface.ts";
 import type { StackLimits } from "./limits.ts";
@@ -9,6 +9,9 @@ import { distance } from "./sequence.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import { queueBare } from "./tcp_reset.ts";
 
+/** What stands for a pair of ends: a connection, or what is left of one. */
+export type Held = TcpConnection | TimeWait;
+
 /**
  * What is left of a connection in TIME-WAIT: enough to answer the peer's FIN when it comes again, and
  * to tell a new connection between the same ends from segments of the old one.
@@ -16,7 +19,7 @@ import { queueBare } from "./tcp_reset.ts";
  * Many wait at a time and each waits long, so that the connection itself, with its timers, its
  * estimates and its rings, is let go of. Source: RFC 9293, "TIME-WAIT STATE".
  */
-export class TimeWait implements Challenges {
+export class TimeWait implements Challenges, Joined<Held> {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   /** One past our FIN, and one past the peer's: what an ACK says. */
@@ -32,7 +35,7 @@ export class TimeWait implements Challenges {
   challenges = 0;
   challengeFromMs = -Infinity;
   /** The next entry of the table with the same hash. Written by the table alone. */
-  hashNext: TimeWait | TcpConnection | undefined = undefined;
+  hashNext: Held | undefined = undefined;
   /** Its neighbours in the order in which waits end. Written by the queue alone. */
   before: TimeWait | undefined = undefined;
   behind: TimeWait | undefined = undefined;
@@ -90,7 +93,7 @@ function judgeInTimeWait(
 /** What all waits of a stack share. */
 export interface TimeWaitParts {
   readonly network: Network;
-  readonly table: ConnectionTable;
+  readonly table: ConnectionTable<Held>;
   readonly limits: StackLimits;
 }
 

@@ -1,15 +1,9 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
-import { dice, testAddress, testStack } from "@tests/fakes/link.ts";
+import { testAddress, testStack } from "@tests/fakes/link.ts";
 import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
 import { test } from "@tests/fakes/test.ts";
-import { ConnectionTable, type Held } from "./connection_table.ts";
-import { stackCounters } from "./counters.ts";
-import { stackLimits } from "./limits.ts";
-import { Network } from "./network.ts";
 import { CHALLENGE_ACKS_MAX } from "./segment_rules.ts";
 import type { StackOptions, TcpListener } from "./stack.ts";
-import { TcpConnection } from "./tcp_connection.ts";
-import { TcpLayer } from "./tcp_layer.ts";
 
 const PEER_START = 1000;
 /** One past the peer's FIN. */
@@ -153,43 +147,4 @@ test("tcp sends its last ACK even to a neighbour that must be asked for first", 
     peer.advance(WAIT_MS - 1);
   }
   equal(socket.state, "TIME-WAIT", "longer than a neighbour is remembered");
-});
-
-test("ConnectionTable equals a map through growth and removals", () => {
-  const numbers = dice(5);
-  const options = {
-    mac: Uint8Array.of(2, 0, 0, 0, 0, 1),
-    mtu: 1500,
-    addresses: [testAddress(1)],
-    prefixLength: 24,
-    random32: () => numbers.next(),
-  };
-  const limits = stackLimits();
-  const layer = new TcpLayer(
-    new Network(options, limits, stackCounters()),
-    limits,
-    options.random32,
-  );
-  const table = new ConnectionTable(9);
-  const twin = new Map<number, Held>();
-  const local = { address: testAddress(1), port: 80 };
-  const remote = (port: number) => ({ address: testAddress(2), port });
-  for (let round = 0; round < 4000; round++) {
-    const port = 1 + numbers.below(900);
-    const known = twin.get(port);
-    equal(table.find(local, remote(port)), known);
-    if (known !== undefined && numbers.happens(0.4)) {
-      table.remove(known);
-      table.remove(known);
-      twin.delete(port);
-    } else if (known === undefined) {
-      const opening = { local, remote: remote(port), state: "SYN-SENT" } as const;
-      const made = new TcpConnection(layer, opening);
-      table.add(made);
-      twin.set(port, made);
-    }
-    equal(table.count, twin.size);
-  }
-  for (const held of twin.values()) equal(table.find(held.local, held.remote), held);
-  equal(twin.size > 300, true, "the table has grown");
 });
