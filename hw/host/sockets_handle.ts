@@ -37,8 +37,10 @@ export function tcpOverHandles(
       return Promise.resolve().then(() => listen(handles, at, accept));
     },
     connectTcp(to) {
-      if (isIP(to.host) === 0) return connectTcpNode(to);
-      return tcpOver(new HandleCarrier(handles, handles.open(), to), to, false);
+      const version = isIP(to.host);
+      if (version === 0) return connectTcpNode(to);
+      const target = { host: to.host, port: to.port, version };
+      return tcpOver(new HandleCarrier(handles, handles.open(), target), to, false);
     },
   };
 }
@@ -90,17 +92,22 @@ function acceptFrom(
   accept(tcpOver(new HandleCarrier(handles, handle, undefined), remote, true));
 }
 
+/** Whom to connect to, and by which version of IP. */
+interface Target extends HostAddress {
+  readonly version: number;
+}
+
 class HandleCarrier implements Carrier {
   readonly #handles: TcpHandles;
   readonly #handle: TcpHandle;
-  /** Whom to connect to; `undefined` for a connection that was accepted. */
-  readonly #to: HostAddress | undefined;
+  /** `undefined` for a connection that was accepted. */
+  readonly #to: Target | undefined;
   #events: CarrierEvents | undefined;
   #readEnded = false;
   #writeEnded = false;
   #closing = false;
 
-  constructor(handles: TcpHandles, handle: TcpHandle, to: HostAddress | undefined) {
+  constructor(handles: TcpHandles, handle: TcpHandle, to: Target | undefined) {
     this.#handles = handles;
     this.#handle = handle;
     this.#to = to;
@@ -147,12 +154,12 @@ class HandleCarrier implements Carrier {
     return local ?? hostAddress(undefined, undefined);
   }
 
-  #connect({ host, port }: HostAddress): void {
+  #connect({ host, port, version }: Target): void {
     const request: HandleRequest = {
       oncomplete: (status) => reporting(() => this.#connected(status)),
     };
     try {
-      const status = isIP(host) === 6
+      const status = version === 6
         ? this.#handle.connect6(request, host, port)
         : this.#handle.connect(request, host, port);
       if (status !== 0) process.nextTick(() => this.#fail(errorOf(status)));
