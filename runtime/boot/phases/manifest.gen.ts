@@ -18,7 +18,7 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"policyd","line":"policyd: ready","phase":"bring-up","role":"required","proves":"the grants parsed and policyd serves","evidence":[]},
   {"task":"policyd","line":"policyd: audit emit ok","phase":"policy","role":"allowed","proves":"logd kept the record of a decision before its reply","evidence":["record"]},
   {"task":"policyd","line":"policyd: audit emit failed","phase":null,"role":"failure","proves":"a decision was turned into a denial because its record could not be kept","evidence":["lost"]},
-  {"task":"rngd","line":"rngd: ready","phase":"bring-up","role":"required","proves":"the device gave bytes that pass the start-up health tests, and rngd serves","evidence":[]},
+  {"task":"rngd","line":"rngd: ready","phase":"bring-up","role":"required","proves":"the health tests tripped on sequences that must trip them, the device gave bytes that pass them, and rngd serves","evidence":[]},
   {"task":"rngd","line":"rngd: mmio window mapped ok","phase":"mmio","role":"required","proves":"bytes came through the register window that policy granted","evidence":["drawn"]},
   {"task":"rngd","line":"rngd: health test failed, entropy off","phase":null,"role":"failure","proves":"the source is stuck, biased or dead; no byte is handed out until the node restarts","evidence":["judged"]},
   {"task":"keystored","line":"keystored: ready","phase":"bring-up","role":"required","proves":"keystored serves; its log says where the device key lives","evidence":[]},
