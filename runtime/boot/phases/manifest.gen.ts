@@ -15,7 +15,7 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"logd","line":"logd: reject invalid_args","phase":"logd","role":"allowed","proves":"a record whose fields claim an identity was refused","evidence":["refused"]},
   {"task":"logd","line":"logd: reject over_limit","phase":"logd","role":"allowed","proves":"a record longer than its bounds was refused","evidence":["refused"]},
   {"task":"logd","line":"logd: reject rate_limited","phase":"logd","role":"allowed","proves":"a sender beyond its 24 records a second was refused","evidence":["refused"]},
-  {"task":"policyd","line":"policyd: ready","phase":"bring-up","role":"required","proves":"the grants parsed and policyd serves","evidence":[]},
+  {"task":"policyd","line":"policyd: ready","phase":"bring-up","role":"required","proves":"the grants parsed, a decision whose record was refused came out as a denial, and policyd serves","evidence":[]},
   {"task":"policyd","line":"policyd: audit emit ok","phase":"policy","role":"allowed","proves":"logd kept the record of a decision before its reply","evidence":["record"]},
   {"task":"policyd","line":"policyd: audit emit failed","phase":null,"role":"failure","proves":"a decision was turned into a denial because its record could not be kept","evidence":["lost"]},
   {"task":"rngd","line":"rngd: ready","phase":"bring-up","role":"required","proves":"the health tests tripped on sequences that must trip them, the device gave bytes that pass them, and rngd serves","evidence":[]},
