@@ -23,7 +23,7 @@ const LAST_OF_PHASE: Readonly<Record<string, string>> = {
   "policy": "SELFTEST: policy malformed ok",
   "logd": "SELFTEST: logd hardening rejects ok",
   "entropy": "SELFTEST: device key private export rejected ok",
-  "net": "SELFTEST: net tcp listen ok",
+  "net": "SELFTEST: netstackd foreign handle rejected ok",
   "session": "SELFTEST: dsoftbus peer judged ok",
   "end": "SELFTEST: end",
 };

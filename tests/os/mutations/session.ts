@@ -15,6 +15,9 @@ import { edited, granting } from "./policy.ts";
 
 const IDENTITYD = { daemon: "identityd", key: "identityd", service: identityd } as const;
 const DSOFTBUSD = { daemon: "dsoftbusd", key: "dsoftbusd", service: dsoftbusd } as const;
+/** identityd as dsoftbusd hears it. */
+const BINDING = { daemon: "dsoftbusd", key: "identityd", service: identityd } as const;
+const INVALID = Promise.resolve({ status: "ok", valid: false } as const);
 const MISMATCH = "failure marker 'dsoftbusd: identity mismatch peer=";
 
 /** Two machines, their identities, and what goes over the session between them. */
@@ -23,15 +26,16 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
     name: "an identityd that finds no proof to hold",
     replace: () =>
       replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
+    red: failed("SELFTEST: identityd proof tamper rejected"),
+  },
+  {
+    name: "a dsoftbusd that hears that no proof holds",
+    replace: () => replaceClient(BINDING, () => ({ verifyProof: () => INVALID })),
     red: MISMATCH,
   },
   {
-    name: "an identityd of the dialling machine alone that finds no proof to hold",
-    replace: () =>
-      onMachine(
-        2,
-        replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
-      ),
+    name: "a dsoftbusd of the dialling machine alone that hears that no proof holds",
+    replace: () => onMachine(2, replaceClient(BINDING, () => ({ verifyProof: () => INVALID }))),
     red: MISMATCH,
   },
   {
@@ -142,7 +146,7 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
   {
     name: "a dsoftbusd that skips the binding check",
     replace: () =>
-      replaceClient({ daemon: "dsoftbusd", key: "identityd", service: identityd }, () => ({
+      replaceClient(BINDING, () => ({
         verifyProof: () => Promise.resolve({ status: "ok", valid: true }),
       })),
     red: failed("SELFTEST: dsoftbus identity verified"),
