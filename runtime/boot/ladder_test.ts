@@ -108,6 +108,27 @@ test("LadderJudge of a phase asks for nothing behind it", () => {
   equal(judged(HEALTHY.slice(0, 4), { phase: "session" }).finished, false);
 });
 
+test("LadderJudge names the line that the console would show first, not the manifest's first", () => {
+  const manifest = MANIFEST.toReversed();
+  const first = (lines: readonly string[]) => {
+    const judge = new LadderJudge(manifest, ORDERS);
+    for (const line of lines) judge.take(line);
+    return judge.verdict().map(failureText);
+  };
+  deepEqual(first([]), ["first_failed_phase=bring-up missing_marker='logd: ready'"]);
+  deepEqual(first(HEALTHY.slice(0, 2)), [
+    "first_failed_phase=bring-up missing_marker='init: ready'",
+  ]);
+});
+
+test("LadderJudge waits no longer for a line to stop at when the ladder is at its end", () => {
+  const until = "init: fault <name>";
+  equal(judged(HEALTHY.slice(0, -1), { until }).finished, false);
+  equal(judged(HEALTHY, { until }).finished, true);
+  deepEqual(texts(HEALTHY, { until }), [`never came: '${until}'`]);
+  equal(judged(HEALTHY.slice(0, 3), { until, phase: "bring-up" }).finished, false);
+});
+
 test("LadderJudge with a line to stop at is done there, and red until then", () => {
   const until = "dsoftbusd: identity bound peer=<id>";
   equal(judged(HEALTHY.slice(0, 4), { until }).finished, false);

@@ -1,21 +1,13 @@
 import { BootError } from "@runtime/boot/init.ts";
-import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
-import { PHASES } from "@runtime/idl/marker.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { manualClock } from "@tests/fakes/clock.ts";
 import { type FakeNode, fakeNode, settled } from "@tests/fakes/nx_ports.ts";
+import { healthyConsole } from "@tests/fakes/ladder.ts";
 import { test } from "@tests/fakes/test.ts";
 import { type LadderRequest, runLadder } from "./ladder_run.ts";
 import type { NodeOptions } from "./ports.ts";
 
-/** Every required line, in the order of the ladder, with its placeholders filled. */
-const LADDER = LADDER_MARKERS.filter(({ role }) => role === "required")
-  .toSorted((left, right) => rankOf(left.phase) - rankOf(right.phase))
-  .map(({ line }) => line.replace("<id>", "ab".repeat(32)));
-
-function rankOf(phase: string | null): number {
-  return PHASES.findIndex((each) => each === phase);
-}
+const LADDER = healthyConsole();
 
 /** A run over two nodes whose consoles a test writes. */
 function run(request: Partial<LadderRequest> = {}) {
@@ -93,9 +85,7 @@ test("runLadder ends at once at a failure marker", async () => {
 });
 
 test("runLadder stops at a phase, and at a line", async () => {
-  const bringUp = LADDER_MARKERS.filter(({ role, phase }) =>
-    role === "required" && phase === "bring-up"
-  ).map(({ line }) => line);
+  const bringUp = LADDER.slice(0, LADDER.indexOf("init: ready") + 1);
   const phase = run({ phase: "bring-up" });
   await settled();
   for (const machine of [1, 2] as const) phase.say(machine, ...bringUp);
@@ -135,6 +125,19 @@ test("runLadder is red when it is interrupted, and when a machine does not boot"
   const request = { timeoutMs: undefined, console() {} };
   const result = await runLadder({ clock, turns: clock, startNode }, request);
   deepEqual([result.outcome, result.bootError], ["failed", "Cannot boot rngd: device_denied"]);
+});
+
+test("runLadder that came to its end without the line to stop at has failed", async () => {
+  for (
+    const until of ["SELFTEST: rng entropy FAIL", `dsoftbusd: clone of this device seen peer=<id>`]
+  ) {
+    const { result, say } = run({ until, timeoutMs: undefined });
+    await settled();
+    say(1, ...LADDER);
+    const { outcome, machines } = await result;
+    equal(outcome, "failed");
+    deepEqual(machines[0]?.failures, [{ kind: "until", line: until }]);
+  }
 });
 
 test("runLadder hides no bug of a start, and leaves no machine running", async () => {

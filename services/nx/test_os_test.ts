@@ -73,7 +73,7 @@ test("nx test-os exits with 0, 1, 2 and 124, and keeps both consoles", async () 
   deepEqual([failed.code, failed.out.endsWith("test-os failed\n")], [EXIT.failed, true]);
   const late = await testOs(["logd: ready"], [], []);
   deepEqual([late.code, late.out.endsWith("test-os timed out\n")], [EXIT.timedOut, true]);
-  ok(late.out.includes("first_failed_phase=bring-up missing_marker='init: ready'"), late.out);
+  ok(late.out.includes("first_failed_phase=bring-up missing_marker='policyd: ready'"), late.out);
   for (const env of [["RUN_PHASE", "lunch"], ["RUN_TIMEOUT", "soon"]] as [string, string][]) {
     const { code, out } = await testOs([], [], [env]);
     deepEqual([code, out], [EXIT.usage, ""]);
