@@ -17,6 +17,15 @@ export interface LadderOptions {
   readonly until?: string | undefined;
 }
 
+/** What one run must bring about beside the manifest: a refusal, and never its opposite. */
+export interface Expectation {
+  readonly phase: Phase;
+  /** Required, exactly so; whatever the manifest says of its shape. */
+  readonly line: string;
+  /** Forbidden. */
+  readonly never: string;
+}
+
 /** Why a ladder is red. */
 export type LadderFailure =
   | { readonly kind: "missing"; readonly phase: Phase; readonly line: string }
@@ -32,7 +41,9 @@ const MARKER_SHAPE = /^(?:K?SELFTEST|[a-z]+d|init|net|dsoftbus|blk|abi-[a-z]+): 
  */
 export class LadderJudge {
   readonly #markers: readonly { readonly marker: LadderMarker; readonly pattern: RegExp }[];
-  readonly #required: readonly RequiredLine[];
+  readonly #expected = new Map<string, Expectation>();
+  readonly #never = new Set<string>();
+  #required: readonly RequiredLine[];
   readonly #orders: readonly (readonly string[])[];
   readonly #until: { readonly line: string; readonly pattern: RegExp } | undefined;
   readonly #seen = new Set<string>();
@@ -55,9 +66,30 @@ export class LadderJudge {
     this.#until = until === undefined ? undefined : { line: until, pattern: markerPattern(until) };
   }
 
+  /** Asks for one line more; before the console shows it. */
+  expect(expectation: Expectation): void {
+    const { line, phase, never } = expectation;
+    this.#expected.set(line, expectation);
+    this.#never.add(never);
+    this.#required = inOrder([...this.#required, { line, phase }]);
+  }
+
+  /** What an expected line needs has been done: without the line by now the console is red. */
+  due(line: string): void {
+    const expectation = this.#expected.get(line);
+    if (expectation === undefined || this.#seen.has(line)) return;
+    this.#failures.push({ kind: "missing", phase: expectation.phase, line });
+  }
+
   /** Takes one line of the console, without its line feed. */
   take(line: string): void {
     if (this.#until?.pattern.test(line)) this.#untilSeen = true;
+    if (this.#never.has(line)) this.#failures.push({ kind: "forbidden", line });
+    else if (this.#expected.has(line)) this.#seen.add(line);
+    else this.#judge(line);
+  }
+
+  #judge(line: string): void {
     const found = this.#markers.find(({ pattern }) => pattern.test(line));
     if (found?.marker.role === "failure") this.#failures.push({ kind: "failure", line });
     else if (FORBIDDEN.some((pattern) => pattern.test(line))) {
@@ -79,7 +111,8 @@ export class LadderJudge {
       return [...this.#failures, { kind: "until", line: this.#until.line }];
     }
     const missing = this.#firstMissing();
-    if (missing === undefined) return [...this.#failures];
+    const told = this.#failures.some(({ line }) => line === missing?.line);
+    if (missing === undefined || told) return [...this.#failures];
     const { phase, line } = missing;
     return [...this.#failures, { kind: "missing", phase, line }];
   }

@@ -6,6 +6,7 @@ import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
 import type { Shell } from "./shell.ts";
+import { startStrangers } from "./strangers.ts";
 import { durationOption, untilOption } from "./up_options.ts";
 
 /** How long a run may take unless it says so, in milliseconds. Source: Open Nexus OS, `qemu-test`. */
@@ -69,6 +70,7 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
     const result = await runLadder(ports, {
       ...limits,
       interrupted,
+      strangers: startStrangers,
       console(machine, line) {
         if (options.json) output.json({ event: "line", machine, line });
         else output.line(`${machine}| ${line}`);

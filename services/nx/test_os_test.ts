@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
-import { fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { controllerOf, fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
@@ -49,9 +49,13 @@ test("limitsOf takes a declared line, placeholders filled or not, and refuses ev
 
 /** `nx test-os` over two consoles that show `lines` as soon as their machines start. */
 async function testOs(lines: readonly string[], argv: readonly string[], env: [string, string][]) {
+  let nodes = 0;
   const startNode = (options: NodeOptions) => {
-    for (const line of lines) options.console(line);
-    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+    const deviceId = `${++nodes}f`.repeat(32);
+    if (options.selftest) { for (const line of lines) options.console(line); }
+    const handlers = controllerOf({ deviceId, connect: () => new Promise(() => {}) });
+    const placeOf = () => Promise.resolve(1);
+    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }, { handlers, placeOf }));
   };
   const world = nxWorld({ startNode });
   for (const [name, value] of env) world.env.set(name, value);

@@ -13,6 +13,7 @@ import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { climb } from "../fakes/node.ts";
 import { test } from "../fakes/test.ts";
 
+const MISMATCH = "dsoftbusd: identity mismatch peer=";
 const BOUND = "dsoftbusd: identity bound peer=";
 
 /** Last required line of each phase. Source: the issue's list of markers and the seeds' own. */
@@ -77,9 +78,12 @@ test("test-os with RUN_PHASE=bring-up does not wait for the phases behind it", a
 });
 
 test("test-os with a line to stop at stops there", async () => {
-  const { outcome, machines } = await climb({ until: "rngd: ready" });
-  equal(outcome, "passed");
-  for (const { lines } of machines) ok(lines.includes("rngd: ready"));
+  for (const until of ["rngd: ready", `${MISMATCH}<id>`]) {
+    const { outcome, machines } = await climb({ until });
+    equal(outcome, "passed", machines.flatMap(texts).join("\n"));
+    const stem = until.replace("<id>", "");
+    for (const { lines } of machines) ok(lines.some((line) => line.startsWith(stem)));
+  }
 });
 
 test("test-os never passes when its time is up", async () => {
@@ -101,13 +105,27 @@ test("test-os with a line to stop at that does not come has failed when the ladd
   }
 });
 
+test("test-os has both machines refuse two strangers, by name and for good", async () => {
+  const { machines } = await climb();
+  const refusals = machines.map(({ lines }) =>
+    lines.filter((line) => line.startsWith(MISMATCH)).map((line) => line.slice(MISMATCH.length))
+  );
+  const [first = [], second = []] = refusals.map((ids) => ids.toSorted());
+  equal(first.length, 2);
+  deepEqual(first, second);
+  for (const { lines } of machines) {
+    for (const id of first) ok(!lines.includes(`${BOUND}${id}`));
+    equal(lines.filter((line) => line === "dsoftbusd: auth ok").length, 1);
+  }
+});
+
 test("test-os that is interrupted has failed", async () => {
   const { outcome } = await climb({ interrupted: Promise.resolve() });
   equal(outcome, "failed");
 });
 
 test("LadderJudge turns a real console red for each required line that is taken out", async () => {
-  const { machines } = await climb();
+  const { machines } = await climb({ strangers: undefined });
   const [machine] = machines;
   ok(machine !== undefined);
   const judge = (lines: readonly string[]) => {

@@ -18,6 +18,10 @@ const DSOFTBUSD = { daemon: "dsoftbusd", key: "dsoftbusd", service: dsoftbusd } 
 /** identityd as dsoftbusd hears it. */
 const BINDING = { daemon: "dsoftbusd", key: "identityd", service: identityd } as const;
 const INVALID = Promise.resolve({ status: "ok", valid: false } as const);
+/** A stranger was taken for who it said it was. */
+const BELIEVED = "forbidden marker 'dsoftbusd: identity bound peer=";
+/** A machine did not come as far as to refuse a stranger. */
+const UNVISITED = "first_failed_phase=session missing_marker='dsoftbusd: identity mismatch peer=";
 const MISMATCH = "failure marker 'dsoftbusd: identity mismatch peer=";
 
 /** Two machines, their identities, and what goes over the session between them. */
@@ -95,7 +99,7 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
   {
     name: "a dsoftbusd that may not dial",
     replace: () => granting(edited('  "net.connect",\n', "")),
-    red: failed("SELFTEST: dsoftbus os connect"),
+    red: [failed("SELFTEST: dsoftbus os connect"), UNVISITED],
   },
   {
     name: "a peer whose pings are not allowed",
@@ -149,7 +153,26 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
       replaceClient(BINDING, () => ({
         verifyProof: () => Promise.resolve({ status: "ok", valid: true }),
       })),
-    red: failed("SELFTEST: dsoftbus identity verified"),
+    red: [BELIEVED, failed("SELFTEST: dsoftbus identity verified")],
+  },
+  {
+    name: "a dsoftbusd that asks about a proof and goes on whatever the answer is",
+    replace: () =>
+      replaceClient(BINDING, (own) => ({
+        async verifyProof(proof) {
+          const verdict = await own.verifyProof(proof);
+          return verdict.status === "ok" ? { ...verdict, valid: true } : verdict;
+        },
+      })),
+    red: BELIEVED,
+  },
+  {
+    name: "a dsoftbusd that does not look at the device id it was told to find",
+    replace: () =>
+      replaceHandlers(DSOFTBUSD, (own) => ({
+        connect: (request, call) => own.connect({ ...request, deviceId: "" }, call),
+      })),
+    red: BELIEVED,
   },
   {
     name: "a dsoftbusd that makes up its pongs",
