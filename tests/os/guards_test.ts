@@ -52,9 +52,9 @@ test("test-os of a copy of the source is red for each guard that is missing from
     for (const { name, file, guard, without, red } of MISSING_GUARDS) {
       await t.step(name, async () => {
         const text = textOf(file);
-        Deno.writeTextFileSync(`${folder}/${file}`, text.replace(guard, () => without));
+        await Deno.writeTextFile(`${folder}/${file}`, text.replace(guard, () => without));
         const { code, lines } = await testOs(folder);
-        Deno.writeTextFileSync(`${folder}/${file}`, text);
+        await Deno.writeTextFile(`${folder}/${file}`, text);
         const shown = lines.slice(-10).join("\n");
         equal(code, 1, shown);
         ok(reasons(lines).some((reason) => reason.startsWith(red)), shown);
