@@ -24,6 +24,7 @@ const OPTIONS = [
   ["--maximumMemory", "2"],
   ["--use", "abort="],
   ["--enable", "simd"],
+  ["--enable", "relaxed-simd"],
 ].flat();
 
 const ROOT = new URL("../", import.meta.url);

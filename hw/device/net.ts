@@ -1,7 +1,14 @@
-import type { Link } from "@runtime/core/ports.ts";
+import type { Link, PartialChecksum } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
-import { FEATURE_NET_MAC, FEATURE_NET_MTU, FEATURE_NET_STATUS } from "../virtio/features.ts";
+import {
+  FEATURE_NET_CSUM,
+  FEATURE_NET_GUEST_CSUM,
+  FEATURE_NET_MAC,
+  FEATURE_NET_MTU,
+  FEATURE_NET_STATUS,
+} from "../virtio/features.ts";
 import { DEVICE_ID_NET } from "../virtio/ids.ts";
+import { readNetHeader, writeNetHeader } from "../virtio/net_header.ts";
 import {
   ETHERNET_HEADER_SIZE,
   MAC_SIZE,
@@ -11,9 +18,7 @@ import {
   NET_CONFIG_MTU,
   NET_CONFIG_SIZE,
   NET_CONFIG_STATUS,
-  NET_HEADER_BUFFERS,
-  NET_HEADER_FLAGS,
-  NET_HEADER_GSO_TYPE,
+  NET_FLAG_NEEDS_CSUM,
   NET_HEADER_SIZE,
   NET_QUEUE_RECEIVE,
   NET_QUEUE_TRANSMIT,
@@ -32,11 +37,17 @@ export const ROUNDS_PER_TURN_MAX = 4;
 
 const QUEUE_SIZE_MAX = 1024;
 
+const FEATURES_ALWAYS = FEATURE_NET_MAC | FEATURE_NET_STATUS | FEATURE_NET_MTU;
+const FEATURES_OFFLOADED = FEATURE_NET_CSUM | FEATURE_NET_GUEST_CSUM;
+
+/** What a device says of a frame in one buffer: all of it is there. */
+const ONE_BUFFER = 1;
+
 /** Frames that were not passed on, by cause. */
 export interface NetDrops {
   /** Shorter than an Ethernet header or longer than the link's largest frame. */
   length: number;
-  /** A header that asks for an offload that was never offered. */
+  /** A header that asks for an offload that was not agreed on, or for one outside its frame. */
   offload: number;
   /** Does not fit the buffer that the driver offered. */
   buffer: number;
@@ -49,11 +60,14 @@ export interface NetDrops {
  * anything else goes through a buffer of the device's own. Frames for which the driver has no buffer
  * stay in the link. Each batch becomes visible with one index and costs at most one interrupt.
  *
+ * Checksums are offloaded, both ways, when the link can: a frame then passes with a partial one, and
+ * nobody completes it. A driver that did not ask for that gets complete frames, and must send them.
+ *
  * Source: VIRTIO 1.2, "Network Device".
  */
 export class VirtioNet implements VirtioDevice {
   readonly deviceId = DEVICE_ID_NET;
-  readonly features = FEATURE_NET_MAC | FEATURE_NET_STATUS | FEATURE_NET_MTU;
+  readonly features: bigint;
   readonly queueSizesMax = [QUEUE_SIZE_MAX, QUEUE_SIZE_MAX];
   readonly config = new Uint8Array(NET_CONFIG_SIZE);
   readonly drops: NetDrops = { length: 0, offload: 0, buffer: 0 };
@@ -61,6 +75,13 @@ export class VirtioNet implements VirtioDevice {
   readonly #frameMax: number;
   readonly #bounce: Uint8Array;
   readonly #header = new Uint8Array(NET_HEADER_SIZE);
+  readonly #headerView = new DataView(this.#header.buffer);
+  readonly #sentChecksum: PartialChecksum = { start: 0, offset: 0 };
+  readonly #receivedChecksum: PartialChecksum = { start: 0, offset: 0 };
+  /** Flags that the driver may set. */
+  #sentFlags = 0;
+  /** Whether the driver takes partial checksums. */
+  #partial = false;
   readonly #received = new ViewCache(QUEUE_SIZE_MAX);
   readonly #transmitted = new ViewCache(QUEUE_SIZE_MAX);
   #host: DeviceHost | undefined;
@@ -87,6 +108,8 @@ export class VirtioNet implements VirtioDevice {
     assert(link.mtu >= MTU_MIN && link.mtu <= MTU_MAX, "a link's MTU is 68..65535");
     assert(mac.length === MAC_SIZE && ((mac[0] ?? 1) & 1) === 0, "a card has a unicast address");
     this.#link = link;
+    const offloads = link.checksums === "offloaded";
+    this.features = FEATURES_ALWAYS | (offloads ? FEATURES_OFFLOADED : 0n);
     this.#frameMax = link.mtu + ETHERNET_HEADER_SIZE;
     this.#bounce = new Uint8Array(this.#frameMax);
     this.config.set(mac, NET_CONFIG_MAC);
@@ -100,7 +123,11 @@ export class VirtioNet implements VirtioDevice {
     this.#link.attach({ available: () => this.#available() });
   }
 
-  start(): void {}
+  start(): void {
+    const host = this.#host;
+    this.#sentFlags = host?.negotiated(FEATURE_NET_CSUM) === true ? NET_FLAG_NEEDS_CSUM : 0;
+    this.#partial = host?.negotiated(FEATURE_NET_GUEST_CSUM) === true;
+  }
 
   stop(): void {
     this.#continues = false;
@@ -164,20 +191,22 @@ export class VirtioNet implements VirtioDevice {
     const length = chain.readableLength - NET_HEADER_SIZE;
     if (length < ETHERNET_HEADER_SIZE || length > this.#frameMax) {
       this.drops.length++;
-    } else if (this.#asksOffload(chain)) {
+    } else if (!this.#readHeader(chain, length)) {
       this.drops.offload++;
     } else {
-      this.#link.transmit(this.#frameOf(chain, length));
+      this.#link.transmit(this.#frameOf(chain, length), this.#sentChecksum);
     }
   }
 
-  #asksOffload(chain: Chain): boolean {
-    const region = chain.regionOf(0);
-    if (region !== undefined && chain.lengthOf(0) > NET_HEADER_GSO_TYPE) {
-      return region.view.getUint16(chain.offsetOf(0) + NET_HEADER_FLAGS, true) !== 0;
+  /** @returns whether the frame may go on, with what is then left of its checksum. */
+  #readHeader(chain: Chain, length: number): boolean {
+    const rules = { length, flags: this.#sentFlags };
+    const region = chain.lengthOf(0) >= NET_HEADER_SIZE ? chain.regionOf(0) : undefined;
+    if (region !== undefined) {
+      return readNetHeader(region.view, chain.offsetOf(0), rules, this.#sentChecksum);
     }
     chain.gather(this.#header);
-    return this.#header[NET_HEADER_FLAGS] !== 0 || this.#header[NET_HEADER_GSO_TYPE] !== 0;
+    return readNetHeader(this.#headerView, 0, rules, this.#sentChecksum);
   }
 
   #frameOf(chain: Chain, length: number): Uint8Array {
@@ -226,28 +255,32 @@ export class VirtioNet implements VirtioDevice {
   }
 
   #receiveDirect(chain: Chain, part: number): number {
-    const length = this.#link.receive(
-      this.#received.view(chain, { part, skip: NET_HEADER_SIZE }),
-    );
-    if (length === 0) return 0;
-    const at = chain.offsetOf(part);
+    const checksum = this.#lentChecksum();
+    const into = this.#received.view(chain, { part, skip: NET_HEADER_SIZE });
+    const length = this.#link.receive(into, checksum);
     const region = chain.regionOf(part);
-    region?.bytes.fill(0, at, at + NET_HEADER_SIZE);
-    region?.view.setUint16(at + NET_HEADER_BUFFERS, 1, true);
+    if (length === 0 || region === undefined) return 0;
+    writeNetHeader(region.view, chain.offsetOf(part), { buffers: ONE_BUFFER, checksum });
     return NET_HEADER_SIZE + length;
+  }
+
+  /** Where the link may say that a frame's checksum is partial; nowhere unless the driver agreed. */
+  #lentChecksum(): PartialChecksum | undefined {
+    this.#receivedChecksum.start = 0;
+    return this.#partial ? this.#receivedChecksum : undefined;
   }
 
   #receiveBounced(chain: Chain): number {
     const room = chain.writableLength - NET_HEADER_SIZE;
     for (let dropped = 0; dropped < FRAMES_PER_ROUND_MAX; dropped++) {
-      const length = this.#link.receive(this.#bounce);
+      const checksum = this.#lentChecksum();
+      const length = this.#link.receive(this.#bounce, checksum);
       if (length === 0) return 0;
       if (length > room) {
         this.drops.buffer++;
         continue;
       }
-      this.#header.fill(0);
-      this.#header[NET_HEADER_BUFFERS] = 1;
+      writeNetHeader(this.#headerView, 0, { buffers: ONE_BUFFER, checksum });
       chain.scatter(this.#header);
       chain.scatter(this.#bounce.subarray(0, length), NET_HEADER_SIZE);
       return NET_HEADER_SIZE + length;

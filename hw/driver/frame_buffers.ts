@@ -1,4 +1,5 @@
-import type { DmaRegion } from "@runtime/core/ports.ts";
+import type { DmaRegion, PartialChecksum } from "@runtime/core/ports.ts";
+import { type NetHeaderRules, readNetHeader, writeNetHeader } from "../virtio/net_header.ts";
 import { ETHERNET_HEADER_SIZE, NET_HEADER_SIZE } from "../virtio/network.ts";
 import type { DriverQueue } from "./queue.ts";
 
@@ -6,7 +7,8 @@ import type { DriverQueue } from "./queue.ts";
 export class FrameBuffers {
   readonly #whole: readonly Uint8Array[];
   readonly #front: Uint8Array[];
-  readonly #headers: readonly Uint8Array[];
+  readonly #view: DataView;
+  readonly #queue: DriverQueue;
 
   constructor(
     dma: DmaRegion,
@@ -18,15 +20,23 @@ export class FrameBuffers {
       return dma.bytes.subarray(start, start + ETHERNET_HEADER_SIZE + mtu);
     });
     this.#front = [...this.#whole];
-    this.#headers = Array.from({ length: queue.size }, (_, id) => {
-      const start = queue.bufferOffset(id);
-      return dma.bytes.subarray(start, start + NET_HEADER_SIZE);
-    });
+    this.#view = new DataView(dma.bytes.buffer, dma.bytes.byteOffset);
+    this.#queue = queue;
   }
 
-  /** Makes every header say that its frame wants no offload: once, because nothing else may. */
+  /** Makes every header say that its frame wants no offload. */
   clearHeaders(): void {
-    for (const header of this.#headers) header.fill(0);
+    for (let id = 0; id < this.#queue.size; id++) this.writeHeader(id, undefined);
+  }
+
+  /** Makes a header say what is left of its frame's checksum. */
+  writeHeader(id: number, checksum: Readonly<PartialChecksum> | undefined): void {
+    writeNetHeader(this.#view, this.#queue.bufferOffset(id), { buffers: 0, checksum });
+  }
+
+  /** Reads what a header says; see {@linkcode readNetHeader}. */
+  readHeader(id: number, rules: NetHeaderRules, into: PartialChecksum): boolean {
+    return readNetHeader(this.#view, this.#queue.bufferOffset(id), rules, into);
   }
 
   /** All of a buffer behind the virtio header. */

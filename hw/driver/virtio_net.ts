@@ -1,19 +1,24 @@
 import { assert } from "@runtime/core/assert.ts";
-import type { Irq } from "@runtime/core/ports.ts";
+import type { Irq, PartialChecksum } from "@runtime/core/ports.ts";
 import {
   FEATURE_EVENT_IDX,
+  FEATURE_NET_CSUM,
+  FEATURE_NET_GUEST_CSUM,
   FEATURE_NET_MAC,
   FEATURE_NET_MTU,
   FEATURE_NET_STATUS,
 } from "../virtio/features.ts";
 import { DEVICE_ID_NET } from "../virtio/ids.ts";
 import {
+  CHECKSUM_SIZE,
   ETHERNET_HEADER_SIZE,
   MAC_SIZE,
   MTU_MIN,
   NET_CONFIG_MAC,
   NET_CONFIG_MTU,
   NET_CONFIG_STATUS,
+  NET_FLAG_DATA_VALID,
+  NET_FLAG_NEEDS_CSUM,
   NET_HEADER_SIZE,
   NET_QUEUE_RECEIVE,
   NET_QUEUE_TRANSMIT,
@@ -39,6 +44,9 @@ const BUFFER_SHIFT = 6;
 /** MTU of a device that does not say. */
 export const MTU_DEFAULT = 1500;
 
+const FEATURES_WANTED = FEATURE_EVENT_IDX | FEATURE_NET_MAC | FEATURE_NET_MTU |
+  FEATURE_NET_STATUS | FEATURE_NET_CSUM | FEATURE_NET_GUEST_CSUM;
+
 /** A network card in use. Every call may throw the {@linkcode DriverError} that broke it. */
 export interface NetworkCard {
   /** Six bytes. */
@@ -47,25 +55,32 @@ export interface NetworkCard {
   readonly mtu: number;
   /** Whether the device last said that its link is up. */
   readonly linkUp: boolean;
+  /** Frames that came behind a header which nobody agreed on, and were dropped. */
+  readonly dropped: number;
   /**
    * Writes the next frame in place and queues it; {@linkcode flush} sends what is queued.
    *
    * @param fill Writes an Ethernet frame from the front and returns its length in bytes, or 0 to send
-   *   nothing after all.
+   *   nothing after all. Given a `checksum`, whose `start` is then 0, it may leave the frame's partial
+   *   and say what is left.
    * @returns false, without a call to `fill`, when the device holds every buffer; {@linkcode wait}
    *   then resolves when it has let go of one.
    */
-  transmit(fill: (into: Uint8Array) => number): boolean;
+  transmit(fill: (into: Uint8Array, checksum?: PartialChecksum) => number): boolean;
   /** Shows all queued frames to the device at once, with at most one kick. */
   flush(): void;
   /**
    * Hands on frames that have come, oldest first.
    *
-   * @param handler Gets each frame as a view that is valid during the call only.
-   * @param limit Most frames of this call.
-   * @returns how many were handed on; fewer than `limit` means there are no more now.
+   * @param handler Gets each frame as a view, and what is left of its checksum, inside the frame:
+   *   both valid during the call only.
+   * @param limit Most frames of this call, those that are {@linkcode dropped} included.
+   * @returns how many there were; fewer than `limit` means there are no more now.
    */
-  receive(handler: (frame: Uint8Array) => void, limit: number): number;
+  receive(
+    handler: (frame: Uint8Array, checksum: Readonly<PartialChecksum>) => void,
+    limit: number,
+  ): number;
   /**
    * Resolves when there is something to receive, room to transmit after a refusal, or a change of the
    * link; now and then for nothing. One caller at a time.
@@ -84,7 +99,7 @@ export interface NetworkCard {
 export function openVirtioNet(parts: DriverParts): NetworkCard {
   const transport = new DriverTransport(parts.window);
   transport.begin(DEVICE_ID_NET);
-  transport.negotiate(FEATURE_EVENT_IDX | FEATURE_NET_MAC | FEATURE_NET_MTU | FEATURE_NET_STATUS);
+  transport.negotiate(FEATURES_WANTED);
   const mtu = readMtu(transport);
   const bufferLength = NET_HEADER_SIZE + ETHERNET_HEADER_SIZE + mtu;
   const sizeMax = Math.min(
@@ -153,6 +168,12 @@ class VirtioNetDriver implements NetworkCard {
   readonly #sent: FrameBuffers;
   /** Transmit buffers that the device does not hold; the one used last is taken first. */
   readonly #free: Uint16Array;
+  /** What is left of the checksum of the frame being written; without CSUM nothing may be. */
+  readonly #sentChecksum: PartialChecksum | undefined;
+  readonly #receivedChecksum: PartialChecksum = { start: 0, offset: 0 };
+  /** Flags that the device may set. */
+  readonly #receivedFlags: number;
+  #dropped = 0;
   #freeCount: number;
   #full = false;
   #linkUp = true;
@@ -170,6 +191,9 @@ class VirtioNetDriver implements NetworkCard {
     this.#free = Uint16Array.from({ length: parts.transmit.size }, (_, index) => index);
     this.#freeCount = parts.transmit.size;
     this.#sent.clearHeaders();
+    this.#sentChecksum = transport.has(FEATURE_NET_CSUM) ? { start: 0, offset: 0 } : undefined;
+    const partial = transport.has(FEATURE_NET_GUEST_CSUM);
+    this.#receivedFlags = partial ? NET_FLAG_NEEDS_CSUM | NET_FLAG_DATA_VALID : 0;
     this.#readLink();
     parts.transmit.muteInterrupt();
     for (let id = 0; id < parts.receive.size; id++) this.#recycle(id);
@@ -181,14 +205,25 @@ class VirtioNetDriver implements NetworkCard {
     return this.#linkUp;
   }
 
-  transmit(fill: (into: Uint8Array) => number): boolean {
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  transmit(fill: (into: Uint8Array, checksum?: PartialChecksum) => number): boolean {
     if (this.#broken !== undefined) throw this.#broken;
     if (this.#freeCount === 0 && !this.#guard(this.#send)) return false;
     const id = this.#free[this.#freeCount - 1] ?? 0;
-    const length = fill(this.#sent.whole(id));
+    const checksum = this.#sentChecksum;
+    if (checksum !== undefined) checksum.start = 0;
+    const length = fill(this.#sent.whole(id), checksum);
     if (length === 0) return true;
     const valid = length >= ETHERNET_HEADER_SIZE && length <= ETHERNET_HEADER_SIZE + this.mtu;
     assert(valid, "a frame is 14..mtu+14 bytes long");
+    if (checksum !== undefined) {
+      const { start, offset } = checksum;
+      assert(start === 0 || start + offset + CHECKSUM_SIZE <= length, "a checksum is in its frame");
+      this.#sent.writeHeader(id, checksum);
+    }
     this.#freeCount--;
     this.#transmit.offer(id, NET_HEADER_SIZE + length);
     return true;
@@ -198,14 +233,21 @@ class VirtioNetDriver implements NetworkCard {
     this.#guard(this.#send);
   }
 
-  receive(handler: (frame: Uint8Array) => void, limit: number): number {
+  receive(
+    handler: (frame: Uint8Array, checksum: Readonly<PartialChecksum>) => void,
+    limit: number,
+  ): number {
     if (this.#broken !== undefined) throw this.#broken;
     let count = 0;
     try {
       while (count < limit) {
         const id = this.#receive.take();
         if (id < 0) break;
-        handler(this.#received.front(id, this.#frameLength()));
+        const length = this.#frameLength();
+        const rules = { length, flags: this.#receivedFlags };
+        const checksum = this.#receivedChecksum;
+        if (!this.#received.readHeader(id, rules, checksum)) this.#dropped++;
+        else handler(this.#received.front(id, length), checksum);
         this.#recycle(id);
         count++;
       }

@@ -27,12 +27,14 @@ function broken(code: DriverErrorCode) {
   return (error: unknown) => error instanceof DriverError && error.code === code;
 }
 
-/** Puts a frame into the next receive buffer. */
+/** Puts a frame into the next receive buffer, behind a header that says nothing of it. */
 function deliver(device: LyingDevice, frame: readonly number[], length = 12 + frame.length): void {
   const queue = device.queue(RX);
   const head = queue.head(delivered.get(device) ?? 0);
   delivered.set(device, (delivered.get(device) ?? 0) + 1);
-  device.dma.bytes.set(frame, queue.descriptor(head).address - device.dma.base + 12);
+  const at = queue.descriptor(head).address - device.dma.base;
+  device.dma.bytes.fill(0, at, at + 12);
+  device.dma.bytes.set(frame, at + 12);
   queue.use(head, length);
 }
 

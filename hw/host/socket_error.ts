@@ -36,6 +36,11 @@ const NAMES: Readonly<Record<string, HostSocketError>> = {
   TimedOut: "timed_out",
 };
 
+/** The port's word for the operating system's error of this name; `failed` for anything unknown. */
+export function socketErrorNamed(name: string): HostSocketError {
+  return CODES[name] ?? "failed";
+}
+
 /** The port's word for what the runtime threw; `failed` for anything unknown. */
 export function socketErrorOf(error: unknown): HostSocketError {
   if (!(error instanceof Error)) return "failed";

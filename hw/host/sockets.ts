@@ -11,19 +11,31 @@ import {
 import { denoAtLeast } from "./runtime_version.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { connectTcpDeno, connectUnixDeno, listenTcpDeno, listenUnixDeno } from "./sockets_deno.ts";
+import { tcpOverHandles } from "./sockets_handle.ts";
 import { connectTcpNode, connectUnixNode, listenTcpNode, listenUnixNode } from "./sockets_node.ts";
 import { hostAddress } from "./stream.ts";
+import { tcpHandles } from "./tcp_handle.ts";
 
 const nodeStreams = denoAtLeast(2, 9);
 
+/** One way to the host's TCP. */
+export interface TcpBackEnd extends Pick<HostSockets, "listenTcp" | "connectTcp"> {
+  readonly name: "handles" | "node" | "deno";
+}
+
+/** Every way to the host's TCP that serves in this runtime, the cheapest first. */
+export function tcpBackEnds(): readonly [TcpBackEnd, ...TcpBackEnd[]] {
+  if (!nodeStreams) return [{ name: "deno", listenTcp: listenTcpDeno, connectTcp: connectTcpDeno }];
+  const node = { name: "node", listenTcp: listenTcpNode, connectTcp: connectTcpNode } as const;
+  const handles = tcpHandles();
+  return handles === undefined ? [node] : [{ name: "handles", ...tcpOverHandles(handles) }, node];
+}
+
 /** The host's TCP and UDP. */
-export function hostSockets(): HostSockets {
-  return {
-    listenTcp: nodeStreams ? listenTcpNode : listenTcpDeno,
-    connectTcp: nodeStreams ? connectTcpNode : connectTcpDeno,
-    bindUdp,
-    lookup: lookupAll,
-  };
+export function hostSockets(
+  { listenTcp, connectTcp }: TcpBackEnd = tcpBackEnds()[0],
+): HostSockets {
+  return { listenTcp, connectTcp, bindUdp, lookup: lookupAll };
 }
 
 /** The host's Unix stream sockets. */

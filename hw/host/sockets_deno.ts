@@ -145,8 +145,8 @@ class ConnCarrier implements Carrier {
     this.#connecting.then((conn) => this.#connected(conn), (error) => this.#fail(error));
   }
 
-  write(bytes: Uint8Array, done: () => void): void {
-    this.#writeAll(bytes).then(done, (error) => this.#fail(error));
+  write(bytes: Uint8Array): void {
+    this.#writeAll(bytes).then(() => this.#events?.written(), (error) => this.#fail(error));
   }
 
   pause(): void {

@@ -69,15 +69,17 @@ function tcpOver(socket: Socket, remote: HostAddress, opened: boolean): HostTcp 
 }
 
 function carrierOver(socket: Socket): Carrier {
+  let written = () => {};
   return {
     start(events) {
+      written = events.written;
       if (socket.connecting) socket.once("connect", events.opened);
       socket.on("data", events.data);
       socket.once("end", events.ended);
       socket.on("error", (error: unknown) => events.failed(socketErrorOf(error)));
       socket.once("close", events.closed);
     },
-    write: (bytes, done) => void socket.write(bytes, done),
+    write: (bytes) => void socket.write(bytes, () => written()),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end: () => void socket.end(),

@@ -12,6 +12,8 @@ import { WriteQueue } from "./write_queue.ts";
 export interface CarrierEvents {
   opened(): void;
   data(bytes: Uint8Array): void;
+  /** The write under way is over. */
+  written(): void;
   ended(): void;
   /** The first error of the connection; `closed` follows. */
   failed(error: HostSocketError): void;
@@ -21,8 +23,8 @@ export interface CarrierEvents {
 /** One of the runtime's sockets, reduced to what a stream needs. */
 export interface Carrier {
   start(events: CarrierEvents): void;
-  /** Writes all of `bytes`, which stay untouched until `done`. One write at a time. */
-  write(bytes: Uint8Array, done: () => void): void;
+  /** Writes all of `bytes`, which stay untouched until `written`, in a later turn. One at a time. */
+  write(bytes: Uint8Array): void;
   /** No `data` may follow before `resume`; the bytes of the last one stay untouched. */
   pause(): void;
   resume(): void;
@@ -49,10 +51,7 @@ export class CarriedStream implements HostStream {
   constructor(carrier: Carrier, opened: boolean) {
     this.#carrier = carrier;
     this.#opened = opened;
-    this.#queue = new WriteQueue(
-      (bytes) => carrier.write(bytes, () => this.#written()),
-      opened,
-    );
+    this.#queue = new WriteQueue((bytes) => carrier.write(bytes), opened);
   }
 
   observe(observer: HostStreamObserver): void {
@@ -61,6 +60,7 @@ export class CarriedStream implements HostStream {
     this.#carrier.start({
       opened: () => this.#begin(),
       data: (bytes) => this.#offer(bytes),
+      written: () => this.#written(),
       ended: () => observer.ended(),
       failed: (error) => this.#error ??= error,
       closed: () => this.#over(),

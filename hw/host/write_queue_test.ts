@@ -34,6 +34,31 @@ test("WriteQueue leaves a write under way untouched", () => {
   deepEqual([...second], [3, 4]);
 });
 
+test("WriteQueue leaves its buffers to others once the host has read them, and no sooner", () => {
+  const written: Uint8Array[] = [];
+  const queues = [1, 2, 3].map(() => new WriteQueue((bytes) => written.push(bytes), true));
+  const [first, second, third] = queues;
+  first?.push(Uint8Array.of(1));
+  second?.push(Uint8Array.of(2));
+  first?.clear();
+  second?.finished();
+  third?.push(Uint8Array.of(3));
+  const [one, two, three] = written.map((bytes) => bytes.buffer);
+  ok(one !== two && one !== three, "a write under way shares its buffer");
+  equal(two, three);
+});
+
+test("WriteQueue keeps the order of what waits while its buffer grows", () => {
+  const { writes, queue } = recorded();
+  const sent = Array.from({ length: 100 }, (_, index) => new Uint8Array(97).fill(index));
+  for (const bytes of sent) queue.push(bytes);
+  queue.finished();
+  for (const bytes of sent) queue.push(bytes);
+  queue.finished();
+  queue.finished();
+  deepEqual(writes.flat(), [...sent, ...sent].flatMap((bytes) => [...bytes]));
+});
+
 test("WriteQueue takes a bounded amount behind a write", () => {
   const { queue } = recorded();
   queue.push(Uint8Array.of(1));

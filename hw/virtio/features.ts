@@ -13,6 +13,10 @@ export const FEATURE_EVENT_IDX = 1n << 29n;
 /** The device is not a legacy one. Always offered, always demanded. */
 export const FEATURE_VERSION_1 = 1n << 32n;
 
+/** net: the device takes frames with a partial checksum. */
+export const FEATURE_NET_CSUM = 1n << 0n;
+/** net: the driver takes frames with a partial checksum. */
+export const FEATURE_NET_GUEST_CSUM = 1n << 1n;
 /** net: the configuration holds the largest IP packet. */
 export const FEATURE_NET_MTU = 1n << 3n;
 /** net: the configuration holds the address. */

@@ -6,6 +6,7 @@ import {
   type HostSockets,
   type Link,
   type LinkPort,
+  type PartialChecksum,
   type Turns,
 } from "@runtime/core/ports.ts";
 import { createStack, type Ipv4Address, type Stack, type StackCounters } from "../stack/stack.ts";
@@ -90,6 +91,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 class UserGateway implements Gateway {
   readonly mtu: number;
+  readonly checksums = "offloaded";
   readonly #parts: GatewayParts;
   readonly #stack: Stack;
   readonly #tcp: TcpFlows;
@@ -128,11 +130,11 @@ class UserGateway implements Gateway {
     this.#wake();
   }
 
-  transmit(frame: Uint8Array): void {
+  transmit(frame: Uint8Array, checksum?: Readonly<PartialChecksum>): void {
     if (this.#closed) return;
     const flushing = this.#flushing;
     this.#flushing = true;
-    this.#stack.receive(frame, this.#nowMs());
+    this.#stack.receive(frame, this.#nowMs(), checksum);
     this.#tcp.pump();
     this.#flushing = flushing;
     this.#setTimer();
@@ -140,8 +142,8 @@ class UserGateway implements Gateway {
     if (this.#stack.pending) this.#wake();
   }
 
-  receive(into: Uint8Array): number {
-    const length = this.#stack.transmit(into, this.#nowMs());
+  receive(into: Uint8Array, checksum?: PartialChecksum): number {
+    const length = this.#stack.transmit(into, this.#nowMs(), checksum);
     if (length > 0) this.#setTimer();
     return length;
   }

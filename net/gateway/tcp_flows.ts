@@ -30,7 +30,6 @@ interface Entry {
   /** The port of the guest that a forward leads to. */
   readonly guestPort: number;
   stage: "connecting" | "waiting" | "handshake" | "joined";
-  cancelTimeout: () => void;
 }
 
 /** Every TCP connection between the guest and the host. */
@@ -40,6 +39,9 @@ export class TcpFlows implements TcpFlowEvents {
   /** Forwarded connections that wait for their handshake, the oldest first. */
   readonly #waiting = new Set<Entry>();
   readonly #changed: TcpFlow[] = [];
+  /** When to give up on a host that has not connected, the earliest first. */
+  readonly #deadlinesNs = new Map<Entry, number>();
+  #cancelTimer: (() => void) | undefined;
   #connecting = 0;
   #handshakes = 0;
   #emptied: (() => void) | undefined;
@@ -75,7 +77,9 @@ export class TcpFlows implements TcpFlowEvents {
       stage: "connecting",
     });
     this.#connecting++;
-    entry.cancelTimeout = this.#timeout(entry);
+    const nowNs = this.#parts.clock.nowNs();
+    this.#deadlinesNs.set(entry, nowNs + limits.connectTimeoutMs * NS_PER_MS);
+    this.#setTimer();
   }
 
   /** Leads a connection that a forward accepted to the guest. */
@@ -111,6 +115,7 @@ export class TcpFlows implements TcpFlowEvents {
   close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#emptied = resolve;
+    this.#cancelTimer?.();
     for (const flow of [...this.#entries.keys()]) flow.reset();
     if (this.#entries.size === 0) resolve();
     return promise;
@@ -168,19 +173,32 @@ export class TcpFlows implements TcpFlowEvents {
 
   #add(host: HostTcp, way: Pick<Entry, "address" | "request" | "guestPort" | "stage">): Entry {
     const flow = new TcpFlow(host, this);
-    const entry: Entry = { ...way, flow, cancelTimeout: () => {} };
+    const entry: Entry = { ...way, flow };
     this.#entries.set(flow, entry);
     return entry;
   }
 
-  #timeout(entry: Entry): () => void {
-    const { clock, limits, turns } = this.#parts;
-    const atNs = clock.nowNs() + limits.connectTimeoutMs * NS_PER_MS;
-    return turns.at(atNs, () => entry.flow.reset());
+  /** Keeps one timer, which may be early: a connection comes and goes without one of its own. */
+  #setTimer(): void {
+    if (this.#cancelTimer !== undefined || this.#emptied !== undefined) return;
+    const [firstNs] = this.#deadlinesNs.values();
+    if (firstNs === undefined) return;
+    this.#cancelTimer = this.#parts.turns.at(firstNs, () => this.#giveUp());
+  }
+
+  #giveUp(): void {
+    this.#cancelTimer = undefined;
+    const nowNs = this.#parts.clock.nowNs();
+    for (const [entry, atNs] of this.#deadlinesNs) {
+      if (atNs > nowNs) break;
+      this.#deadlinesNs.delete(entry);
+      entry.flow.reset();
+    }
+    this.#setTimer();
   }
 
   #leaveStage(entry: Entry): void {
-    entry.cancelTimeout();
+    this.#deadlinesNs.delete(entry);
     if (entry.stage === "connecting") this.#connecting--;
     if (entry.stage === "handshake") this.#handshakes--;
     this.#waiting.delete(entry);

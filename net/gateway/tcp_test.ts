@@ -96,6 +96,23 @@ test("createGateway gives up on a host that does not answer", () => {
   equal(world.sockets.count(), 0);
 });
 
+test("createGateway gives each host its own time to answer", () => {
+  const world = gatewayGuest({ connectTimeoutMs: 5000 });
+  for (const host of ["192.0.2.97", "192.0.2.98", "192.0.2.99"]) world.sockets.fail(host, "silent");
+  const first = dial(world, "192.0.2.97", 80);
+  first.abort();
+  world.pass(2000);
+  const second = dial(world, "192.0.2.98", 80);
+  world.pass(2000);
+  const third = dial(world, "192.0.2.99", 80);
+  world.pass(2900);
+  deepEqual([second.state, third.state], ["SYN-SENT", "SYN-SENT"]);
+  world.pass(200);
+  deepEqual([second.state, third.state], ["CLOSED", "SYN-SENT"]);
+  world.pass(2000);
+  deepEqual([third.state, world.sockets.count()], ["CLOSED", 0]);
+});
+
 test("createGateway leads 10.0.2.2 to the host's loopback and nowhere else", async () => {
   const world = gatewayGuest();
   let server: StreamRecord | undefined;

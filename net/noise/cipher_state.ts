@@ -8,6 +8,24 @@ export const NONCE_MAX = 2n ** 64n - 1n;
 
 const WORD = 0x1_0000_0000;
 const WORD_MAX = WORD - 1;
+const WORD_MASK = BigInt(WORD_MAX);
+
+/** The nonce of the message being worked on: no secret, and calls never overlap. */
+const NONCE = new Uint8Array(12);
+const NOTHING = new Uint8Array(0);
+
+/** The nonce of a message: four zero bytes, then its counter. Good until the next call. */
+export function nonceOf(low: number, high: number): Uint8Array {
+  NONCE[4] = low;
+  NONCE[5] = low >>> 8;
+  NONCE[6] = low >>> 16;
+  NONCE[7] = low >>> 24;
+  NONCE[8] = high;
+  NONCE[9] = high >>> 8;
+  NONCE[10] = high >>> 16;
+  NONCE[11] = high >>> 24;
+  return NONCE;
+}
 
 /**
  * A key and its message counter: one direction of a transport.
@@ -17,7 +35,6 @@ const WORD_MAX = WORD - 1;
  */
 export class CipherState {
   #aead: Aead;
-  readonly #nonce = new Uint8Array(12);
   #low: number;
   #high: number;
   #wiped = false;
@@ -28,7 +45,7 @@ export class CipherState {
    */
   constructor(key: Uint8Array, counter = 0n) {
     this.#aead = createAead(key);
-    this.#low = Number(counter & BigInt(WORD_MAX));
+    this.#low = Number(counter & WORD_MASK);
     this.#high = Number(counter >> 32n);
   }
 
@@ -44,8 +61,7 @@ export class CipherState {
    * @throws {NoiseError} `nonce_exhausted` at the counter's end; `failed` after a wipe.
    */
   seal(ad: Uint8Array, plain: Uint8Array, out: Uint8Array, offset: number): number {
-    this.#setNonce();
-    const length = this.#aead.sealInto(this.#nonce, ad, plain, out, offset);
+    const length = this.#aead.sealInto(this.#nextNonce(), ad, plain, out, offset);
     this.#advance();
     return length;
   }
@@ -57,8 +73,7 @@ export class CipherState {
    * @throws {NoiseError} `decrypt_failed`: the counter stays. `nonce_exhausted`; `failed`.
    */
   open(ad: Uint8Array, sealed: Uint8Array, out: Uint8Array, offset: number): number {
-    this.#setNonce();
-    const length = this.#aead.openInto(this.#nonce, ad, sealed, out, offset);
+    const length = this.#aead.openInto(this.#nextNonce(), ad, sealed, out, offset);
     if (length === undefined) throw new NoiseError("decrypt_failed");
     this.#advance();
     return length;
@@ -68,8 +83,7 @@ export class CipherState {
   rekey(): void {
     if (this.#wiped) throw new NoiseError("failed");
     const [zeros, next] = [new Uint8Array(NOISE_KEY_LENGTH), new Uint8Array(NOISE_KEY_LENGTH + 16)];
-    this.#fillNonce(WORD_MAX, WORD_MAX);
-    this.#aead.sealInto(this.#nonce, new Uint8Array(0), zeros, next);
+    this.#aead.sealInto(nonceOf(WORD_MAX, WORD_MAX), NOTHING, zeros, next);
     this.#aead.wipe();
     this.#aead = createAead(next.subarray(0, NOISE_KEY_LENGTH));
     next.fill(0);
@@ -81,22 +95,10 @@ export class CipherState {
     this.#wiped = true;
   }
 
-  #setNonce(): void {
+  #nextNonce(): Uint8Array {
     if (this.#wiped) throw new NoiseError("failed");
     if (this.#low === WORD_MAX && this.#high === WORD_MAX) throw new NoiseError("nonce_exhausted");
-    this.#fillNonce(this.#low, this.#high);
-  }
-
-  #fillNonce(low: number, high: number): void {
-    const nonce = this.#nonce;
-    nonce[4] = low;
-    nonce[5] = low >>> 8;
-    nonce[6] = low >>> 16;
-    nonce[7] = low >>> 24;
-    nonce[8] = high;
-    nonce[9] = high >>> 8;
-    nonce[10] = high >>> 16;
-    nonce[11] = high >>> 24;
+    return nonceOf(this.#low, this.#high);
   }
 
   #advance(): void {

@@ -1,4 +1,5 @@
 import { assert } from "@runtime/core/assert.ts";
+import { allZero } from "@runtime/core/bytes.ts";
 import { type X25519Secret, x25519Secret } from "@runtime/crypto/x25519.ts";
 
 import { NoiseError, type NoiseErrorCode } from "./error.ts";
@@ -9,10 +10,13 @@ import {
   NOISE_MESSAGE_LENGTH_MAX,
   NOISE_TAG_LENGTH,
   type NoiseRole,
+  otherRole,
   type Token,
+  usesStatic,
   XK,
 } from "./pattern.ts";
-import { SymmetricState } from "./symmetric_state.ts";
+import { Rows } from "./rows.ts";
+import { SYMMETRIC_STATE_LENGTH, SymmetricState } from "./symmetric_state.ts";
 import { Transport } from "./transport.ts";
 
 /** Whose turn it is, or how it ended. */
@@ -37,7 +41,7 @@ export type HandshakeStep =
   | {
     readonly need: "nothing";
     readonly bytes: Uint8Array;
-    /** The transcript hash just before the payload: what a payload can be bound to. */
+    /** The transcript hash just before the payload: what it can be bound to. Not to be written. */
     readonly payloadHash: Uint8Array;
   }
   /** Wants `resume` with the Diffie-Hellman of our static secret and `remote`. */
@@ -45,12 +49,17 @@ export type HandshakeStep =
   /** After `beginWrite`: wants `finishWrite` with the payload. */
   | { readonly need: "payload"; readonly payloadHash: Uint8Array };
 
+const NOTHING = new Uint8Array(0);
+
+/** What a handshake keeps that is no secret; from `payloadHash` on, a row for each message. */
+const Row = { localStatic: 0, remoteStatic: 1, remoteEphemeral: 2, payloadHash: 3 } as const;
+
 /** A message in the making. Nothing of it shows until it is done. */
 interface Progress {
   readonly writing: boolean;
   readonly tokens: readonly Token[];
   token: number;
-  /** The message: the one read, or the one being written once its payload is known. */
+  /** The message: the one read, or the one being written, with room for a payload that is known. */
   message: Uint8Array;
   offset: number;
   payload: Uint8Array | undefined;
@@ -70,12 +79,13 @@ interface Progress {
 export class Handshake {
   readonly role: NoiseRole;
   readonly #pattern: HandshakePattern;
+  readonly #rows: Rows;
   readonly #localStatic: Uint8Array;
   readonly #ephemeral: X25519Secret;
   #remoteStatic: Uint8Array | undefined;
   #remoteEphemeral: Uint8Array | undefined;
-  #symmetric = new SymmetricState();
-  #working = new SymmetricState();
+  #symmetric: SymmetricState;
+  #working: SymmetricState;
   #index = 0;
   #progress: Progress | undefined;
   #failed = false;
@@ -87,11 +97,15 @@ export class Handshake {
     assert((remoteStatic !== undefined) === (role !== pattern.preMessage), "XK's initiator knows");
     this.role = role;
     this.#pattern = pattern;
-    this.#localStatic = localStatic.slice();
-    this.#remoteStatic = remoteStatic?.slice();
+    this.#rows = new Rows(Row.payloadHash + pattern.messages.length);
+    this.#localStatic = this.#rows.keep(Row.localStatic, localStatic);
+    this.#remoteStatic = remoteStatic && this.#rows.keep(Row.remoteStatic, remoteStatic);
     this.#ephemeral = x25519Secret(ephemeralSecret);
+    const secrets = new Uint8Array(2 * SYMMETRIC_STATE_LENGTH);
+    this.#symmetric = new SymmetricState(secrets.subarray(0, SYMMETRIC_STATE_LENGTH));
+    this.#working = new SymmetricState(secrets.subarray(SYMMETRIC_STATE_LENGTH));
     this.#symmetric.begin(pattern.protocol);
-    this.#symmetric.mixHash(options.prologue ?? new Uint8Array(0));
+    this.#symmetric.mixHash(options.prologue ?? NOTHING);
     this.#symmetric.mixHash(this.#remoteStatic ?? this.#localStatic);
   }
 
@@ -125,13 +139,13 @@ export class Handshake {
   write(payload: Uint8Array): HandshakeStep {
     this.#mustWrite();
     this.#mustFit(payload);
-    return this.#run(this.#begin(true, new Uint8Array(0), payload));
+    return this.#run(this.#begin(true, NOTHING, payload));
   }
 
   /** As {@linkcode Handshake.write} for a payload that is made from `payloadHash`. */
   beginWrite(): HandshakeStep {
     this.#mustWrite();
-    return this.#run(this.#begin(true, new Uint8Array(0), undefined));
+    return this.#run(this.#begin(true, NOTHING, undefined));
   }
 
   /** Gives the payload that a step asked for; errors as {@linkcode Handshake.write}. */
@@ -140,6 +154,9 @@ export class Handshake {
     const waits = progress?.writing === true && progress.token === progress.tokens.length;
     if (!waits || progress.payload !== undefined) throw this.#misuse("nothing_pending");
     this.#mustFit(payload);
+    const message = new Uint8Array(progress.message.length + payload.length);
+    message.set(progress.message);
+    progress.message = message;
     progress.payload = payload;
     return this.#run(progress);
   }
@@ -171,7 +188,7 @@ export class Handshake {
     if (progress === undefined || progress.token === progress.tokens.length) {
       throw this.#misuse("nothing_pending");
     }
-    if (shared === undefined || shared.every((byte) => byte === 0)) {
+    if (shared === undefined || allZero(shared)) {
       throw this.#fail("low_order_point");
     }
     assert(shared.length === NOISE_KEY_LENGTH, "a shared secret has 32 bytes");
@@ -217,11 +234,12 @@ export class Handshake {
 
   #begin(writing: boolean, message: Uint8Array, payload: Uint8Array | undefined): Progress {
     this.#working.copy(this.#symmetric);
+    const length = messageOverhead(this.#pattern, this.#index) + (payload?.length ?? 0);
     return {
       writing,
       tokens: this.#pattern.messages[this.#index] ?? [],
       token: 0,
-      message: writing ? new Uint8Array(messageOverhead(this.#pattern, this.#index)) : message,
+      message: writing ? new Uint8Array(length) : message,
       offset: 0,
       payload,
       remoteEphemeral: this.#remoteEphemeral,
@@ -237,7 +255,7 @@ export class Handshake {
       else if (token === "s") this.#staticKey(progress);
       else if (token !== undefined) {
         const remote = remoteKey(progress, token, this.role);
-        if (localLetter(token, this.role) === "s") return this.#waitForDh(progress, remote);
+        if (usesStatic(token, this.role)) return this.#waitForDh(progress, remote);
         this.#mixDh(remote);
       }
     }
@@ -248,7 +266,10 @@ export class Handshake {
     const { writing, message, offset } = progress;
     const end = offset + NOISE_KEY_LENGTH;
     if (writing) message.set(this.#ephemeral.publicKey, offset);
-    else progress.remoteEphemeral = message.slice(offset, end);
+    else {
+      const key = message.subarray(offset, end);
+      progress.remoteEphemeral = this.#rows.keep(Row.remoteEphemeral, key);
+    }
     this.#working.mixHash(message.subarray(offset, end));
     progress.offset = end;
   }
@@ -261,7 +282,8 @@ export class Handshake {
     }
     // In the patterns here a static key is only ever sent under a key.
     const end = offset + NOISE_KEY_LENGTH + NOISE_TAG_LENGTH;
-    progress.remoteStatic = this.#decrypt(message.subarray(offset, end));
+    const key = this.#rows.at(Row.remoteStatic);
+    progress.remoteStatic = this.#decrypt(message.subarray(offset, end), key);
     progress.offset = end;
   }
 
@@ -274,36 +296,43 @@ export class Handshake {
 
   /** Keeps copies: the caller's buffers may be gone when the answer comes. */
   #waitForDh(progress: Progress, remote: Uint8Array): HandshakeStep {
-    if (!progress.writing) progress.message = progress.message.slice();
-    progress.payload = progress.payload?.slice();
+    const { writing, message, payload } = progress;
+    if (!writing) progress.message = message.slice();
+    else if (payload !== undefined) {
+      // It waits at the end of its message, where sealing it in place writes over it.
+      progress.payload = message.subarray(message.length - payload.length);
+      progress.payload.set(payload);
+    }
     this.#progress = progress;
     return { need: "staticDh", remote: remote.slice() };
   }
 
   #writePayload(progress: Progress): HandshakeStep {
-    const { payload, offset } = progress;
-    const payloadHash = this.#working.hash;
+    const { message, payload, offset } = progress;
+    const payloadHash = this.#payloadHash();
     if (payload === undefined) {
       this.#progress = progress;
       return { need: "payload", payloadHash };
     }
-    const bytes = new Uint8Array(progress.message.length + payload.length);
-    bytes.set(progress.message.subarray(0, offset));
-    this.#working.encryptAndHash(payload, bytes, offset);
+    this.#working.encryptAndHash(payload, message, offset);
     this.#commit(progress);
-    return { need: "nothing", bytes, payloadHash };
+    return { need: "nothing", bytes: message, payloadHash };
   }
 
   #readPayload(progress: Progress): HandshakeStep {
-    const payloadHash = this.#working.hash;
+    const payloadHash = this.#payloadHash();
     const bytes = this.#decrypt(progress.message.subarray(progress.offset));
     this.#commit(progress);
     return { need: "nothing", bytes, payloadHash };
   }
 
-  #decrypt(sealed: Uint8Array): Uint8Array {
+  #payloadHash(): Uint8Array {
+    return this.#working.copyHash(this.#rows.at(Row.payloadHash + this.#index));
+  }
+
+  #decrypt(sealed: Uint8Array, out?: Uint8Array): Uint8Array {
     try {
-      return this.#working.decryptAndHash(sealed);
+      return this.#working.decryptAndHash(sealed, out);
     } catch (error) {
       throw error instanceof NoiseError ? this.#fail(error.code) : error;
     }
@@ -343,15 +372,9 @@ export class Handshake {
   }
 }
 
-/** Which of our keys a Diffie-Hellman token uses. */
-function localLetter(token: Token, role: NoiseRole): string {
-  return token.charAt(role === "initiator" ? 0 : 1);
-}
-
 /** The peer's key that a Diffie-Hellman token uses. */
 function remoteKey(progress: Progress, token: Token, role: NoiseRole): Uint8Array {
-  const letter = token.charAt(role === "initiator" ? 1 : 0);
-  const key = letter === "s" ? progress.remoteStatic : progress.remoteEphemeral;
+  const key = usesStatic(token, otherRole(role)) ? progress.remoteStatic : progress.remoteEphemeral;
   assert(key !== undefined, "a pattern names no key before it is known");
   return key;
 }

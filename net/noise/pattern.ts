@@ -34,15 +34,31 @@ export const NOISE_PLAINTEXT_LENGTH_MAX = NOISE_MESSAGE_LENGTH_MAX - NOISE_TAG_L
 
 /** What message `index` adds to its payload, in bytes: keys, and tags once a key is mixed in. */
 export function messageOverhead(pattern: HandshakePattern, index: number): number {
-  let keyed = pattern.messages.slice(0, index).some((tokens) => tokens.some(isDh));
-  let length = 0;
-  for (const token of pattern.messages[index] ?? []) {
-    if (isDh(token)) keyed = true;
-    else length += NOISE_KEY_LENGTH + (token === "s" && keyed ? NOISE_TAG_LENGTH : 0);
+  let [keyed, length] = [false, 0];
+  for (let at = 0; at <= index; at++) {
+    for (const token of pattern.messages[at] ?? []) {
+      if (isDh(token)) keyed = true;
+      else if (at === index) length += keyLength(token, keyed);
+    }
   }
   return length + (keyed ? NOISE_TAG_LENGTH : 0);
 }
 
+/** What a key takes in a message: a static key is sealed once there is a key to do it. */
+function keyLength(token: Token, keyed: boolean): number {
+  return NOISE_KEY_LENGTH + (token === "s" && keyed ? NOISE_TAG_LENGTH : 0);
+}
+
 function isDh(token: Token): boolean {
   return token.length === 2;
+}
+
+/** Whether a role's key in a Diffie-Hellman token is its static one. */
+export function usesStatic(token: Token, role: NoiseRole): boolean {
+  return token.charAt(role === "initiator" ? 0 : 1) === "s";
+}
+
+/** The role of the other end. */
+export function otherRole(role: NoiseRole): NoiseRole {
+  return role === "initiator" ? "responder" : "initiator";
 }

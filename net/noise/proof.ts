@@ -1,9 +1,11 @@
+import { readAscii } from "@runtime/core/ascii.ts";
 import { WireError } from "@runtime/core/error.ts";
 import { toHex } from "@runtime/core/hex.ts";
 import { sha256 } from "@runtime/crypto/sha256.ts";
 
 import type { NoiseRole } from "./pattern.ts";
 import { type JsonMember, parseJsonObject } from "./proof_json.ts";
+import { PLAIN_ID_LENGTH, readPlainProof, writePlainProof } from "./proof_plain.ts";
 
 /** Longest proof that is parsed, in bytes; one as upstream writes it has at most 496. */
 export const PROOF_LENGTH_MAX = 8192;
@@ -20,6 +22,7 @@ const TAGS: Readonly<Record<NoiseRole, Uint8Array>> = {
 
 const UTF8 = new TextEncoder();
 const DECIMAL = Array.from({ length: 256 }, (_, value) => `${value}`);
+const NONE: ReadonlyMap<string, string> = new Map();
 const DEVICE_ID = /^[0-9a-f]{64}$/;
 
 /** A device's statement that its Noise static key belongs to its Ed25519 key. */
@@ -72,8 +75,14 @@ export function noiseStaticSecret(seed: Uint8Array): Uint8Array {
  */
 export function encodeProof(
   proof: Proof,
-  extensions: ReadonlyMap<string, string> = new Map(),
+  extensions: ReadonlyMap<string, string> = NONE,
 ): Uint8Array {
+  const { deviceId, verifyingKey, signature } = proof;
+  if (extensions.size > 0) return encodeText(proof, extensions);
+  return writePlainProof(deviceId, verifyingKey, signature) ?? encodeText(proof, extensions);
+}
+
+function encodeText(proof: Proof, extensions: ReadonlyMap<string, string>): Uint8Array {
   let text = `{"device_id":"${proof.deviceId}","verifying_key":[${decimals(proof.verifyingKey)}]`;
   text += `,"signature":[${decimals(proof.signature)}]`;
   for (const [name, value] of extensions) text += `,${JSON.stringify(name)}:${value}`;
@@ -89,23 +98,36 @@ function decimals(bytes: Uint8Array): string {
 /**
  * Reads a proof: any order of members and white space, unknown members kept as text.
  *
- * The device id is compared with the key here; the signature is not checked.
+ * Whether the device id is the key's, and the signature the key's, is for identityd to judge.
  *
  * @throws {WireError} `limit_exceeded`: more than {@linkcode PROOF_LENGTH_MAX} bytes. `not_json`:
  *   not one JSON object, or a member named twice. `truncated`: a member is missing.
- *   `value_out_of_range`: a member of another type, a byte that is none, a device id that is not the
- *   key's. `length_out_of_range`: a byte array of another length.
+ *   `value_out_of_range`: a member of another type, a byte that is none, a device id that is not 64
+ *   lower-case hex digits. `length_out_of_range`: a byte array of another length.
  */
 export function decodeProof(bytes: Uint8Array): DecodedProof {
+  return decodePlain(bytes) ?? decodeJson(bytes);
+}
+
+/** A proof in the one form that session v1 writes; anything else is for the parser. */
+function decodePlain(bytes: Uint8Array): DecodedProof | undefined {
+  const plain = readPlainProof(bytes);
+  if (plain === undefined) return undefined;
+  const { deviceIdAt, verifyingKey, signature } = plain;
+  const deviceId = readAscii(bytes, deviceIdAt, PLAIN_ID_LENGTH);
+  if (deviceId === undefined || !DEVICE_ID.test(deviceId)) return undefined;
+  return { deviceId, verifyingKey, signature, extensions: new Map() };
+}
+
+/** {@linkcode decodeProof} without its short cut, which must make no difference. */
+export function decodeJson(bytes: Uint8Array): DecodedProof {
   if (bytes.length > PROOF_LENGTH_MAX) throw new WireError("limit_exceeded", PROOF_LENGTH_MAX);
   const members = parseJsonObject(bytes);
   const id = required(members, "device_id", bytes);
   const verifyingKey = byteArray(required(members, "verifying_key", bytes), KEY_LENGTH);
   const signature = byteArray(required(members, "signature", bytes), SIGNATURE_LENGTH);
   const deviceId = id.string();
-  if (!DEVICE_ID.test(deviceId) || deviceId !== deviceIdOf(verifyingKey)) {
-    throw new WireError("value_out_of_range", id.offset);
-  }
+  if (!DEVICE_ID.test(deviceId)) throw new WireError("value_out_of_range", id.offset);
   const extensions = new Map<string, string>();
   for (const [name, member] of members) {
     if (!KNOWN.has(name)) extensions.set(name, member.text());

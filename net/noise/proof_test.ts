@@ -7,6 +7,7 @@ import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 
 import {
+  decodeJson,
   decodeProof,
   deviceIdOf,
   encodeProof,
@@ -152,7 +153,9 @@ test("decodeProof refuses values of another type, length or range", () => {
     [SIGNATURE_PART, `"signature":${JSON.stringify(SIGNATURE.slice(1))}`, "length_out_of_range"],
     [SIGNATURE_PART, `"signature":${JSON.stringify([...SIGNATURE, 1])}`, "length_out_of_range"],
     [ID_PART, `"device_id":${ID.toUpperCase()}`, "value_out_of_range"],
-    [ID_PART, `"device_id":"${"0".repeat(64)}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.toUpperCase()}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.slice(1)}"`, "value_out_of_range"],
+    [ID_PART, `"device_id":"${ALICE.deviceId.slice(1)}g"`, "value_out_of_range"],
     [ID_PART, `"device_id":"${ALICE.deviceId}0"`, "value_out_of_range"],
     [ID_PART, `"device_id":1`, "value_out_of_range"],
   ];
@@ -228,6 +231,62 @@ test("decodeProof never throws anything but WireError, whatever byte is changed"
   }
 });
 
+/** What a decoder makes of bytes: the proof, or why and where it refuses. */
+function outcome(decode: typeof decodeProof, bytes: Uint8Array): unknown {
+  try {
+    const { extensions, verifyingKey, signature, ...rest } = decode(bytes);
+    return { ...rest, key: [...verifyingKey], signature: [...signature], more: [...extensions] };
+  } catch (error) {
+    if (error instanceof WireError) return [error.code, error.offset];
+    throw error;
+  }
+}
+
+test("decodeProof's short cut makes no difference, whatever is changed, left out or put in", () => {
+  const valid = encodeProof(PROOF);
+  const alike = (bytes: Uint8Array, label: string) =>
+    deepEqual(outcome(decodeProof, bytes), outcome(decodeJson, bytes), label);
+  const bytesTried = new TextEncoder().encode('0129,.:-+eE[]{}" \\\n\u0000\u0080af');
+  for (let at = 0; at <= valid.length; at++) {
+    const [before, from, behind] = [valid.slice(0, at), valid.slice(at), valid.slice(at + 1)];
+    alike(before, `cut at ${at}`);
+    alike(Uint8Array.of(...before, ...behind), `without ${at}`);
+    for (const value of bytesTried) {
+      alike(Uint8Array.of(...before, value, ...behind), `${value} at ${at}`);
+      alike(Uint8Array.of(...before, value, ...from), `${value} before ${at}`);
+    }
+  }
+});
+
+test("plain proofs of every byte value read as JSON.parse reads them", () => {
+  for (let first = 0; first < 256; first++) {
+    const verifyingKey = Uint8Array.from({ length: 32 }, (_, index) => first + index * 37);
+    const signature = Uint8Array.from({ length: 64 }, (_, index) => first * 5 + index);
+    const proof = { deviceId: deviceIdOf(verifyingKey), verifyingKey, signature };
+    const json = encodeProof(proof);
+    equal(
+      new TextDecoder().decode(json),
+      JSON.stringify({
+        device_id: proof.deviceId,
+        verifying_key: [...verifyingKey],
+        signature: [...signature],
+      }),
+    );
+    deepEqual(decodeProof(json), { ...proof, extensions: new Map() });
+    deepEqual(outcome(decodeProof, json), outcome(decodeJson, json));
+  }
+});
+
+test("encodeProof writes what is not of the usual length or not ASCII as it is", () => {
+  const odd = { ...PROOF, deviceId: "\u00e9".repeat(64), signature: Uint8Array.of(0, 99, 100) };
+  const text = new TextDecoder().decode(encodeProof(odd));
+  deepEqual(JSON.parse(text), {
+    device_id: odd.deviceId,
+    verifying_key: KEY,
+    signature: [0, 99, 100],
+  });
+});
+
 test("noiseStaticSecret clamps", () => {
   for (let fill = 0; fill < 20; fill++) {
     const secret = noiseStaticSecret(new Uint8Array(32).fill(fill));
@@ -235,4 +294,15 @@ test("noiseStaticSecret clamps", () => {
     equal((secret[31] ?? 0) & 0xc0, 0x40);
   }
   throws(() => decodeText("{"), WireError);
+});
+
+test("decodeProof tells a claim to another device's id as it stands: identityd judges it", () => {
+  const deviceId = "0".repeat(64);
+  const claim = {
+    deviceId,
+    verifyingKey: Uint8Array.from(KEY),
+    signature: Uint8Array.from(SIGNATURE),
+  };
+  deepEqual(decodeProof(encodeProof(claim)), { ...claim, extensions: new Map() });
+  deepEqual(decodeJson(encodeProof(claim)), { ...claim, extensions: new Map() });
 });

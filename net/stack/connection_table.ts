@@ -1,19 +1,28 @@
 import type { Endpoint } from "./interface.ts";
-import type { TcpConnection } from "./tcp_connection.ts";
+
+/** What a table holds: it stands for a pair of ends. */
+export interface Joined<T> {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** The next entry with the same hash. Written by the table alone. */
+  hashNext: T | undefined;
+}
+
+/** Chains at first; doubled whenever there are as many entries. A power of two. */
+const CHAIN_COUNT_MIN = 64;
 
 /**
- * Connections by both ends, and those in TIME-WAIT by age.
+ * Connections, or what asks for one, by both ends.
  *
- * Keyed by a seeded hash of the four numbers, so that a look-up allocates nothing; connections with
- * the same hash are chained.
+ * Keyed by a seeded hash of the four numbers, so that a look-up allocates nothing and nobody can
+ * choose ends that meet in one chain.
  */
-export class ConnectionTable {
+export class ConnectionTable<T extends Joined<T>> {
   readonly #seed: number;
-  readonly #chains = new Map<number, TcpConnection>();
-  readonly #timeWaits = new Set<TcpConnection>();
+  #chains: (T | undefined)[] = emptyChains(CHAIN_COUNT_MIN);
   #count = 0;
   /** The connection found last: segments come in trains. */
-  #latest: TcpConnection | undefined;
+  #latest: T | undefined;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -23,67 +32,68 @@ export class ConnectionTable {
     return this.#count;
   }
 
-  get timeWaitCount(): number {
-    return this.#timeWaits.size;
-  }
-
-  find(local: Endpoint, remote: Endpoint): TcpConnection | undefined {
+  find(local: Endpoint, remote: Endpoint): T | undefined {
     const latest = this.#latest;
     if (latest !== undefined && joins(latest, local, remote)) return latest;
-    let connection = this.#chains.get(this.#hash(local, remote));
-    while (connection !== undefined && !joins(connection, local, remote)) {
-      connection = connection.hashNext;
-    }
-    if (connection !== undefined) this.#latest = connection;
-    return connection;
+    let held = this.#chains[this.#place(local, remote)];
+    while (held !== undefined && !joins(held, local, remote)) held = held.hashNext;
+    if (held !== undefined) this.#latest = held;
+    return held;
   }
 
-  add(connection: TcpConnection): void {
-    const hash = this.#hash(connection.local, connection.remote);
-    connection.hashNext = this.#chains.get(hash);
-    this.#chains.set(hash, connection);
+  add(held: T): void {
+    if (this.#count === this.#chains.length) this.#grow();
+    this.#link(held);
     this.#count++;
   }
 
-  remove(connection: TcpConnection): void {
-    if (this.#latest === connection) this.#latest = undefined;
-    this.#timeWaits.delete(connection);
-    const hash = this.#hash(connection.local, connection.remote);
-    let before: TcpConnection | undefined;
-    let current = this.#chains.get(hash);
-    while (current !== undefined && current !== connection) {
+  remove(held: T): void {
+    if (this.#latest === held) this.#latest = undefined;
+    const place = this.#place(held.local, held.remote);
+    let before: T | undefined;
+    let current = this.#chains[place];
+    while (current !== undefined && current !== held) {
       before = current;
       current = current.hashNext;
     }
     if (current === undefined) return;
-    if (before !== undefined) before.hashNext = current.hashNext;
-    else if (current.hashNext !== undefined) this.#chains.set(hash, current.hashNext);
-    else this.#chains.delete(hash);
+    if (before === undefined) this.#chains[place] = current.hashNext;
+    else before.hashNext = current.hashNext;
     current.hashNext = undefined;
     this.#count--;
   }
 
-  /** Notes that the connection has entered TIME-WAIT, or begun it anew. */
-  linger(connection: TcpConnection): void {
-    this.#timeWaits.delete(connection);
-    this.#timeWaits.add(connection);
+  #link(held: T): void {
+    const place = this.#place(held.local, held.remote);
+    held.hashNext = this.#chains[place];
+    this.#chains[place] = held;
   }
 
-  /** The connection that has been in TIME-WAIT longest. */
-  oldestTimeWait(): TcpConnection | undefined {
-    for (const connection of this.#timeWaits) return connection;
-    return undefined;
+  #grow(): void {
+    const chains = this.#chains;
+    this.#chains = emptyChains(2 * chains.length);
+    for (const first of chains) {
+      for (let held = first; held !== undefined;) {
+        const next = held.hashNext;
+        this.#link(held);
+        held = next;
+      }
+    }
   }
 
-  #hash(local: Endpoint, remote: Endpoint): number {
+  #place(local: Endpoint, remote: Endpoint): number {
     let hash = Math.imul(this.#seed ^ remote.address, 0x9e3779b1);
     hash = Math.imul(hash ^ (hash >>> 15) ^ local.address, 0x85ebca6b);
     hash = Math.imul(hash ^ (hash >>> 13) ^ (remote.port << 16) ^ local.port, 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
+    return (hash ^ (hash >>> 16)) & (this.#chains.length - 1);
   }
 }
 
-function joins(connection: TcpConnection, local: Endpoint, remote: Endpoint): boolean {
-  return connection.remote.port === remote.port && connection.local.port === local.port &&
-    connection.remote.address === remote.address && connection.local.address === local.address;
+function emptyChains<T>(count: number): (T | undefined)[] {
+  return Array.from({ length: count }, () => undefined);
+}
+
+function joins(held: Joined<unknown>, local: Endpoint, remote: Endpoint): boolean {
+  return held.remote.port === remote.port && held.local.port === local.port &&
+    held.remote.address === remote.address && held.local.address === local.address;
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { PartialChecksum } from "@runtime/core/ports.ts";
 import type { Ipv4Address } from "../wire/ipv4.ts";
 import type { StackCounters } from "./counters.ts";
 import type { StackLimits } from "./limits.ts";
@@ -59,8 +60,8 @@ export interface TcpSocket {
   readonly state: TcpState;
   /**
    * Called at the end of `receive` or `poll`, at most once in each, after `readable`, `writable`,
-   * `readEnded`, `state` or `failure` changed. May use the socket and the stack, but must not call
-   * `receive` or `poll`.
+   * `readEnded`, `state` or `failure` changed; not at the end of `TIME-WAIT`. May use the socket and
+   * the stack, but must not call `receive` or `poll`.
    */
   onChange: (() => void) | undefined;
   /** Bytes that wait in order. */
@@ -154,16 +155,23 @@ export interface PingOptions {
 }
 
 export interface Stack {
-  /** Takes one Ethernet frame, whose bytes are valid during the call only. Never throws on it. */
-  receive(frame: Uint8Array, nowMs: number): void;
+  /**
+   * Takes one Ethernet frame, whose bytes are valid during the call only. Never throws on it.
+   *
+   * @param checksum What the frame's sender has left of its checksum, by the word of a wire that
+   *   cannot change a byte. It counts for the TCP or UDP header that it points at, and nothing else.
+   */
+  receive(frame: Uint8Array, nowMs: number, checksum?: Readonly<PartialChecksum>): void;
   /**
    * Writes the next outgoing frame into `into`.
    *
    * @param into At least 14 bytes more than the MTU; in less, segments shrink and longer packets
    *   are dropped.
+   * @param checksum Given by a wire that cannot change a byte: TCP then leaves its checksum partial,
+   *   and `start` says so; it is 0 for a complete frame.
    * @returns the frame's length in bytes; 0 when there is nothing to send now.
    */
-  transmit(into: Uint8Array, nowMs: number): number;
+  transmit(into: Uint8Array, nowMs: number, checksum?: PartialChecksum): number;
   /** Whether {@linkcode transmit} may have something. */
   readonly pending: boolean;
   /** Runs every timer that is due. */

@@ -1,24 +1,27 @@
 import { assert } from "@runtime/core/assert.ts";
 import { copyRun } from "../wire/octets.ts";
+import { type BufferPool, POOLED_SIZE } from "./buffer_pool.ts";
 
-/** First size of a buffer, in bytes: a handshake fits, and most connections of a burst see no more. */
-const FIRST_SIZE = 1024;
 const NOTHING = new Uint8Array(0);
 
 /**
  * A queue of bytes in one buffer that grows by doubling up to a bound and never shrinks but by
- * {@linkcode release}. Bytes may be placed ahead of its end and join it later.
+ * {@linkcode release}. The first buffer comes from a pool and goes back to it. Bytes may be placed
+ * ahead of the ring's end and join it later.
  */
 export class ByteRing {
   readonly #sizeMax: number;
+  readonly #pool: BufferPool;
   #bytes: Uint8Array = NOTHING;
   #head = 0;
   #length = 0;
 
-  /** @param sizeMax Most bytes held; a power of two. */
-  constructor(sizeMax: number) {
-    assert(sizeMax > 0 && (sizeMax & (sizeMax - 1)) === 0, "a ring's size is a power of two");
+  /** @param sizeMax Most bytes held; a power of two, at least {@linkcode POOLED_SIZE}. */
+  constructor(sizeMax: number, pool: BufferPool) {
+    const valid = sizeMax >= POOLED_SIZE && (sizeMax & (sizeMax - 1)) === 0;
+    assert(valid, "a ring's size is a power of two, and no smaller than its first buffer");
     this.#sizeMax = sizeMax;
+    this.#pool = pool;
   }
 
   /** Bytes held. */
@@ -86,10 +89,9 @@ export class ByteRing {
     this.#head = (this.#head + count) & (this.#bytes.length - 1);
   }
 
-  /** Drops everything and gives the buffer back. */
+  /** Drops everything and gives the buffer back: no view of it may be used any more. */
   release(): void {
-    this.#bytes = NOTHING;
-    this.#head = 0;
+    this.#replace(NOTHING);
     this.#length = 0;
   }
 
@@ -97,12 +99,21 @@ export class ByteRing {
   #fit(needed: number): void {
     const size = this.#bytes.length;
     if (needed <= size) return;
-    let grownSize = Math.max(size, Math.min(FIRST_SIZE, this.#sizeMax));
+    if (size === 0 && needed <= POOLED_SIZE) {
+      this.#bytes = this.#pool.take();
+      return;
+    }
+    let grownSize = Math.max(size, POOLED_SIZE);
     while (grownSize < needed) grownSize *= 2;
     const grown = new Uint8Array(grownSize);
     grown.set(this.#bytes.subarray(this.#head));
     grown.set(this.#bytes.subarray(0, this.#head), size - this.#head);
-    this.#bytes = grown;
+    this.#replace(grown);
+  }
+
+  #replace(bytes: Uint8Array): void {
+    if (this.#bytes.length === POOLED_SIZE) this.#pool.give(this.#bytes);
+    this.#bytes = bytes;
     this.#head = 0;
   }
 }

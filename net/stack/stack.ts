@@ -1,4 +1,5 @@
 import type { WireErrorCode } from "@runtime/core/error.ts";
+import type { PartialChecksum } from "@runtime/core/ports.ts";
 import {
   ETHERNET_HEADER_LENGTH,
   ethernetFromGroup,
@@ -58,6 +59,8 @@ class Interface implements Stack {
   readonly #icmp: IcmpLayer;
   readonly #mirror: FrameMirror;
   readonly #packet: Ipv4Fields = ipv4Fields();
+  /** What is left of the checksum of the frame being received. */
+  #checksum: Readonly<PartialChecksum> | undefined;
 
   constructor(options: StackOptions) {
     const limits = stackLimits(options.limits);
@@ -68,8 +71,9 @@ class Interface implements Stack {
     this.#icmp = new IcmpLayer(this.#network, limits, this.#tcp);
   }
 
-  receive(frame: Uint8Array, nowMs: number): void {
+  receive(frame: Uint8Array, nowMs: number, checksum?: Readonly<PartialChecksum>): void {
     this.#counters.framesReceived++;
+    this.#checksum = checksum;
     this.#tcp.nowMs = nowMs;
     this.#tcp.working = true;
     const owned = this.#mirror.taken(frame);
@@ -79,12 +83,13 @@ class Interface implements Stack {
     this.#notify();
   }
 
-  transmit(into: Uint8Array, nowMs: number): number {
+  transmit(into: Uint8Array, nowMs: number, checksum?: PartialChecksum): number {
+    if (checksum !== undefined) checksum.start = 0;
     if (!this.pending) return 0;
     this.#tcp.working = true;
     const frame = this.#mirror.place(into);
     let length = this.#network.pending ? this.#network.transmit(frame, nowMs) : 0;
-    if (length === 0) length = this.#tcp.transmit(frame, nowMs);
+    if (length === 0) length = this.#tcp.transmit(frame, nowMs, checksum);
     if (length === 0 && this.#network.pending) length = this.#network.transmit(frame, nowMs);
     this.#tcp.working = false;
     if (length === 0) return 0;
@@ -109,7 +114,7 @@ class Interface implements Stack {
 
   nextTimerMs(): number | undefined {
     const nextMs = Math.min(
-      this.#tcp.nextTimerMs() ?? Infinity,
+      this.#tcp.nextTimerMs(),
       this.#network.neighbours.nextTimerMs() ?? Infinity,
       this.#icmp.nextTimerMs() ?? Infinity,
     );
@@ -197,11 +202,11 @@ class Interface implements Stack {
     if (!wanted || !fromHost || this.#network.broadcast(packet.source)) {
       this.#counters.notForUs++;
     } else if (packet.protocol === PROTOCOL_TCP) {
-      if (!this.#refused(readTcp(frame, packet, this.#tcp.segment))) {
+      if (!this.#refused(readTcp(frame, packet, this.#tcp.segment, this.#checksum))) {
         this.#tcp.receive(frame, packet);
       }
     } else if (udp) {
-      if (this.#refused(readUdp(frame, packet, this.#udp.fields))) return;
+      if (this.#refused(readUdp(frame, packet, this.#udp.fields, this.#checksum))) return;
       const taken = this.#udp.receive(frame, packet);
       if (!taken && !broadcast && packet.source !== 0) this.#icmp.refusePort(frame, packet, nowMs);
     } else if (packet.protocol === PROTOCOL_ICMP) {

@@ -1,15 +1,24 @@
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
-import { dice } from "@tests/fakes/link.ts";
+import { dice, testAddress } from "@tests/fakes/link.ts";
 import { test } from "@tests/fakes/test.ts";
+import { BufferPool, POOLED_COUNT_MAX, POOLED_SIZE } from "./buffer_pool.ts";
+import { ConnectionTable, type Joined } from "./connection_table.ts";
 import { Deadlines } from "./deadlines.ts";
 import { PacketQueue } from "./packet_queue.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
 import { advanced, distance } from "./sequence.ts";
+import type { TcpConnection } from "./tcp_connection.ts";
+import { TurnQueue } from "./turn_queue.ts";
+
+/** An entry of the table, and nothing else. */
+interface Pair extends Joined<Pair> {
+  readonly kind: "pair";
+}
 
 test("ByteRing equals an array through random writes, consumes and growth", () => {
   const numbers = dice(3);
-  const ring = new ByteRing(16384);
+  const ring = new ByteRing(16384, new BufferPool());
   let twin: number[] = [];
   for (let round = 0; round < 400; round++) {
     const bytes = numbers.fill(new Uint8Array(numbers.below(3000)));
@@ -29,7 +38,7 @@ test("ByteRing equals an array through random writes, consumes and growth", () =
 });
 
 test("ByteRing keeps bytes placed ahead through growth, until they join", () => {
-  const ring = new ByteRing(65536);
+  const ring = new ByteRing(65536, new BufferPool());
   ring.write(new Uint8Array(3000).fill(1));
   ring.consume(2500);
   ring.place(2000, new Uint8Array(100).fill(3), 0, 100);
@@ -43,11 +52,42 @@ test("ByteRing keeps bytes placed ahead through growth, until they join", () => 
 });
 
 test("ByteRing does not place or copy outside its bounds", () => {
-  const ring = new ByteRing(4096);
+  const ring = new ByteRing(4096, new BufferPool());
   throws(() => ring.place(4000, new Uint8Array(97), 0, 97));
   throws(() => ring.copy(0, new Uint8Array(1), 0, 1));
   throws(() => ring.consume(1));
-  throws(() => new ByteRing(1000));
+  throws(() => new ByteRing(3000, new BufferPool()));
+  throws(() => new ByteRing(512, new BufferPool()));
+});
+
+test("ByteRing gives its first buffer back, when it grows and when it is let go of", () => {
+  const pool = new BufferPool();
+  const first = new ByteRing(4096, pool);
+  first.write(new Uint8Array(POOLED_SIZE));
+  equal(pool.count, 0);
+  first.write(new Uint8Array(1));
+  equal(pool.count, 1);
+  first.release();
+  equal(pool.count, 1, "a buffer that has grown is not the pool's");
+  const second = new ByteRing(4096, pool);
+  second.write(new Uint8Array(1));
+  equal(pool.count, 0);
+  second.release();
+  second.release();
+  equal(pool.count, 1);
+});
+
+test("BufferPool hands on no bytes of one ring to the next, and keeps a bounded number", () => {
+  const pool = new BufferPool();
+  const ring = new ByteRing(4096, pool);
+  ring.write(new Uint8Array(POOLED_SIZE).fill(0x5e));
+  ring.release();
+  equal(pool.count, 1);
+  equal(pool.take().every((byte) => byte === 0), true);
+  const buffers = Array.from({ length: POOLED_COUNT_MAX + 5 }, () => pool.take());
+  for (const buffer of buffers) pool.give(buffer);
+  equal(pool.count, POOLED_COUNT_MAX);
+  throws(() => pool.give(new Uint8Array(1)));
 });
 
 test("Reassembly equals a set of offsets", () => {
@@ -81,6 +121,31 @@ test("Reassembly keeps no more runs than its bound, but joins still work", () =>
   equal(gaps.add(11, 20), true);
   equal(gaps.add(30, 31), true);
   equal(gaps.advance(10), 11);
+});
+
+test("ConnectionTable equals a map through growth and removals", () => {
+  const numbers = dice(5);
+  const table = new ConnectionTable<Pair>(9);
+  const twin = new Map<number, Pair>();
+  const local = { address: testAddress(1), port: 80 };
+  const remote = (port: number) => ({ address: testAddress(2), port });
+  for (let round = 0; round < 4000; round++) {
+    const port = 1 + numbers.below(900);
+    const known = twin.get(port);
+    equal(table.find(local, remote(port)), known);
+    if (known !== undefined && numbers.happens(0.4)) {
+      table.remove(known);
+      table.remove(known);
+      twin.delete(port);
+    } else if (known === undefined) {
+      const made: Pair = { kind: "pair", local, remote: remote(port), hashNext: undefined };
+      table.add(made);
+      twin.set(port, made);
+    }
+    equal(table.count, twin.size);
+  }
+  for (const pair of twin.values()) equal(table.find(pair.local, pair.remote), pair);
+  equal(twin.size > 300, true, "the table has grown");
 });
 
 test("Deadlines equals a sort, with deadlines that move both ways", () => {
@@ -135,6 +200,20 @@ test("PacketQueue gives packets back in order and whole, and stays in its bounds
     equal(twin.length <= 7, true);
   }
   equal(refused > 0, true);
+});
+
+test("TurnQueue gives turns in order, to each once however often it asks", () => {
+  const queue = new TurnQueue();
+  const waiting = () => ({ readyQueued: false, readyNext: undefined }) as unknown as TcpConnection;
+  const [first, second, third] = [waiting(), waiting(), waiting()];
+  equal(queue.take(), undefined);
+  for (const connection of [first, second, first, third, second]) queue.add(connection);
+  equal(queue.take(), first);
+  queue.add(first);
+  equal([second, third, first].every((connection) => queue.take() === connection), true);
+  deepEqual([queue.take(), queue.empty], [undefined, true]);
+  queue.add(second);
+  deepEqual([queue.empty, queue.take() === second, queue.empty], [false, true, true]);
 });
 
 test("sequence numbers wrap", () => {

@@ -1,6 +1,8 @@
+import type { BufferPool } from "./buffer_pool.ts";
 import type { StackLimits } from "./limits.ts";
 import { Reassembly } from "./reassembly.ts";
 import { ByteRing } from "./ring.ts";
+import type { Challenges } from "./segment_rules.ts";
 import { advanced } from "./sequence.ts";
 
 /**
@@ -13,7 +15,7 @@ import { advanced } from "./sequence.ts";
 
 /** Segment size to assume of a peer that names none. Source: RFC 9293, "Maximum Segment Size". */
 export const SEGMENT_SIZE_DEFAULT = 536;
-/** Segments at the start of a connection that are acknowledged at once. */
+/** Pieces of a stream that are acknowledged at once at its start, so that its window opens fast. */
 const QUICK_ACKS = 16;
 
 /** What the block needs to know of its stack. */
@@ -22,6 +24,8 @@ export interface BlockHost {
   readonly random32: () => number;
   /** Largest payload that fits the interface. */
   readonly segmentSize: number;
+  /** Where rings take their first buffers. */
+  readonly buffers: BufferPool;
 }
 
 /** The sending half. Sequence numbers as in `sequence.ts`; names after RFC 9293, "Terminology". */
@@ -63,6 +67,8 @@ export interface ReceiveSide {
   next: number;
   /** One past the last number we ever offered to take. */
   edge: number;
+  /** Largest window that we ever offered, in bytes. */
+  offeredMax: number;
   windowShift: number;
   /** Whether the window scale option goes into our SYN. */
   scaling: boolean;
@@ -78,16 +84,13 @@ export interface ReceiveSide {
 }
 
 /** When to acknowledge. */
-export interface AckState {
+export interface AckState extends Challenges {
   now: boolean;
   /** Bytes taken since the last acknowledgement went out. */
   bytes: number;
   /** Largest payload seen. */
   segment: number;
   quick: number;
-  /** Challenge ACKs in the second that began at `challengeFromMs`. */
-  challenges: number;
-  challengeFromMs: number;
 }
 
 /** Deadlines, `Infinity` when not set, and how often the running one has run out. */
@@ -95,7 +98,7 @@ export interface TimerState {
   retransmitMs: number;
   persistMs: number;
   ackMs: number;
-  /** End of TIME-WAIT, of a handshake, or the next probe of a silent peer in FIN-WAIT-2. */
+  /** The next probe of a silent peer in FIN-WAIT-2. */
   waitMs: number;
   tries: number;
   probes: number;
@@ -119,7 +122,7 @@ export function sendSide(host: BlockHost, after: number | undefined): SendSide {
     windowAcknowledgement: initial,
     windowShift: 0,
     segment: Math.min(SEGMENT_SIZE_DEFAULT, host.segmentSize),
-    ring: new ByteRing(host.limits.sendRingBytes),
+    ring: new ByteRing(host.limits.sendRingBytes, host.buffers),
     finQueued: false,
     synDue: true,
     resendDue: false,
@@ -139,10 +142,11 @@ export function receiveSide(host: BlockHost): ReceiveSide {
     initial: 0,
     next: 0,
     edge: 0,
+    offeredMax: 0,
     windowShift,
     scaling: true,
     windowMax: Math.min(host.limits.receiveRingBytes, 0xffff << windowShift),
-    ring: new ByteRing(host.limits.receiveRingBytes),
+    ring: new ByteRing(host.limits.receiveRingBytes, host.buffers),
     gaps: new Reassembly(host.limits.gaps),
     finSeen: false,
     finAt: 0,

@@ -1,5 +1,6 @@
 import { assert } from "@runtime/core/assert.ts";
 import { NewReno } from "./congestion.ts";
+import type { Joined } from "./connection_table.ts";
 import type { StackCounters } from "./counters.ts";
 import type { Timed } from "./deadlines.ts";
 import type { Endpoint, TcpFailure, TcpSocket } from "./interface.ts";
@@ -18,6 +19,7 @@ import {
   type TimerState,
   timerState,
 } from "./tcp_block.ts";
+import type { Held, TimeWait } from "./time_wait.ts";
 import { moved, synchronized, type TcpEvent, type TcpState } from "./tcp_state.ts";
 
 /** Silence of the peer in FIN-WAIT-2 before it is asked whether it is still there. */
@@ -36,8 +38,10 @@ export interface TcpHost extends BlockHost {
   timed(connection: TcpConnection): void;
   /** The handshake is complete. */
   established(connection: TcpConnection): void;
-  /** The connection waits for old segments to die out. */
-  lingering(connection: TcpConnection): void;
+  /** The connection is over but for old segments that must die out. Returns what stands for it. */
+  lingering(connection: TcpConnection): TimeWait;
+  /** Ends such a wait. */
+  forget(wait: TimeWait): void;
   /** The connection is over. */
   closed(connection: TcpConnection): void;
   /** Sends RST for a connection that is given up. */
@@ -56,13 +60,12 @@ export interface TcpOpening {
 /**
  * One connection: the record that input, output and timers work on, and the application's face.
  */
-export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
+export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter, Joined<Held> {
   readonly host: TcpHost;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   /** Whether this side opened it. */
   readonly active: boolean;
-  state: TcpState;
   failure: TcpFailure | undefined = undefined;
   onChange: (() => void) | undefined = undefined;
 
@@ -77,23 +80,32 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   queuedMs = 0;
   /** Whether it stands in the queue of those that may send, or of those that changed. */
   readyQueued = false;
+  /** The next one in the queue of those that may send. Written by the queue alone. */
+  readyNext: TcpConnection | undefined = undefined;
   changeQueued = false;
   /** Whether it waits for its next hop's address. */
   awaitsNeighbour = false;
-  /** The next connection with the same hash. */
-  hashNext: TcpConnection | undefined = undefined;
+  /** The next entry of the table with the same hash. */
+  hashNext: Held | undefined = undefined;
+  #state: TcpState;
+  /** What stands for it since TIME-WAIT began. */
+  #wait: TimeWait | undefined = undefined;
 
   constructor(host: TcpHost, opening: TcpOpening) {
     this.host = host;
     this.local = opening.local;
     this.remote = opening.remote;
-    this.state = opening.state;
+    this.#state = opening.state;
     this.active = opening.state === "SYN-SENT";
     this.send = sendSide(host, opening.after);
     this.receive = receiveSide(host);
     this.ack = ackState();
     this.timers = timerState();
     this.congestion = this.#congestion();
+  }
+
+  get state(): TcpState {
+    return this.#wait?.over === true ? "CLOSED" : this.#state;
   }
 
   get deadlineMs(): number {
@@ -131,6 +143,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
 
   consume(count: number): void {
     this.receive.ring.consume(count);
+    if (this.state === "CLOSED" || this.state === "TIME-WAIT") this.#releaseRead();
     if (this.#windowWorthTelling()) {
       this.ack.now = true;
       this.host.ready(this);
@@ -153,7 +166,11 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
 
   abort(): void {
     if (this.state === "CLOSED") return;
-    if (this.state !== "SYN-SENT" && this.state !== "TIME-WAIT") this.host.reset(this);
+    if (this.#wait !== undefined) {
+      this.host.forget(this.#wait);
+      return;
+    }
+    if (this.state !== "SYN-SENT") this.host.reset(this);
     this.close(undefined);
   }
 
@@ -165,17 +182,16 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
       this.close(undefined);
       return;
     }
-    this.state = next;
+    this.#state = next;
     this.host.changed(this);
     if (next === "ESTABLISHED") {
-      this.timers.waitMs = Infinity;
       this.host.established(this);
       if (this.send.finQueued) this.move("end");
     } else if (next === "FIN-WAIT-2") {
       this.heard();
       this.host.timed(this);
     } else if (next === "TIME-WAIT") {
-      this.linger();
+      this.#linger();
     }
   }
 
@@ -185,20 +201,18 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     this.timers.probes = 0;
   }
 
-  /** Starts, or starts again, the wait of TIME-WAIT, in which only ACKs are sent. */
-  linger(): void {
+  /** Hands over to what waits in its place; what is due to be sent still is. */
+  #linger(): void {
     this.stopTimers();
     this.send.ring.release();
     this.#releaseRead();
-    this.timers.waitMs = this.host.nowMs + this.host.limits.timeWaitMs;
-    this.host.timed(this);
-    this.host.lingering(this);
+    this.#wait = this.host.lingering(this);
   }
 
   /** Ends the connection: no timer runs on, and bytes not sent are gone. Read bytes stay. */
   close(failure: TcpFailure | undefined): void {
     if (this.state === "CLOSED") return;
-    this.state = "CLOSED";
+    this.#state = "CLOSED";
     this.failure = failure;
     this.stopTimers();
     this.send.ring.release();
@@ -259,7 +273,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
 
   neighbourMissing(): void {
     this.awaitsNeighbour = false;
-    if (this.state === "CLOSED") return;
+    if (this.state === "CLOSED" || this.state === "TIME-WAIT") return;
     if (!synchronized(this.state)) this.close("unreachable");
     else this.tryLater();
   }
@@ -273,8 +287,9 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
   }
 
   /**
-   * Whether the window has opened so far that the peer should hear of it without a further cause.
-   * Source: RFC 9293, "Receiver's Algorithm -- When to Send a Window Update".
+   * Whether the window has opened so far that the peer should hear of it without a further cause:
+   * when less is offered than half of the largest window it knows, with which it may send anything.
+   * Source: RFC 9293, "Receiver's Algorithm -- When to Send a Window Update", "Sender's Algorithm".
    */
   #windowWorthTelling(): boolean {
     const { receive } = this;
@@ -282,7 +297,7 @@ export class TcpConnection implements TcpSocket, Timed, NeighbourWaiter {
     const half = receive.windowMax >>> 1;
     const offered = distance(receive.next, receive.edge);
     const gained = Math.min(receive.ring.free, receive.windowMax) - offered;
-    return offered < half && gained >= Math.min(half, this.host.segmentSize);
+    return offered < receive.offeredMax >>> 1 && gained >= Math.min(half, this.host.segmentSize);
   }
 
   #congestion(): NewReno {

@@ -1,13 +1,16 @@
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, type TcpFields } from "../wire/tcp.ts";
+import { acceptable, mayChallenge, sequenceLength } from "./segment_rules.ts";
 import { advanced, distance } from "./sequence.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
 import { receiving } from "./tcp_state.ts";
 
 /** Longest wait for data to carry an acknowledgement, far below the shortest timeout. */
 export const DELAYED_ACK_MS = 40;
-/** Challenge ACKs of one connection per second. Source: RFC 5961, "ACK Throttling". */
-export const CHALLENGE_ACKS_MAX = 10;
-const CHALLENGE_INTERVAL_MS = 1_000;
+/**
+ * Least payload that counts as a piece of a stream: at a connection's start those are acknowledged at
+ * once. What is smaller is a message, whose answer carries the acknowledgement.
+ */
+export const QUICK_ACK_LENGTH_MIN = 1024;
 
 /** What the layer is to do after a segment. */
 export type SegmentOutcome = "taken" | "send_reset";
@@ -15,6 +18,8 @@ export type SegmentOutcome = "taken" | "send_reset";
 /**
  * Takes one segment of a connection. Source: RFC 9293, "SEGMENT ARRIVES", in its order, with the
  * tests of RFC 5961.
+ *
+ * Connections in TIME-WAIT are judged elsewhere, by what is left of them.
  *
  * @param frame Holds the payload that `segment` points to; used during the call only.
  * @returns `send_reset` when the segment must be answered with RST although the connection stays.
@@ -27,7 +32,7 @@ export function receiveSegment(
   if (connection.state === "CLOSED") return "taken";
   if (connection.state === "FIN-WAIT-2") connection.heard();
   if (connection.state === "SYN-SENT") return answerToSyn(connection, segment);
-  if (!acceptable(connection, segment)) {
+  if (!acceptable(connection.receive, segment)) {
     unacceptable(connection, segment);
     return "taken";
   }
@@ -78,22 +83,6 @@ function answerToSyn(connection: TcpConnection, segment: Readonly<TcpFields>): S
   return "taken";
 }
 
-/** Whether the segment touches the window. Source: RFC 9293, "Segment Acceptability Test". */
-function acceptable(connection: TcpConnection, segment: Readonly<TcpFields>): boolean {
-  const { receive } = connection;
-  const window = Math.max(0, distance(receive.next, receive.edge));
-  const start = distance(receive.next, segment.sequence);
-  const length = sequenceLength(segment);
-  if (length === 0) return start === 0 || (start > 0 && start < window);
-  return window > 0 && start < window && start + length > 0;
-}
-
-function sequenceLength(segment: Readonly<TcpFields>): number {
-  const { flags } = segment;
-  return segment.payloadEnd - segment.payloadStart + ((flags & TCP_SYN) !== 0 ? 1 : 0) +
-    ((flags & TCP_FIN) !== 0 ? 1 : 0);
-}
-
 /** A segment outside the window: it is answered with an ACK, and its own ACK may still count. */
 function unacceptable(connection: TcpConnection, segment: Readonly<TcpFields>): void {
   const { receive, send, host } = connection;
@@ -110,7 +99,6 @@ function unacceptable(connection: TcpConnection, segment: Readonly<TcpFields>): 
   if (nextInLine && !syn && (segment.flags & TCP_ACK) !== 0 && send.una !== send.initial) {
     takeAcknowledgement(connection, segment);
   }
-  if (connection.state === "TIME-WAIT" && (segment.flags & TCP_FIN) !== 0) connection.linger();
   if (sequenceLength(segment) > 0 && !syn) {
     connection.ack.now = true;
     host.ready(connection);
@@ -119,9 +107,8 @@ function unacceptable(connection: TcpConnection, segment: Readonly<TcpFields>): 
   }
 }
 
-/** An RST inside the window. Source: RFC 5961, "Mitigation"; RFC 1337 for TIME-WAIT. */
+/** An RST inside the window. Source: RFC 5961, "Mitigation". */
 function reset(connection: TcpConnection, segment: Readonly<TcpFields>): void {
-  if (connection.state === "TIME-WAIT") return;
   if (segment.sequence !== connection.receive.next) {
     challenge(connection);
     return;
@@ -133,12 +120,7 @@ function reset(connection: TcpConnection, segment: Readonly<TcpFields>): void {
 /** Sends an ACK that a real peer answers with the right RST, at a bounded rate. */
 function challenge(connection: TcpConnection): void {
   const { ack, host } = connection;
-  if (host.nowMs - ack.challengeFromMs >= CHALLENGE_INTERVAL_MS) {
-    ack.challengeFromMs = host.nowMs;
-    ack.challenges = 0;
-  }
-  if (ack.challenges >= CHALLENGE_ACKS_MAX) return;
-  ack.challenges++;
+  if (!mayChallenge(ack, host.nowMs)) return;
   host.counters.tcpChallengeAcks++;
   ack.now = true;
   host.ready(connection);
@@ -303,40 +285,50 @@ function takeAhead(
  * Source: RFC 5681, "Generating Acknowledgments"; RFC 9293, "Delayed Acknowledgments".
  */
 function scheduleAck(connection: TcpConnection, length: number): void {
-  const { ack, timers, host } = connection;
+  const { ack, host } = connection;
   ack.bytes += length;
   ack.segment = Math.max(ack.segment, length);
-  if (ack.quick > 0) {
+  if (ack.quick > 0 && length >= Math.min(QUICK_ACK_LENGTH_MIN, host.segmentSize)) {
     ack.quick--;
     ack.now = true;
   }
   if (ack.bytes >= 2 * ack.segment) ack.now = true;
-  if (ack.now) {
-    host.ready(connection);
-  } else if (timers.ackMs === Infinity) {
-    timers.ackMs = host.nowMs + DELAYED_ACK_MS;
-    host.timed(connection);
-  }
+  if (ack.now) host.ready(connection);
+  else delayAck(connection);
 }
 
-/** Notes where the peer's FIN stands, and acts on it once everything before it has arrived. */
+function delayAck(connection: TcpConnection): void {
+  const { timers, host } = connection;
+  if (timers.ackMs !== Infinity) return;
+  timers.ackMs = host.nowMs + DELAYED_ACK_MS;
+  host.timed(connection);
+}
+
+/**
+ * Notes where the peer's FIN stands, and acts on it once everything before it has arrived.
+ *
+ * One that comes while our stream goes on is acknowledged like a small segment: our own FIN, which
+ * mostly follows soon, carries it. Source: RFC 9293, "Delayed Acknowledgments".
+ */
 function takeFin(connection: TcpConnection, segment: Readonly<TcpFields>): void {
   const { receive, ack, host, state } = connection;
-  if ((segment.flags & TCP_FIN) !== 0 && !receive.finSeen) {
+  const carried = (segment.flags & TCP_FIN) !== 0;
+  const early = receive.finSeen;
+  if (carried && !early) {
     const length = segment.payloadEnd - segment.payloadStart;
     receive.finSeen = true;
     receive.finAt = advanced(segment.sequence, length);
   }
-  if ((segment.flags & TCP_FIN) !== 0) {
-    ack.now = true;
-    host.ready(connection);
+  const reached = receive.finSeen && !receive.ended && receive.next === receive.finAt &&
+    receiving(state);
+  if (carried || reached) {
+    ack.now ||= early || !reached || state !== "ESTABLISHED";
+    if (ack.now) host.ready(connection);
+    else delayAck(connection);
   }
-  if (!receive.finSeen || receive.ended || receive.next !== receive.finAt) return;
-  if (!receiving(state)) return;
+  if (!reached) return;
   receive.ended = true;
   receive.next = advanced(receive.next, 1);
   if (distance(receive.edge, receive.next) > 0) receive.edge = receive.next;
-  ack.now = true;
-  host.ready(connection);
   connection.move("fin");
 }

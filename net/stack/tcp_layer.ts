@@ -7,25 +7,27 @@ import {
   type TcpFields,
   tcpFields,
 } from "../wire/tcp.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { ConnectionTable } from "./connection_table.ts";
 import { Deadlines } from "./deadlines.ts";
 import { ephemeralPort } from "./ephemeral_port.ts";
 import type { Endpoint, PendingTcp, TcpListener, TcpSocket } from "./interface.ts";
 import type { StackLimits } from "./limits.ts";
 import type { Network } from "./network.ts";
-import { advanced, distance } from "./sequence.ts";
+import { advanced } from "./sequence.ts";
 import { TcpConnection, type TcpHost } from "./tcp_connection.ts";
 import { receiveSegment } from "./tcp_input.ts";
 import {
   Listener,
-  pairName,
   type PendingDecision,
   PendingSyn,
+  PendingSyns,
   type SynFields,
 } from "./tcp_listener.ts";
-import { writeSegment } from "./tcp_output.ts";
-import { queueReset, type ResetFields, resetFor } from "./tcp_reset.ts";
+import { type FrameTarget, writeSegment } from "./tcp_output.ts";
+import { type BareSegment, queueBare, resetFor } from "./tcp_reset.ts";
 import { runTimers } from "./tcp_timers.ts";
+import { type Held, type TimeWait, TimeWaits } from "./time_wait.ts";
 import { TurnQueue } from "./turn_queue.ts";
 
 /** Everything of TCP that is not inside one connection: look-up, listeners, timers, turns to send. */
@@ -34,19 +36,21 @@ export class TcpLayer implements TcpHost, PendingDecision {
   readonly counters: Network["counters"];
   readonly random32: () => number;
   readonly segmentSize: number;
+  readonly buffers = new BufferPool();
   nowMs = 0;
   /** Whether the stack itself is at work: what the application does, it need not be told. */
   working = false;
 
   readonly #network: Network;
-  readonly #table: ConnectionTable;
+  readonly #table: ConnectionTable<Held>;
+  readonly #timeWaits: TimeWaits;
   readonly #deadlines = new Deadlines<TcpConnection>();
   readonly #listeners: Listener[] = [];
   /** The listener of each connection that was not accepted yet. */
   readonly #unaccepted = new Map<TcpConnection, Listener>();
   /** Connections in SYN-RECEIVED, oldest first. */
   readonly #halfOpen = new Set<TcpConnection>();
-  readonly #pendingSyns = new Map<string, PendingSyn>();
+  readonly #pendingSyns: PendingSyns;
   readonly #segment: TcpFields = tcpFields();
   #decide: ((request: PendingTcp) => void) | undefined;
   readonly #ready = new TurnQueue();
@@ -60,15 +64,18 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.counters = network.counters;
     this.random32 = random32;
     this.segmentSize = network.mtu - IPV4_HEADER_LENGTH - TCP_HEADER_LENGTH;
-    this.#table = new ConnectionTable(random32() | 0);
+    const seed = random32() | 0;
+    this.#table = new ConnectionTable(seed);
+    this.#pendingSyns = new PendingSyns(seed);
+    this.#timeWaits = new TimeWaits({ network, table: this.#table, limits });
   }
 
   get pending(): boolean {
-    return this.#ready.length > 0;
+    return !this.#ready.empty;
   }
 
   get count(): number {
-    return this.#table.count + this.#listeners.length + this.#pendingSyns.size;
+    return this.#table.count + this.#listeners.length + this.#pendingSyns.count;
   }
 
   onSyn(decide: ((request: PendingTcp) => void) | undefined): void {
@@ -107,10 +114,11 @@ export class TcpLayer implements TcpHost, PendingDecision {
     if (port === undefined) return "limit";
     const local = { address, port };
     const old = this.#table.find(local, remote);
-    const isOver = old === undefined || old.state === "TIME-WAIT";
-    if (!isOver || this.#pendingSyns.has(pairName(local, remote))) return "in_use";
-    old?.close(undefined);
-    const opening = { local, remote, state: "SYN-SENT", after: old?.send.max } as const;
+    if (old instanceof TcpConnection || this.#pendingSyns.find(local, remote) !== undefined) {
+      return "in_use";
+    }
+    if (old !== undefined) this.forget(old);
+    const opening = { local, remote, state: "SYN-SENT", after: old?.sequence } as const;
     const made = new TcpConnection(this, opening);
     this.#table.add(made);
     this.ready(made);
@@ -123,13 +131,16 @@ export class TcpLayer implements TcpHost, PendingDecision {
     const local = { address: packet.target, port: segment.targetPort };
     const remote = { address: packet.source, port: segment.sourcePort };
     this.counters.tcpReceived++;
-    const connection = this.#table.find(local, remote);
-    if (connection === undefined || this.#reopens(connection)) {
+    const held = this.#table.find(local, remote);
+    if (held instanceof TcpConnection) {
+      const outcome = receiveSegment(held, segment, frame);
+      if (outcome === "send_reset") this.#refuse(local, remote);
+    } else if (held !== undefined && !held.isReopenedBy(segment)) {
+      this.#timeWaits.receive(held, segment, this.nowMs);
+    } else {
+      if (held !== undefined) this.forget(held);
       this.#receiveStray(local, remote);
-      return;
     }
-    const outcome = receiveSegment(connection, segment, frame);
-    if (outcome === "send_reset") this.#refuse(local, remote);
   }
 
   /** Where `receive` expects the parsed segment. */
@@ -143,16 +154,17 @@ export class TcpLayer implements TcpHost, PendingDecision {
     remote: Endpoint,
     error: { readonly sequence: number; readonly refused: boolean },
   ): void {
-    const connection = this.#table.find(local, remote);
-    if (connection?.state !== "SYN-SENT" || connection.send.initial !== error.sequence) return;
-    connection.close(error.refused ? "refused" : "unreachable");
+    const held = this.#table.find(local, remote);
+    if (!(held instanceof TcpConnection) || held.state !== "SYN-SENT") return;
+    if (held.send.initial === error.sequence) held.close(error.refused ? "refused" : "unreachable");
   }
 
   /** Writes the next segment of the connection whose turn it is. Returns the frame's length. */
-  transmit(into: Uint8Array, nowMs: number): number {
+  transmit(into: Uint8Array, nowMs: number, checksum: FrameTarget["checksum"]): number {
     this.nowMs = nowMs;
-    const take = () => this.#ready.take();
-    for (let connection = take(); connection !== undefined; connection = take()) {
+    for (;;) {
+      const connection = this.#ready.take();
+      if (connection === undefined) return 0;
       if (connection.state === "CLOSED") continue;
       const source = connection.local.address;
       const target = connection.remote.address;
@@ -163,12 +175,12 @@ export class TcpLayer implements TcpHost, PendingDecision {
         source: this.#network.mac,
         target: mac,
         nowMs,
+        checksum,
       });
       if (length === 0) continue;
       this.ready(connection);
       return length;
     }
-    return 0;
   }
 
   poll(): void {
@@ -177,19 +189,24 @@ export class TcpLayer implements TcpHost, PendingDecision {
       runTimers(connection);
       if (connection.state !== "CLOSED") this.#deadlines.update(connection);
     }
-    for (const request of this.#pendingSyns.values()) {
-      if (request.expiresMs > this.nowMs) break;
+    this.#timeWaits.expire(this.nowMs);
+    for (
+      let request = this.#pendingSyns.oldest;
+      request !== undefined && request.expiresMs <= this.nowMs;
+      request = this.#pendingSyns.oldest
+    ) {
       this.drop(request);
     }
   }
 
-  nextTimerMs(): number | undefined {
+  /** `Infinity` when no timer is set. */
+  nextTimerMs(): number {
     if (this.#changed.length > 0) return this.nowMs;
-    const deadlineMs = this.#deadlines.next();
-    for (const request of this.#pendingSyns.values()) {
-      return Math.min(request.expiresMs, deadlineMs ?? Infinity);
-    }
-    return deadlineMs;
+    return Math.min(
+      this.#deadlines.next() ?? Infinity,
+      this.#timeWaits.nextMs,
+      this.#pendingSyns.oldest?.expiresMs ?? Infinity,
+    );
   }
 
   /** Calls the application back about everything that has changed. */
@@ -229,8 +246,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   drop(request: PendingSyn): void {
-    request.open = false;
-    this.#pendingSyns.delete(pairName(request.local, request.remote));
+    this.#pendingSyns.remove(request);
   }
 
   ready(connection: TcpConnection): void {
@@ -255,9 +271,13 @@ export class TcpLayer implements TcpHost, PendingDecision {
     this.#ring(listener);
   }
 
-  lingering(connection: TcpConnection): void {
-    this.#table.linger(connection);
-    if (this.#table.timeWaitCount > this.limits.timeWaits) this.#evictTimeWait();
+  lingering(connection: TcpConnection): TimeWait {
+    this.closed(connection);
+    return this.#timeWaits.begin(connection, this.nowMs);
+  }
+
+  forget(wait: TimeWait): void {
+    this.#timeWaits.end(wait);
   }
 
   closed(connection: TcpConnection): void {
@@ -280,8 +300,7 @@ export class TcpLayer implements TcpHost, PendingDecision {
   /** A segment for which no connection stands. Source: RFC 9293, "CLOSED STATE", "LISTEN STATE". */
   #receiveStray(local: Endpoint, remote: Endpoint): void {
     const { flags } = this.#segment;
-    const name = this.#pendingSyns.size > 0 ? pairName(local, remote) : "";
-    const request = this.#pendingSyns.get(name);
+    const request = this.#pendingSyns.find(local, remote);
     if ((flags & TCP_RST) !== 0) {
       const withdrawn = request !== undefined &&
         this.#segment.sequence === advanced(request.syn.sequence, 1);
@@ -335,24 +354,15 @@ export class TcpLayer implements TcpHost, PendingDecision {
   }
 
   #ask(local: Endpoint, remote: Endpoint): void {
-    if (this.#pendingSyns.size >= this.limits.pendingSyns || !this.#roomForOne()) {
+    if (this.#pendingSyns.count >= this.limits.pendingSyns || !this.#roomForOne()) {
       this.counters.tcpSynsDropped++;
       return;
     }
     const expiresMs = this.nowMs + this.limits.pendingSynMs;
     const syn = { ...this.#segment };
     const request = new PendingSyn({ local, remote, syn, expiresMs }, this);
-    this.#pendingSyns.set(pairName(local, remote), request);
+    this.#pendingSyns.add(request);
     this.#undecided.push(request);
-  }
-
-  /** Whether a SYN takes the place of one that waits. Source: RFC 9293, "TIME-WAIT STATE". */
-  #reopens(connection: TcpConnection): boolean {
-    const { flags, sequence } = this.#segment;
-    const fresh = connection.state === "TIME-WAIT" && (flags & TCP_SYN) !== 0 &&
-      (flags & (TCP_ACK | TCP_RST)) === 0 && distance(connection.receive.next, sequence) > 0;
-    if (fresh) connection.close(undefined);
-    return fresh;
   }
 
   /** Answers the current segment with RST. */
@@ -361,21 +371,13 @@ export class TcpLayer implements TcpHost, PendingDecision {
     if (answer !== undefined) this.#sendReset(local, remote, answer);
   }
 
-  #sendReset(local: Endpoint, remote: Endpoint, reset: ResetFields): void {
-    if (queueReset(this.#network, { local, remote }, reset)) this.counters.tcpResetsSent++;
+  #sendReset(local: Endpoint, remote: Endpoint, reset: BareSegment): void {
+    if (queueBare(this.#network, { local, remote }, reset)) this.counters.tcpResetsSent++;
   }
 
   #roomForOne(): boolean {
-    if (this.#table.count + this.#pendingSyns.size < this.limits.tcpSockets) return true;
-    return this.#evictTimeWait();
-  }
-
-  #evictTimeWait(): boolean {
-    const oldest = this.#table.oldestTimeWait();
-    if (oldest === undefined) return false;
-    this.counters.tcpTimeWaitsEvicted++;
-    oldest.close(undefined);
-    return true;
+    if (this.#table.count + this.#pendingSyns.count < this.limits.tcpSockets) return true;
+    return this.#timeWaits.evict();
   }
 
   #freePort(address: number, remote: Endpoint): number | undefined {

@@ -1,3 +1,4 @@
+import { ConnectionTable, type Joined } from "./connection_table.ts";
 import type { Endpoint, PendingTcp, TcpListener, TcpSocket } from "./interface.ts";
 import type { Ipv4Address } from "../wire/ipv4.ts";
 import type { TcpConnection } from "./tcp_connection.ts";
@@ -73,13 +74,15 @@ export interface PendingDecision {
 }
 
 /** A SYN that waits for a decision. */
-export class PendingSyn implements PendingTcp {
+export class PendingSyn implements PendingTcp, Joined<PendingSyn> {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly expiresMs: number;
   /** The latest SYN of this peer: a repeated one may begin elsewhere. */
   syn: SynFields;
   open = true;
+  /** The next one with the same hash. */
+  hashNext: PendingSyn | undefined = undefined;
   readonly #decision: PendingDecision;
 
   constructor(
@@ -111,7 +114,39 @@ export class PendingSyn implements PendingTcp {
   }
 }
 
-/** One name for a pair of ends. */
-export function pairName(local: Endpoint, remote: Endpoint): string {
-  return `${local.address}:${local.port} ${remote.address}:${remote.port}`;
+/** SYNs that wait for a decision, by both ends; the oldest first, and all wait equally long. */
+export class PendingSyns {
+  readonly #table: ConnectionTable<PendingSyn>;
+  readonly #byAge = new Set<PendingSyn>();
+
+  constructor(seed: number) {
+    this.#table = new ConnectionTable(seed);
+  }
+
+  get count(): number {
+    return this.#byAge.size;
+  }
+
+  /** The one that has waited longest. */
+  get oldest(): PendingSyn | undefined {
+    if (this.count === 0) return undefined;
+    for (const request of this.#byAge) return request;
+    return undefined;
+  }
+
+  find(local: Endpoint, remote: Endpoint): PendingSyn | undefined {
+    return this.count === 0 ? undefined : this.#table.find(local, remote);
+  }
+
+  add(request: PendingSyn): void {
+    this.#byAge.add(request);
+    this.#table.add(request);
+  }
+
+  /** Takes one out: no decision about it matters any more. */
+  remove(request: PendingSyn): void {
+    request.open = false;
+    this.#byAge.delete(request);
+    this.#table.remove(request);
+  }
 }

@@ -1,3 +1,4 @@
+import type { PartialChecksum } from "@runtime/core/ports.ts";
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_IPV4, putEthernet } from "../wire/ethernet.ts";
 import { IPV4_HEADER_LENGTH, PROTOCOL_TCP, putIpv4 } from "../wire/ipv4.ts";
 import {
@@ -26,6 +27,8 @@ export interface FrameTarget {
   readonly source: Uint8Array;
   readonly target: Uint8Array;
   readonly nowMs: number;
+  /** Gets what is left of the checksum; without it the checksum is complete. */
+  readonly checksum: PartialChecksum | undefined;
 }
 
 /** What the next segment carries: `offset` and `length` of bytes in the send ring. */
@@ -223,7 +226,7 @@ function seal(
     window: syn ? plainWindow(connection) : scaledWindow(connection),
     optionsLength,
   });
-  sealTcp(frame, TCP_START, { source, target, length });
+  sealTcp(frame, TCP_START, { source, target, length }, to.checksum);
   ack.now = false;
   ack.bytes = 0;
   timers.ackMs = Infinity;
@@ -236,6 +239,7 @@ function plainWindow(connection: TcpConnection): number {
   const { receive } = connection;
   const window = Math.min(receive.ring.free, 0xffff);
   receive.edge = advanced(receive.next, window);
+  receive.offeredMax = window;
   return window;
 }
 
@@ -252,5 +256,6 @@ function scaledWindow(connection: TcpConnection): number {
   const field = Math.min(0xffff, window >>> receive.windowShift);
   const edge = advanced(receive.next, field << receive.windowShift);
   if (distance(receive.edge, edge) > 0) receive.edge = edge;
+  receive.offeredMax = Math.max(receive.offeredMax, field << receive.windowShift);
   return field;
 }

@@ -2,11 +2,16 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { testAddress, testStack } from "@tests/fakes/link.ts";
 import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
 import { test } from "@tests/fakes/test.ts";
-import { DELAYED_ACK_MS } from "./tcp_input.ts";
+import type { StackLimits } from "./limits.ts";
+import { DELAYED_ACK_MS, QUICK_ACK_LENGTH_MIN } from "./tcp_input.ts";
 
-/** A connection that the peer opened with an MSS of 1000; its quick ACKs are used up. */
-function opened() {
-  const stack = testStack(1);
+/** A piece of a stream that fills a frame, in bytes. */
+const FULL = 1460;
+const QUICK_ACKS = 16;
+
+/** A connection that the peer opened with an MSS of 1000, after `count` full segments from it. */
+function opened(count = QUICK_ACKS, limits: Partial<StackLimits> = {}) {
+  const stack = testStack(1, { limits });
   const listener = stack.listenTcp({ port: 80, backlog: 1 });
   ok(typeof listener !== "string");
   const peer = new TcpPeer(stack, {
@@ -24,8 +29,8 @@ function opened() {
     peer.send({ flags: "A", sequence, acknowledgement: start, payload: new Uint8Array(length) });
     sequence += length;
   };
-  for (let quick = 0; quick < 16; quick++) {
-    data(1000);
+  for (let quick = 0; quick < count; quick++) {
+    data(FULL);
     equal(peer.only().flags, "A");
   }
   return { stack, peer, socket, start, data, next: () => sequence };
@@ -33,14 +38,74 @@ function opened() {
 
 test("tcp acknowledges every second full segment at once, and one alone a little later", () => {
   const { peer, data, next } = opened();
-  data(1000);
+  data(FULL);
   deepEqual(peer.seen(), []);
-  data(1000);
+  data(FULL);
   equal(peer.only().acknowledgement, next());
   data(10);
   deepEqual(peer.seen(), []);
   peer.advance(DELAYED_ACK_MS);
   equal(peer.only().acknowledgement, next());
+});
+
+test("tcp acknowledges a message with its answer, from the connection's first on", () => {
+  const { peer, socket, data, next } = opened(0);
+  for (let round = 0; round < 2 * QUICK_ACKS; round++) {
+    data(QUICK_ACK_LENGTH_MIN - 1 - round);
+    deepEqual(peer.seen(), []);
+    socket.write(new Uint8Array(10));
+    const { acknowledgement, payload } = peer.only();
+    deepEqual([acknowledgement, payload.length], [next(), 10]);
+  }
+  data(FULL);
+  equal(peer.only().acknowledgement, next(), "messages do not use up what a stream starts with");
+});
+
+test("tcp tells of a window only when the peer may wait for it", () => {
+  const { peer, socket, data, next } = opened(0, { receiveRingBytes: 65_536 });
+  data(100);
+  socket.consume(100);
+  deepEqual(peer.seen(), [], "what the SYN offered is enough for anything");
+  peer.advance(DELAYED_ACK_MS);
+  equal(peer.only().window, 0xffff - 100);
+  for (let taken = 0; taken < 0x8000; taken += FULL) {
+    data(FULL);
+    peer.seen();
+  }
+  equal(socket.readable > 0x7fff, true);
+  socket.consume(socket.readable);
+  const { window, acknowledgement } = peer.only();
+  deepEqual([window, acknowledgement], [0xffff, next()]);
+});
+
+test("tcp acknowledges a FIN with its own, and alone a little later when none follows", () => {
+  for (const answers of [true, false]) {
+    const { peer, socket, start, next } = opened(0);
+    peer.send({ flags: "AF", sequence: next(), acknowledgement: start });
+    equal(socket.state, "CLOSE-WAIT");
+    deepEqual(peer.seen(), []);
+    if (answers) socket.end();
+    else peer.advance(DELAYED_ACK_MS);
+    const { flags, acknowledgement } = peer.only();
+    deepEqual([flags, acknowledgement], [answers ? "AF" : "A", next() + 1]);
+    peer.advance(DELAYED_ACK_MS);
+    deepEqual(peer.seen(), [], "once is enough");
+  }
+});
+
+test("tcp acknowledges a FIN at once that is repeated, or comes before what it ends", () => {
+  const { peer, start, next } = opened(0);
+  peer.send({ flags: "AF", sequence: next() + 5, acknowledgement: start });
+  equal(peer.only().acknowledgement, next());
+  peer.send({
+    flags: "AF",
+    sequence: next(),
+    acknowledgement: start,
+    payload: new Uint8Array(5),
+  });
+  equal(peer.only().acknowledgement, next() + 6);
+  peer.send({ flags: "AF", sequence: next() + 5, acknowledgement: start });
+  equal(peer.only().acknowledgement, next() + 6);
 });
 
 test("tcp acknowledges at once what fills a gap", () => {

@@ -13,11 +13,13 @@ import type { Endpoint } from "./interface.ts";
 import type { Network } from "./network.ts";
 import { advanced } from "./sequence.ts";
 
-/** What an RST says. Sequence numbers as in `sequence.ts`. */
-export interface ResetFields {
+/** What a segment without data says. Sequence numbers as in `sequence.ts`. */
+export interface BareSegment {
   readonly sequence: number;
   readonly acknowledgement: number;
   readonly flags: number;
+  /** The field as sent; 0 unless given. */
+  readonly window?: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ResetFields {
  *
  * Source: RFC 9293, "Reset Generation".
  */
-export function resetFor(segment: Readonly<TcpFields>): ResetFields | undefined {
+export function resetFor(segment: Readonly<TcpFields>): BareSegment | undefined {
   const { flags, sequence, acknowledgement, payloadStart, payloadEnd } = segment;
   if ((flags & TCP_RST) !== 0) return undefined;
   if ((flags & TCP_ACK) !== 0) {
@@ -36,19 +38,30 @@ export function resetFor(segment: Readonly<TcpFields>): ResetFields | undefined 
   return { sequence: 0, acknowledgement: advanced(sequence, length), flags: TCP_RST | TCP_ACK };
 }
 
-/** Queues an RST. Returns whether there was a way and room for it. */
-export function queueReset(
+/**
+ * Queues a segment that no connection sends: an RST, or an ACK of TIME-WAIT. Returns whether there was
+ * a way and room for it.
+ */
+export function queueBare(
   network: Network,
   ends: { readonly local: Endpoint; readonly remote: Endpoint },
-  reset: ResetFields,
+  segment: BareSegment,
 ): boolean {
   const { address: source, port: sourcePort } = ends.local;
   const { address: target, port: targetPort } = ends.remote;
   const length = TCP_HEADER_LENGTH;
   const packet = network.queue({ source, target, protocol: PROTOCOL_TCP, length });
   if (typeof packet === "string") return false;
-  const ports = { sourcePort, targetPort };
-  putTcp(packet, IPV4_HEADER_LENGTH, { ...ports, ...reset, window: 0, optionsLength: 0 });
+  const { sequence, acknowledgement, flags, window = 0 } = segment;
+  putTcp(packet, IPV4_HEADER_LENGTH, {
+    sourcePort,
+    targetPort,
+    sequence,
+    acknowledgement,
+    flags,
+    window,
+    optionsLength: 0,
+  });
   sealTcp(packet, IPV4_HEADER_LENGTH, { source, target, length });
   return true;
 }

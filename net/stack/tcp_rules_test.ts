@@ -3,7 +3,8 @@ import { testAddress, testStack } from "@tests/fakes/link.ts";
 import { TcpPeer } from "@tests/fakes/tcp_peer.ts";
 import { test } from "@tests/fakes/test.ts";
 import type { Stack, StackOptions, TcpSocket } from "./stack.ts";
-import { CHALLENGE_ACKS_MAX } from "./tcp_input.ts";
+import { CHALLENGE_ACKS_MAX } from "./segment_rules.ts";
+import { DELAYED_ACK_MS } from "./tcp_input.ts";
 import { PROBES_MAX, RETRANSMITS_MAX, SYN_RETRANSMITS_MAX } from "./tcp_timers.ts";
 
 const PEER_START = 1000;
@@ -73,6 +74,7 @@ test("tcp leaves the window scale out when the peer did not offer it", () => {
   equal(windowShift, -1);
   const acknowledgement = sequence + 1;
   peer.send({ flags: "A", sequence: PEER_START + 1, acknowledgement, payload: TEXT });
+  peer.advance(DELAYED_ACK_MS);
   equal(peer.only().window, 0xffff - TEXT.length, "though the ring has more room than that");
 });
 

@@ -23,10 +23,6 @@ export function runTimers(connection: TcpConnection): void {
   const { timers, host } = connection;
   const { nowMs } = host;
   if (timers.waitMs <= nowMs) {
-    if (connection.state !== "FIN-WAIT-2") {
-      connection.close(undefined);
-      return;
-    }
     askWhetherThere(connection);
   }
   if (timers.ackMs <= nowMs) {

@@ -1,35 +1,33 @@
 import type { TcpConnection } from "./tcp_connection.ts";
 
-/** Spent places at the front before they are cut off. */
-const SPENT_MAX = 64;
-
-/** Connections that may have something to send, each at most once, in turn. */
+/**
+ * Connections that may have something to send, each at most once, in turn. Chained through the
+ * connections: an array that is emptied with each segment would be made anew for the next.
+ */
 export class TurnQueue {
-  readonly #connections: TcpConnection[] = [];
-  #first = 0;
+  #first: TcpConnection | undefined;
+  #last: TcpConnection | undefined;
 
-  get length(): number {
-    return this.#connections.length - this.#first;
+  /** Whether nobody waits for a turn. */
+  get empty(): boolean {
+    return this.#first === undefined;
   }
 
   add(connection: TcpConnection): void {
     if (connection.readyQueued) return;
     connection.readyQueued = true;
-    this.#connections.push(connection);
+    if (this.#last === undefined) this.#first = connection;
+    else this.#last.readyNext = connection;
+    this.#last = connection;
   }
 
   /** The connection whose turn it is; `undefined` when there is none. */
   take(): TcpConnection | undefined {
-    const connection = this.#connections[this.#first];
+    const connection = this.#first;
     if (connection === undefined) return undefined;
-    this.#first++;
-    if (this.#first === this.#connections.length) {
-      this.#connections.length = 0;
-      this.#first = 0;
-    } else if (this.#first > SPENT_MAX && this.#first * 2 > this.#connections.length) {
-      this.#connections.splice(0, this.#first);
-      this.#first = 0;
-    }
+    this.#first = connection.readyNext;
+    if (this.#first === undefined) this.#last = undefined;
+    connection.readyNext = undefined;
     connection.readyQueued = false;
     return connection;
   }

@@ -1,3 +1,6 @@
+import type { PartialChecksum } from "@runtime/core/ports.ts";
+import { putU16, u16At } from "./octets.ts";
+
 /**
  * The Internet checksum: ones' complement sum of 16-bit words.
  *
@@ -110,4 +113,46 @@ export function pseudoSum(
   const { source, target, protocol } = header;
   return (source >>> 16) + (source & 0xffff) + (target >>> 16) + (target & 0xffff) + protocol +
     length;
+}
+
+/** Where a TCP segment or UDP datagram lies in a frame, in bytes; `field` counts from `start`. */
+export interface ChecksummedRun {
+  readonly start: number;
+  readonly end: number;
+  readonly field: number;
+}
+
+/**
+ * Whether the checksum of a segment holds. One that is partial, by the word of whoever brought the
+ * frame, must hold the sum of the pseudo header: what it covers so far. What is partial of something
+ * else says nothing about this segment.
+ */
+export function checksumHolds(
+  frame: Uint8Array,
+  header: { readonly source: number; readonly target: number; readonly protocol: number },
+  run: ChecksummedRun,
+  left: Readonly<PartialChecksum> | undefined,
+): boolean {
+  const { start, end, field } = run;
+  const pseudo = pseudoSum(header, end - start);
+  const partial = left !== undefined && left.start === start && left.offset === field;
+  const sum = partial ? ~u16At(frame, start + field) & 0xffff : sumOf(frame, start, end);
+  return finishSum(pseudo + sum) === 0;
+}
+
+/**
+ * Writes the pseudo header's sum into a checksum field, and says what is left to add.
+ *
+ * Source: VIRTIO 1.2, "Packet Transmission": the field holds "the sum of the TCP pseudo header".
+ */
+export function leaveChecksum(
+  frame: Uint8Array,
+  header: { readonly source: number; readonly target: number; readonly protocol: number },
+  run: ChecksummedRun,
+  left: PartialChecksum,
+): void {
+  const { start, end, field } = run;
+  putU16(frame, start + field, folded(pseudoSum(header, end - start)));
+  left.start = start;
+  left.offset = field;
 }

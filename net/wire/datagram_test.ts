@@ -1,3 +1,4 @@
+import type { PartialChecksum } from "@runtime/core/ports.ts";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -21,11 +22,11 @@ const ECHO = fromHex("0800e5f31234000770696e6721");
 /** RFC 826 laid out by hand: a request from 10.0.2.15 for 10.0.2.2. */
 const ARP = fromHex("00010800060400015254001234560a00020f0000000000000a000202");
 
-function readDatagram(datagram: Uint8Array) {
+function readDatagram(datagram: Uint8Array, left?: PartialChecksum) {
   const fields = udpFields();
   const packet = { ...ipv4Fields(), source: SOURCE, target: TARGET, protocol: 17 };
   packet.payloadEnd = datagram.length;
-  return { code: readUdp(datagram, packet, fields), fields };
+  return { code: readUdp(datagram, packet, fields, left), fields };
 }
 
 test("readUdp() reads a datagram, behind which padding may lie", () => {
@@ -43,6 +44,18 @@ test("readUdp() takes a datagram without checksum, but none with a wrong one", (
   equal(readDatagram(plain).code, undefined);
   plain[7] = 1;
   equal(readDatagram(plain).code, "bad_checksum");
+});
+
+test("readUdp() takes a partial checksum that is this datagram's and covers its header", () => {
+  const left = { start: 0, offset: 6 };
+  const partial = DATAGRAM.slice();
+  // 0x0a00 + 0x020f + 0x0a00 + 0x0202 + 17 + 13, as a guest writes it.
+  partial.set([0x18, 0x2f], 6);
+  equal(readDatagram(partial, left).code, undefined);
+  equal(readDatagram(partial).code, "bad_checksum");
+  equal(readDatagram(partial, { start: 0, offset: 16 }).code, "bad_checksum");
+  partial[7] = 0x30;
+  equal(readDatagram(partial, left).code, "bad_checksum");
 });
 
 test("readUdp() refuses every shorter datagram, bad lengths and target port 0", () => {

@@ -113,16 +113,33 @@ export function prefixMask(prefixLength: number): number {
   return prefixLength === 0 ? 0 : (-1 << (32 - prefixLength)) >>> 0;
 }
 
-/** `10.0.2.15` as a number; `undefined` for anything but four plain decimal numbers 0..255. */
+const DIGIT_ZERO = 0x30;
+const DOT = 0x2e;
+
+/**
+ * `10.0.2.15` as a number; `undefined` for anything but four plain decimal numbers 0..255.
+ *
+ * Reads by hand: every connection of the gateway and of netstackd parses addresses several times.
+ */
 export function parseIpv4(text: string): Ipv4Address | undefined {
-  const parts = text.split(".", 5);
-  if (parts.length !== 4) return undefined;
+  if (text.length > 15) return undefined;
   let address = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    address = address * 256 + Number(part);
+  let dots = 0;
+  let octet = -1;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === DOT) {
+      if (octet < 0 || ++dots > 3) return undefined;
+      address = address * 256 + octet;
+      octet = -1;
+    } else {
+      const digit = code - DIGIT_ZERO;
+      if (digit < 0 || digit > 9 || octet === 0) return undefined;
+      octet = octet < 0 ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+    }
   }
-  return address;
+  return octet < 0 || dots !== 3 ? undefined : address * 256 + octet;
 }
 
 /** The address in dotted decimal. */

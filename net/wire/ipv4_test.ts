@@ -1,5 +1,6 @@
 import { fromHex, toHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
+import { dice } from "@tests/fakes/link.ts";
 import { test } from "@tests/fakes/test.ts";
 import {
   formatIpv4,
@@ -68,6 +69,25 @@ test("parseIpv4() reads what formatIpv4() writes, and nothing else", () => {
   for (const text of ["", "1.2.3", "1.2.3.4.5", "256.0.0.1", "01.2.3.4", "1.2.3.x", " 1.2.3.4"]) {
     equal(parseIpv4(text), undefined);
   }
+});
+
+test("parseIpv4() agrees with a pattern on every text that is nearly an address", () => {
+  const pattern = /^(?:(?:0|[1-9][0-9]{0,2})(?:\.(?!$)|$)){4}$/;
+  const pieces = ["0", "1", "9", "25", "255", "256", "00", "-1", ".", "..", "/", ":", "٣", ""];
+  const numbers = dice(12);
+  let addresses = 0;
+  for (let round = 0; round < 20_000; round++) {
+    const parts = Array.from(
+      { length: 3 + numbers.below(3) },
+      () => pieces[numbers.below(pieces.length)] ?? "",
+    );
+    const text = parts.join(".");
+    const valid = pattern.test(text) && text.split(".").every((part) => Number(part) <= 255);
+    const address = parseIpv4(text);
+    equal(address === undefined ? undefined : formatIpv4(address), valid ? text : undefined);
+    if (valid) addresses++;
+  }
+  equal(addresses > 100, true);
 });
 
 test("unicast() and prefixMask() follow the address plan", () => {

@@ -1,5 +1,6 @@
 import type { WireErrorCode } from "@runtime/core/error.ts";
-import { finishSum, pseudoSum, sumOf } from "./checksum.ts";
+import type { PartialChecksum } from "@runtime/core/ports.ts";
+import { checksumHolds, finishSum, leaveChecksum, pseudoSum, sumOf } from "./checksum.ts";
 import { type Ipv4Fields, PROTOCOL_TCP } from "./ipv4.ts";
 import { i32At, putU16, putU32, u16At } from "./octets.ts";
 
@@ -71,6 +72,7 @@ export function tcpFields(): TcpFields {
 /**
  * Reads the segment that `packet` carries. Options are read in a SYN and skipped elsewhere.
  *
+ * @param left What is left of the frame's checksum; see {@linkcode checksumHolds}.
  * @returns `undefined`, or `truncated`, `length_out_of_range` (data offset), `bad_checksum`,
  *   `value_out_of_range` (a port of 0).
  */
@@ -78,14 +80,15 @@ export function readTcp(
   frame: Uint8Array,
   packet: Readonly<Ipv4Fields>,
   into: TcpFields,
+  left?: Readonly<PartialChecksum>,
 ): WireErrorCode | undefined {
   const start = packet.payloadStart;
   const length = packet.payloadEnd - start;
   if (length < TCP_HEADER_LENGTH || packet.payloadEnd > frame.length) return "truncated";
   const headerLength = ((frame[start + DATA_OFFSET] ?? 0) >>> 4) * 4;
   if (headerLength < TCP_HEADER_LENGTH || headerLength > length) return "length_out_of_range";
-  const sum = pseudoSum(packet, length) + sumOf(frame, start, packet.payloadEnd);
-  if (finishSum(sum) !== 0) return "bad_checksum";
+  const run = { start, end: packet.payloadEnd, field: CHECKSUM };
+  if (!checksumHolds(frame, packet, run, left)) return "bad_checksum";
   into.sourcePort = u16At(frame, start);
   into.targetPort = u16At(frame, start + 2);
   if (into.sourcePort === 0 || into.targetPort === 0) return "value_out_of_range";
@@ -156,14 +159,23 @@ export function putSynOptions(
   putU32(frame, start + 4, options.windowShift < 0 ? 0x0101_0101 : scale);
 }
 
-/** Fills in the checksum of the segment of `length` bytes at `start`, whose checksum field is 0. */
+/**
+ * Fills in the checksum of the segment of `length` bytes at `start`, whose checksum field is 0.
+ *
+ * @param left Leaves the checksum partial and says so here.
+ */
 export function sealTcp(
   frame: Uint8Array,
   start: number,
   packet: { readonly source: number; readonly target: number; readonly length: number },
+  left?: PartialChecksum,
 ): void {
   const { source, target, length } = packet;
-  const sum = pseudoSum({ source, target, protocol: PROTOCOL_TCP }, length) +
-    sumOf(frame, start, start + length);
+  const header = { source, target, protocol: PROTOCOL_TCP };
+  const end = start + length;
+  if (left !== undefined) {
+    return leaveChecksum(frame, header, { start, end, field: CHECKSUM }, left);
+  }
+  const sum = pseudoSum(header, length) + sumOf(frame, start, end);
   putU16(frame, start + CHECKSUM, finishSum(sum));
 }

@@ -1,3 +1,4 @@
+import type { PartialChecksum } from "@runtime/core/ports.ts";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -10,11 +11,11 @@ const TARGET = 0x0a000202;
 const SYN_ACK = fromHex("c0010050fffffff0010203047012ffffad8e00000204ffd701030304");
 const DATA = fromHex("c001005000000001000000025018020011020000616263");
 
-function read(segment: Uint8Array) {
+function read(segment: Uint8Array, left?: PartialChecksum) {
   const fields = tcpFields();
   const packet = { ...ipv4Fields(), source: SOURCE, target: TARGET, protocol: 6 };
   packet.payloadEnd = segment.length;
-  return { code: readTcp(segment, packet, fields), fields };
+  return { code: readTcp(segment, packet, fields, left), fields };
 }
 
 /** The segment with one byte replaced and its checksum made good again. */
@@ -94,4 +95,52 @@ test("readTcp() stops at a malformed option and keeps those before it", () => {
   }
   const { fields } = read(resealed(SYN_ACK, 27, 15));
   equal(fields.windowShift, 14);
+});
+
+/** Sum of the pseudo header alone: 0x0a00 + 0x020f + 0x0a00 + 0x0202 + 6 + 23. */
+const PSEUDO = 0x182e;
+const LEFT: PartialChecksum = { start: 0, offset: 16 };
+
+/** A segment of 23 bytes whose checksum field holds `sum`. */
+function withSum(sum: number): Uint8Array {
+  const segment = DATA.slice();
+  segment[16] = sum >>> 8;
+  segment[17] = sum & 0xff;
+  return segment;
+}
+
+test("sealTcp() leaves a checksum partial where that is wanted, and says what is left", () => {
+  const segment = withSum(0);
+  const left = { start: 9, offset: 9 };
+  sealTcp(segment, 0, { source: SOURCE, target: TARGET, length: segment.length }, left);
+  equal(toHex(segment), toHex(withSum(PSEUDO)));
+  deepEqual(left, LEFT);
+  let sum = 0;
+  for (let at = 0; at < segment.length; at += 2) {
+    sum += ((segment[at] ?? 0) << 8) | (segment[at + 1] ?? 0);
+  }
+  // What the specification says a device does: the sum from `start` on, in the field's place.
+  const field = ~((sum & 0xffff) + (sum >>> 16)) & 0xffff;
+  equal(toHex(withSum(field)), toHex(DATA));
+});
+
+test("readTcp() takes a partial checksum only from whoever says that it is this segment's", () => {
+  const partial = withSum(PSEUDO);
+  equal(read(partial, LEFT).code, undefined);
+  equal(read(partial).code, "bad_checksum");
+  for (
+    const left of [{ start: 1, offset: 15 }, { start: 0, offset: 6 }, { start: 16, offset: 0 }]
+  ) {
+    equal(read(partial, left).code, "bad_checksum");
+    equal(read(DATA, left).code, undefined);
+  }
+});
+
+test("readTcp() checks what a partial checksum covers so far", () => {
+  for (let bit = 0; bit < 16; bit++) {
+    equal(read(withSum(PSEUDO ^ 1 << bit), LEFT).code, "bad_checksum");
+  }
+  equal(read(DATA, LEFT).code, "bad_checksum");
+  const shorter = withSum(PSEUDO).subarray(0, 22);
+  equal(read(shorter, LEFT).code, "bad_checksum");
 });

@@ -1,5 +1,6 @@
 import type { WireErrorCode } from "@runtime/core/error.ts";
-import { finishSum, pseudoSum, sumOf } from "./checksum.ts";
+import type { PartialChecksum } from "@runtime/core/ports.ts";
+import { checksumHolds, finishSum, pseudoSum, sumOf } from "./checksum.ts";
 import { type Ipv4Fields, PROTOCOL_UDP } from "./ipv4.ts";
 import { putU16, u16At } from "./octets.ts";
 
@@ -31,6 +32,7 @@ export function udpFields(): UdpFields {
 /**
  * Reads the datagram that `packet` carries. A checksum of 0 says that the sender made none.
  *
+ * @param left What is left of the frame's checksum; see {@linkcode checksumHolds}.
  * @returns `undefined`, or `truncated`, `length_out_of_range`, `value_out_of_range` (target port
  *   0), `bad_checksum`.
  */
@@ -38,6 +40,7 @@ export function readUdp(
   frame: Uint8Array,
   packet: Readonly<Ipv4Fields>,
   into: UdpFields,
+  left?: Readonly<PartialChecksum>,
 ): WireErrorCode | undefined {
   const start = packet.payloadStart;
   const room = packet.payloadEnd - start;
@@ -48,8 +51,8 @@ export function readUdp(
   into.targetPort = u16At(frame, start + 2);
   if (into.targetPort === 0) return "value_out_of_range";
   if (u16At(frame, start + CHECKSUM) !== 0) {
-    const sum = pseudoSum(packet, length) + sumOf(frame, start, start + length);
-    if (finishSum(sum) !== 0) return "bad_checksum";
+    const run = { start, end: start + length, field: CHECKSUM };
+    if (!checksumHolds(frame, packet, run, left)) return "bad_checksum";
   }
   into.payloadStart = start + UDP_HEADER_LENGTH;
   into.payloadEnd = start + length;

@@ -10,8 +10,20 @@ export interface LadderMarker extends MarkerDeclaration {
 export interface LadderOptions {
   /** Stop after this phase's last required marker; without one, after the ladder's last. */
   readonly phase?: Phase | undefined;
-  /** Stop after this line, with typed placeholders, whatever else is missing by then. */
+  /**
+   * Stop after this line, with typed placeholders, whatever else is missing by then. A console that
+   * came to the ladder's end without it is red: it comes no more.
+   */
   readonly until?: string | undefined;
+}
+
+/** What one run must bring about beside the manifest: a refusal, and never its opposite. */
+export interface Expectation {
+  readonly phase: Phase;
+  /** Required, exactly so; whatever the manifest says of its shape. */
+  readonly line: string;
+  /** Forbidden. */
+  readonly never: string;
 }
 
 /** Why a ladder is red. */
@@ -29,7 +41,9 @@ const MARKER_SHAPE = /^(?:K?SELFTEST|[a-z]+d|init|net|dsoftbus|blk|abi-[a-z]+): 
  */
 export class LadderJudge {
   readonly #markers: readonly { readonly marker: LadderMarker; readonly pattern: RegExp }[];
-  readonly #required: readonly LadderMarker[];
+  readonly #expected = new Map<string, Expectation>();
+  readonly #never = new Set<string>();
+  #required: readonly RequiredLine[];
   readonly #orders: readonly (readonly string[])[];
   readonly #until: { readonly line: string; readonly pattern: RegExp } | undefined;
   readonly #seen = new Set<string>();
@@ -46,15 +60,36 @@ export class LadderJudge {
     options: LadderOptions = {},
   ) {
     this.#markers = manifest.map((marker) => ({ marker, pattern: markerPattern(marker.line) }));
-    this.#required = requiredOf(manifest, options.phase);
+    const { phase, until } = options;
+    this.#required = requiredOf(manifest, until === undefined ? phase : undefined);
     this.#orders = orders;
-    const { until } = options;
     this.#until = until === undefined ? undefined : { line: until, pattern: markerPattern(until) };
+  }
+
+  /** Asks for one line more; before the console shows it. */
+  expect(expectation: Expectation): void {
+    const { line, phase, never } = expectation;
+    this.#expected.set(line, expectation);
+    this.#never.add(never);
+    this.#required = inOrder([...this.#required, { line, phase }]);
+  }
+
+  /** What an expected line needs has been done: without the line by now the console is red. */
+  due(line: string): void {
+    const expectation = this.#expected.get(line);
+    if (expectation === undefined || this.#seen.has(line)) return;
+    this.#failures.push({ kind: "missing", phase: expectation.phase, line });
   }
 
   /** Takes one line of the console, without its line feed. */
   take(line: string): void {
     if (this.#until?.pattern.test(line)) this.#untilSeen = true;
+    if (this.#never.has(line)) this.#failures.push({ kind: "forbidden", line });
+    else if (this.#expected.has(line)) this.#seen.add(line);
+    else this.#judge(line);
+  }
+
+  #judge(line: string): void {
     const found = this.#markers.find(({ pattern }) => pattern.test(line));
     if (found?.marker.role === "failure") this.#failures.push({ kind: "failure", line });
     else if (FORBIDDEN.some((pattern) => pattern.test(line))) {
@@ -66,8 +101,7 @@ export class LadderJudge {
   /** Whether nothing more needs to be waited for: green as far as asked, or red for good. */
   get finished(): boolean {
     if (this.#failures.length > 0) return true;
-    if (this.#until !== undefined) return this.#untilSeen;
-    return this.#required.every(({ line }) => this.#seen.has(line));
+    return this.#untilSeen || this.#required.every(({ line }) => this.#seen.has(line));
   }
 
   /** What is wrong so far, the first missing marker last. Empty is green. */
@@ -76,10 +110,23 @@ export class LadderJudge {
       if (this.#untilSeen) return [...this.#failures];
       return [...this.#failures, { kind: "until", line: this.#until.line }];
     }
-    const missing = this.#required.find(({ line }) => !this.#seen.has(line));
-    if (missing === undefined || missing.phase === null) return [...this.#failures];
+    const missing = this.#firstMissing();
+    const told = this.#failures.some(({ line }) => line === missing?.line);
+    if (missing === undefined || told) return [...this.#failures];
     const { phase, line } = missing;
     return [...this.#failures, { kind: "missing", phase, line }];
+  }
+
+  /** The one that the console would show first: no chain has another missing line before it. */
+  #firstMissing(): RequiredLine | undefined {
+    const missing = this.#required.filter(({ line }) => !this.#seen.has(line));
+    const lines = new Set(missing.map(({ line }) => line));
+    const waits = (line: string) =>
+      this.#orders.some((order) => {
+        const place = order.indexOf(line);
+        return order.slice(0, Math.max(place, 0)).some((earlier) => lines.has(earlier));
+      });
+    return missing.find(({ line }) => !waits(line)) ?? missing[0];
   }
 
   /** Required markers seen, and all of them. */
@@ -100,16 +147,28 @@ export class LadderJudge {
   }
 }
 
+interface RequiredLine {
+  readonly line: string;
+  readonly phase: Phase;
+}
+
 /** Required markers up to the end of a phase, in the order of the ladder. */
 function requiredOf(
   manifest: readonly LadderMarker[],
-  phase: Phase | undefined,
-): readonly LadderMarker[] {
-  const last = phase === undefined ? PHASES.length - 1 : PHASES.indexOf(phase);
-  const rank = (marker: LadderMarker) => marker.phase === null ? -1 : PHASES.indexOf(marker.phase);
-  return manifest
-    .filter((marker) => marker.role === "required" && rank(marker) >= 0 && rank(marker) <= last)
-    .toSorted((left, right) => rank(left) - rank(right));
+  phase: Phase = "end",
+): readonly RequiredLine[] {
+  const required = manifest.flatMap(({ line, phase, role }) =>
+    role === "required" && phase !== null ? [{ line, phase }] : []
+  );
+  return inOrder(required).filter((each) => rankOf(each) <= PHASES.indexOf(phase));
+}
+
+function inOrder(lines: readonly RequiredLine[]): readonly RequiredLine[] {
+  return lines.toSorted((left, right) => rankOf(left) - rankOf(right));
+}
+
+function rankOf({ phase }: RequiredLine): number {
+  return PHASES.indexOf(phase);
 }
 
 /** One line for a person: what is wrong, and where. */

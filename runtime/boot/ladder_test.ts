@@ -108,6 +108,71 @@ test("LadderJudge of a phase asks for nothing behind it", () => {
   equal(judged(HEALTHY.slice(0, 4), { phase: "session" }).finished, false);
 });
 
+test("LadderJudge names the line that the console would show first, not the manifest's first", () => {
+  const manifest = MANIFEST.toReversed();
+  const first = (lines: readonly string[]) => {
+    const judge = new LadderJudge(manifest, ORDERS);
+    for (const line of lines) judge.take(line);
+    return judge.verdict().map(failureText);
+  };
+  deepEqual(first([]), ["first_failed_phase=bring-up missing_marker='logd: ready'"]);
+  deepEqual(first(HEALTHY.slice(0, 2)), [
+    "first_failed_phase=bring-up missing_marker='init: ready'",
+  ]);
+});
+
+const REFUSED = "init: fault rngd";
+const ADMITTED = "init: start rngd";
+
+/** A run in which rngd must fault and must not start. */
+function expecting(lines: readonly string[]): LadderJudge {
+  const judge = new LadderJudge(MANIFEST, ORDERS);
+  judge.expect({ phase: "net", line: REFUSED, never: ADMITTED });
+  for (const line of lines) judge.take(line);
+  return judge;
+}
+
+test("LadderJudge wants an expected line, exactly so, although its shape is a failure's", () => {
+  equal(expecting(HEALTHY).finished, false);
+  deepEqual(expecting(HEALTHY).verdict().map(failureText), [
+    `first_failed_phase=net missing_marker='${REFUSED}'`,
+  ]);
+  const judge = expecting([...HEALTHY, REFUSED]);
+  deepEqual([judge.finished, judge.verdict(), judge.progress.required], [true, [], 5]);
+  deepEqual(
+    expecting(["init: fault logd"]).verdict().map(failureText)[0],
+    [
+      "failure marker 'init: fault logd'",
+    ][0],
+  );
+});
+
+test("LadderJudge is red at once for what an expectation rules out", () => {
+  const judge = expecting([ADMITTED]);
+  equal(judge.finished, true);
+  deepEqual(judge.verdict()[0], { kind: "forbidden", line: ADMITTED });
+});
+
+test("LadderJudge is red once an expected line is due and has not come", () => {
+  const judge = expecting(HEALTHY);
+  judge.due(REFUSED);
+  equal(judge.finished, true);
+  deepEqual(judge.verdict().map(failureText), [
+    `first_failed_phase=net missing_marker='${REFUSED}'`,
+  ]);
+  const come = expecting([REFUSED]);
+  come.due(REFUSED);
+  equal(come.finished, false);
+});
+
+test("LadderJudge waits no longer for a line to stop at when the ladder is at its end", () => {
+  const until = "init: fault <name>";
+  equal(judged(HEALTHY.slice(0, -1), { until }).finished, false);
+  equal(judged(HEALTHY, { until }).finished, true);
+  deepEqual(texts(HEALTHY, { until }), [`never came: '${until}'`]);
+  equal(judged(HEALTHY.slice(0, 3), { until, phase: "bring-up" }).finished, false);
+});
+
 test("LadderJudge with a line to stop at is done there, and red until then", () => {
   const until = "dsoftbusd: identity bound peer=<id>";
   equal(judged(HEALTHY.slice(0, 4), { until }).finished, false);

@@ -30,6 +30,18 @@ export class Arena {
     return piece;
   }
 
+  /**
+   * The first `length` bytes of a piece; the others, which nobody has written to, may be handed out
+   * again if it is the last piece.
+   */
+  trim(piece: Uint8Array, length: number): Uint8Array {
+    const end = piece.byteOffset + ((piece.length + ALIGNMENT - 1) & -ALIGNMENT);
+    if (piece.buffer === this.#chunk.buffer && end === this.#used) {
+      this.#used = piece.byteOffset + ((length + ALIGNMENT - 1) & -ALIGNMENT);
+    }
+    return piece.subarray(0, length);
+  }
+
   /** A copy of `bytes`. */
   copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     if (bytes.length > PIECE_LENGTH_MAX) return bytes.slice();

@@ -37,3 +37,18 @@ test("Arena starts elsewhere once it was renewed", () => {
   arena.renew();
   equal(arena.take(8).buffer === before.buffer, false);
 });
+
+test("Arena.trim gives the rest of the last piece, and of no other, to the next one", () => {
+  const arena = new Arena();
+  const first = arena.trim(arena.take(128), 20);
+  const second = arena.take(128);
+  equal(second.byteOffset - first.byteOffset, 24);
+  const third = arena.take(8);
+  equal(arena.trim(second, 8).length, 8);
+  equal(arena.take(8).byteOffset, third.byteOffset + 8);
+  const large = arena.take(5000);
+  deepEqual(arena.trim(large, 3), new Uint8Array(3));
+  for (const piece of [first, second, third]) piece.fill(piece.byteOffset + 1);
+  deepEqual([...new Set(first)], [1]);
+  deepEqual([...new Set(second)], [25]);
+});

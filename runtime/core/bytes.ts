@@ -29,3 +29,10 @@ export function equalSecretBytes(left: Uint8Array, right: Uint8Array): boolean {
   }
   return difference === 0;
 }
+
+/** Whether every byte is zero, in time that depends on the length alone. */
+export function allZero(bytes: Uint8Array): boolean {
+  let bits = 0;
+  for (let index = 0; index < bytes.length; index++) bits |= bytes[index] ?? 0;
+  return bits === 0;
+}

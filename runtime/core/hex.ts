@@ -6,7 +6,7 @@ const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 /** Lower-case hexadecimal, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += DIGITS[byte];
+  for (let index = 0; index < bytes.length; index++) text += DIGITS[bytes[index] ?? 0];
   return text;
 }
 

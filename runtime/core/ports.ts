@@ -55,20 +55,42 @@ export interface EntropySource {
   fill(bytes: Uint8Array): number;
 }
 
+/**
+ * The TCP or UDP checksum that a frame does not have yet: its field holds the sum of the pseudo
+ * header, and the rest is still to be added. One object serves every frame.
+ */
+export interface PartialChecksum {
+  /** Offset in the frame of the first byte to add; 0 when the frame's checksum is complete. */
+  start: number;
+  /** Offset of the checksum field from `start`, in bytes. */
+  offset: number;
+}
+
 /** What is plugged into a virtio-net device. Frames are Ethernet, without FCS. */
 export interface Link {
   /** Largest IP packet that the link carries, in bytes: 68..65535. */
   readonly mtu: number;
+  /**
+   * `offloaded`: the far end is in this process and does without checksums of TCP and UDP. Other
+   * links carry complete frames, and neither call below is given or gives a partial checksum.
+   */
+  readonly checksums?: "offloaded";
   /** Names whom to tell when {@linkcode receive} has a frame again. */
   attach(port: LinkPort): void;
-  /** Takes a frame from the machine. The bytes are valid during the call only. */
-  transmit(frame: Uint8Array): void;
+  /**
+   * Takes a frame from the machine. The bytes are valid during the call only.
+   *
+   * @param checksum What is left of the frame's checksum, inside the frame.
+   */
+  transmit(frame: Uint8Array, checksum?: Readonly<PartialChecksum>): void;
   /**
    * Writes the next frame for the machine into `into`.
    *
+   * @param checksum Allows a partial checksum, and gets what is left of it; its `start` is 0 at the
+   *   call. Without it frames are complete.
    * @returns its length in bytes; 0 when there is none. A frame longer than `into` is dropped.
    */
-  receive(into: Uint8Array): number;
+  receive(into: Uint8Array, checksum?: PartialChecksum): number;
 }
 
 /** The network card's side of a {@linkcode Link}. */

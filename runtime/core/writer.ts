@@ -113,7 +113,10 @@ export class Writer {
 
   /** The frame built so far, valid until the next write. */
   finish(): Uint8Array {
-    return this.#frame.subarray(0, this.#length);
+    // What is written later goes elsewhere: the rest of the piece may be somebody else's by then.
+    this.#frame = this.#arena?.trim(this.#frame, this.#length) ??
+      this.#frame.subarray(0, this.#length);
+    return this.#frame;
   }
 
   #put32(at: number, value: number): void {

@@ -66,3 +66,12 @@ test("Writer refuses a u64 outside its range", () => {
   throws(() => new Writer(64).u64(1n << 64n), { name: "InvariantError" });
   throws(() => new Writer(64).u64Be(-1n), { name: "InvariantError" });
 });
+
+test("Writer goes on elsewhere once a frame was taken out of an arena", () => {
+  const arena = new Arena();
+  const writer = new Writer(4096, arena).u8(1);
+  const first = writer.finish();
+  const other = new Writer(4096, arena).u32(0x07070707).finish();
+  deepEqual(writer.u8(2).u8(3).finish(), Uint8Array.of(1, 2, 3));
+  deepEqual([first, other], [Uint8Array.of(1), new Uint8Array(4).fill(7)]);
+});

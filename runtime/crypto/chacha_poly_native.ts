@@ -5,6 +5,8 @@ import { AEAD_TAG_LENGTH, type AeadCalls } from "./aead_calls.ts";
 const CIPHER = "chacha20-poly1305";
 const OPTIONS = { authTagLength: AEAD_TAG_LENGTH } as const;
 
+const FILL = Uint8Array.prototype.fill;
+
 let present: boolean | undefined;
 
 /** Whether the runtime has the cipher: Deno 2.9 does, 2.4 does not. */
@@ -38,14 +40,23 @@ export const nativeAead: AeadCalls = {
     if (ad.length > 0) decipher.setAAD(ad, { plaintextLength: length });
     decipher.setAuthTag(sealed.subarray(length));
     const plain = decipher.update(sealed.subarray(0, length));
-    try {
-      decipher.final();
-    } catch {
-      plain.fill(0);
-      return false;
-    }
-    out.set(plain, offset);
-    plain.fill(0);
-    return true;
+    const right = tagHolds(decipher);
+    if (right) out.set(plain, offset);
+    wipe(plain);
+    return right;
   },
 };
+
+function tagHolds(decipher: { final(): unknown }): boolean {
+  try {
+    decipher.final();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Not `Buffer`'s own `fill`, which takes twenty times as long on Deno 2.9. */
+function wipe(bytes: Uint8Array): void {
+  FILL.call(bytes, 0);
+}

@@ -140,6 +140,21 @@ test("openInto refuses every single flipped bit and releases nothing", () => {
   }
 });
 
+test("openInto releases nothing of a long message either", () => {
+  const [key, nonce, ad] = [pattern(32, 3), pattern(12, 5), pattern(9, 3)];
+  for (const length of [16_384, 40_000, 65_519, 70_000]) {
+    const [plain, sealed] = [pattern(length, 7), new Uint8Array(length + AEAD_TAG_LENGTH)];
+    createAead(key).sealInto(nonce, ad, plain, sealed);
+    for (const at of [0, length >> 1, length - 1, length, length + AEAD_TAG_LENGTH - 1]) {
+      const flipped = sealed.slice();
+      flipped[at] = (flipped[at] ?? 0) ^ 0x80;
+      for (const { name, calls } of aeadPaths()) {
+        refuses(calls, { key, nonce, ad, plain, sealed: flipped }, `${name} ${length} at ${at}`);
+      }
+    }
+  }
+});
+
 test("openInto refuses what is shorter than a tag", () => {
   for (const { calls } of aeadPaths()) {
     const aead = createAead(pattern(32, 3), calls);

@@ -3,13 +3,7 @@ import { equalBytes } from "../core/bytes.ts";
 import { fromHex } from "../core/hex.ts";
 import { ed25519 as noble } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
-import {
-  createPrivateKey,
-  createPublicKey,
-  type KeyObject,
-  sign as nativeSign,
-  verify as nativeVerify,
-} from "node:crypto";
+import { type KeyObject, sign as nativeSign, verify as nativeVerify } from "node:crypto";
 
 import { DerKey, PublicKeys } from "./der.ts";
 import { canonicalPoint, canonicalScalar } from "./ed25519_encoding.ts";
@@ -47,17 +41,14 @@ class NativeSigner implements Ed25519Signer {
   #key: KeyObject | undefined;
 
   constructor(seed: Uint8Array) {
-    const der = DerKey.ed25519Private.wrap(seed);
-    const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-    der.fill(0);
-    const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-    this.publicKey = DerKey.ed25519Public.unwrap(spki);
-    this.#key = key;
+    this.#key = DerKey.ed25519Private.importPrivate(seed);
+    this.publicKey = DerKey.ed25519Public.exportPublic(this.#key);
   }
 
   sign(message: Uint8Array): Uint8Array {
     assert(this.#key !== undefined, "a wiped Ed25519 seed is not used");
-    return new Uint8Array(nativeSign(null, message, this.#key));
+    const { buffer, byteOffset } = nativeSign(null, message, this.#key);
+    return new Uint8Array(buffer, byteOffset, ED25519_SIGNATURE_LENGTH);
   }
 
   wipe(): void {

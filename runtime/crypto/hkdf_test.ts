@@ -4,6 +4,7 @@ import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { sharedPresent, sharedText } from "@tests/fakes/shared_data.ts";
 import { parseStanzas, stanzaBytes } from "@tests/fakes/stanzas.ts";
 import { test } from "@tests/fakes/test.ts";
+import { sha256 as reference } from "@noble/hashes/sha2.js";
 
 import { HKDF_LENGTH_MAX, hkdfProvider, hkdfSha256 } from "./hkdf.ts";
 import { sha256, sha256Provider } from "./sha256.ts";
@@ -88,4 +89,14 @@ test("sha256 gives the published digests, whole or in parts", () => {
     }
   }
   sha256Provider.force(undefined);
+});
+
+test("sha256 gives the reference's digest at every length to 300, whole or in parts", () => {
+  const bytes = Uint8Array.from({ length: 300 }, (_, index) => index * 7 + (index >> 4));
+  for (let length = 0; length <= bytes.length; length++) {
+    const message = bytes.subarray(0, length);
+    const digest = toHex(reference(message));
+    equal(toHex(sha256(message)), digest, `${length} bytes`);
+    equal(toHex(sha256(message.subarray(0, length >> 2), message.subarray(length >> 2))), digest);
+  }
 });

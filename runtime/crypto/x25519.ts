@@ -1,8 +1,8 @@
 import { assert } from "../core/assert.ts";
-import { equalBytes } from "../core/bytes.ts";
+import { allZero, equalBytes } from "../core/bytes.ts";
 import { fromHex } from "../core/hex.ts";
 import { x25519 as noble } from "@noble/curves/ed25519.js";
-import { createPrivateKey, createPublicKey, diffieHellman, type KeyObject } from "node:crypto";
+import { diffieHellman, type KeyObject } from "node:crypto";
 
 import { DerKey, PublicKeys } from "./der.ts";
 import { Provider } from "./provider.ts";
@@ -35,15 +35,11 @@ class NativeSecret implements X25519Secret {
   #publicKey: Uint8Array | undefined;
 
   constructor(secret: Uint8Array) {
-    const der = DerKey.x25519Private.wrap(secret);
-    this.#key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-    der.fill(0);
+    this.#key = DerKey.x25519Private.importPrivate(secret);
   }
 
   get publicKey(): Uint8Array {
-    return this.#publicKey ??= DerKey.x25519Public.unwrap(
-      createPublicKey(this.#live()).export({ format: "der", type: "spki" }),
-    );
+    return this.#publicKey ??= DerKey.x25519Public.exportPublic(this.#live());
   }
 
   shared(remote: Uint8Array): Uint8Array | undefined {
@@ -51,7 +47,8 @@ class NativeSecret implements X25519Secret {
     const privateKey = this.#live();
     const publicKey = PUBLIC_KEYS.get(remote);
     try {
-      return nonZero(new Uint8Array(diffieHellman({ privateKey, publicKey })));
+      const { buffer, byteOffset } = diffieHellman({ privateKey, publicKey });
+      return nonZero(new Uint8Array(buffer, byteOffset, X25519_LENGTH));
     } catch {
       return undefined;
     }
@@ -103,9 +100,7 @@ class NobleSecret implements X25519Secret {
 
 /** Both libraries refuse low-order points already; this does not depend on their version. */
 function nonZero(shared: Uint8Array): Uint8Array | undefined {
-  let bits = 0;
-  for (const byte of shared) bits |= byte;
-  return bits === 0 ? undefined : shared;
+  return allZero(shared) ? undefined : shared;
 }
 
 /** RFC 7748, "Diffie-Hellman": Alice's side, and a point of low order. */

@@ -37,10 +37,11 @@ export type Client<S extends Service> = {
 export function createClient<S extends Service>(service: S, channel: RawChannel): Client<S> {
   let lastNonce = 0n;
   const arena = new Arena();
+  const named = service.plane === "packed" && correlated(service);
   const methods = Object.keys(service.ops).map((opName) => {
     const method = async (values: Record<string, unknown>, options: CallOptions = {}) => {
       lastNonce = (lastNonce + 1n) & 0xffffffffn;
-      const nonce = clientCorrelated(service) ? lastNonce : undefined;
+      const nonce = named ? lastNonce : undefined;
       const frame = service.plane === "capnp"
         ? encodeCapnpRequest(service, { opName, values }, arena)
         : encodeRequest(service, { opName, nonce: lastNonce, values }, arena);
@@ -69,10 +70,6 @@ export function nonceReaderOf(
       throw error;
     }
   };
-}
-
-function clientCorrelated(service: Service): boolean {
-  return service.plane === "packed" && correlated(service);
 }
 
 function parsed(service: Service, opName: string, frame: Uint8Array): ParsedReply | undefined {

@@ -12,13 +12,13 @@ import { FRAME_LENGTH_MAX } from "../core/syscalls.ts";
 import { Writer } from "../core/writer.ts";
 import { readFields, readSplit, sizeOf, writeFields, writeSplit } from "./body.ts";
 import type { Fields } from "./field.ts";
+import { layoutOf } from "./frame_layout.ts";
 import {
   type PackedOp,
   type PackedService,
   REPLY_BIT,
   type ReplyPart,
   type RequestPart,
-  type StatusCodes,
 } from "./service.ts";
 
 /** Bytes of magic, version and opcode. */
@@ -61,8 +61,8 @@ export interface ParsedReply {
 
 /** Whether a frame starts with the protocol's magic and version. */
 export function speaks(service: PackedService, frame: Uint8Array): boolean {
-  return frame[0] === service.magic.charCodeAt(0) && frame[1] === service.magic.charCodeAt(1) &&
-    frame[2] === service.version;
+  const { magic } = layoutOf(service);
+  return frame[0] === magic[0] && frame[1] === magic[1] && frame[2] === service.version;
 }
 
 /** Builds a request frame. @param arena Where it lies, if it is short. */
@@ -78,9 +78,7 @@ export function encodeRequest(
     if (part !== "tailNonce64") writeNonce(writer, part, request.nonce);
   }
   writeBody(writer, op.request, { values: request.values, split: op.requestLayout === "split" });
-  if (service.envelope.request.includes("tailNonce64")) {
-    writeNonce(writer, "tailNonce64", request.nonce);
-  }
+  if (layoutOf(service).requestTail) writeNonce(writer, "tailNonce64", request.nonce);
   return writer.finish();
 }
 
@@ -125,7 +123,7 @@ export function parseRequest(
     }
     const [opName, op] = opByCode(service, code, 3);
     const values = readBody(reader, op.request, op.requestLayout === "split");
-    if (service.envelope.request.includes("tailNonce64") && reader.remaining > 0) {
+    if (layoutOf(service).requestTail && reader.remaining > 0) {
       nonce = readNonce(reader, "tailNonce64");
     }
     reader.end();
@@ -150,7 +148,7 @@ export function parseReply(service: PackedService, opName: string, frame: Uint8A
   const present = head.status === "ok" ||
     (op.replyFields === "always" && reader.remaining > tailOf(service));
   const values = present ? readBody(reader, op.reply, op.replyLayout === "split") : {};
-  const nonce = service.envelope.reply.includes("tailNonce64") && reader.remaining > 0
+  const nonce = layoutOf(service).replyTail && reader.remaining > 0
     ? readNonce(reader, "tailNonce64")
     : head.nonce;
   reader.end();
@@ -159,7 +157,7 @@ export function parseReply(service: PackedService, opName: string, frame: Uint8A
 
 /** The nonce of a reply, without looking at the rest. @throws {WireError} when it has none. */
 export function replyNonce(service: PackedService, frame: Uint8Array): Nonce {
-  if (service.envelope.reply.includes("tailNonce64")) {
+  if (layoutOf(service).replyTail) {
     if (frame.length < lengthBeforeTail(service, frame) + 8) return undefined;
     return new Reader(frame.subarray(frame.length - 8)).u64();
   }
@@ -177,12 +175,9 @@ function lengthBeforeTail(service: PackedService, frame: Uint8Array): number {
 }
 
 /** Whether replies of the protocol name their request. */
-export function correlated({ envelope }: PackedService): boolean {
-  for (const part of envelope.reply) if (NONCE_PARTS.has(part)) return true;
-  return false;
+export function correlated(service: PackedService): boolean {
+  return layoutOf(service).correlated;
 }
-
-const NONCE_PARTS: ReadonlySet<string> = new Set(["nonce32", "nonce64", "tailNonce64"]);
 
 /** Most bytes of a request or a reply of this operation. */
 export function frameSizeMax(service: PackedService, op: PackedOp): number {
@@ -271,19 +266,11 @@ function lengthOfRest(reader: Reader): void {
 
 /** Bytes behind a refusal's head: a trailing nonce, where the protocol has one. */
 function tailOf(service: PackedService): number {
-  return service.envelope.reply.includes("tailNonce64") ? 8 : 0;
+  return layoutOf(service).replyTail ? 8 : 0;
 }
 
-/** Status names by code: made once for each protocol, because every reply is looked up. */
-const STATUS_NAMES = new WeakMap<StatusCodes, ReadonlyMap<number, string>>();
-
 function statusByCode(service: PackedService, code: number, offset: number): string {
-  let names = STATUS_NAMES.get(service.status);
-  if (names === undefined) {
-    names = new Map(Object.entries(service.status).map(([name, value]) => [value, name]));
-    STATUS_NAMES.set(service.status, names);
-  }
-  const name = names.get(code);
+  const name = layoutOf(service).statusNames.get(code);
   if (name === undefined) throw new WireError("value_out_of_range", offset);
   return name;
 }
@@ -293,14 +280,15 @@ function zeros(fields: Fields): Record<string, unknown> {
 }
 
 function readHeader(reader: Reader, service: PackedService): void {
-  for (let index = 0; index < 2; index++) {
-    if (reader.u8() !== service.magic.charCodeAt(index)) throw new WireError("bad_magic", index);
-  }
+  const { magic } = layoutOf(service);
+  if (reader.u8() !== magic[0]) throw new WireError("bad_magic", 0);
+  if (reader.u8() !== magic[1]) throw new WireError("bad_magic", 1);
   if (reader.u8() !== service.version) throw new WireError("bad_version", 2);
 }
 
 function writeHeader(writer: Writer, service: PackedService, code: number): void {
-  writer.u8(service.magic.charCodeAt(0)).u8(service.magic.charCodeAt(1));
+  const { magic } = layoutOf(service);
+  writer.u8(magic[0]).u8(magic[1]);
   writer.u8(service.version).u8(code);
 }
 
@@ -337,16 +325,8 @@ function opOf(service: PackedService, opName: string): PackedOp {
   return op;
 }
 
-/** Operation names by opcode: made once for each protocol, because every request is looked up. */
-const OP_NAMES = new WeakMap<PackedService["ops"], ReadonlyMap<number, string>>();
-
 function opByCode(service: PackedService, code: number, offset: number): [string, PackedOp] {
-  let names = OP_NAMES.get(service.ops);
-  if (names === undefined) {
-    names = new Map(Object.entries(service.ops).map(([name, op]) => [op.code, name]));
-    OP_NAMES.set(service.ops, names);
-  }
-  const name = names.get(code);
+  const name = layoutOf(service).opNames.get(code);
   const op = name === undefined ? undefined : service.ops[name];
   if (name === undefined || op === undefined) throw new WireError("unknown_op", offset);
   return [name, op];

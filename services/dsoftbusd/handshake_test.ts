@@ -1,4 +1,4 @@
-import { encodeProof } from "@net/noise/proof.ts";
+import { decodeProof, encodeProof } from "@net/noise/proof.ts";
 import { encodeFrame, frameLength } from "@net/transport/session_messages.ts";
 import { concatBytes } from "@runtime/core/bytes.ts";
 import { toHex } from "@runtime/core/hex.ts";
@@ -182,6 +182,24 @@ function withProofOf(other: Custody): (alice: Custody) => Custody {
 test("test_reject_identity_mismatch: a proof that does not bind its Noise key is refused", async () => {
   const mallory = await custody(0x07);
   const { initiator, responder, bound } = await attempt({ alice: withProofOf(mallory) });
+  deepEqual([initiator, responder], ["closed_early", "identity_mismatch"]);
+  deepEqual(bound[1], []);
+});
+
+test("a key that claims another device's id is an identity mismatch of that id", async () => {
+  const mallory = await custody(0x07);
+  const { deviceId } = mallory.local;
+  const claim = (proof: Uint8Array) => encodeProof({ ...decodeProof(proof), deviceId });
+  const { initiator, responder, bound } = await attempt({
+    alice: (alice) => ({
+      ...alice,
+      local: {
+        ...alice.local,
+        deviceId,
+        proofs: { ...alice.local.proofs, initiator: claim(alice.local.proofs.initiator) },
+      },
+    }),
+  });
   deepEqual([initiator, responder], ["closed_early", "identity_mismatch"]);
   deepEqual(bound[1], []);
 });

@@ -1,6 +1,6 @@
 import type { NetworkCard } from "@hw/driver/virtio_net.ts";
 import type { Stack } from "@net/stack/stack.ts";
-import type { Clock } from "@runtime/core/ports.ts";
+import type { Clock, PartialChecksum } from "@runtime/core/ports.ts";
 import type { Timer } from "@runtime/core/syscalls.ts";
 
 /** Frames taken from the card before readers and other tasks get their turn. */
@@ -71,7 +71,8 @@ export class Network {
 
   async #receiveLoop(): Promise<void> {
     const { card, stack } = this.#ports;
-    const take = (frame: Uint8Array) => stack.receive(frame, this.#workMs);
+    const take = (frame: Uint8Array, checksum: Readonly<PartialChecksum>) =>
+      stack.receive(frame, this.#workMs, checksum);
     for (;;) {
       await card.wait();
       this.#workMs = this.nowMs();
@@ -105,8 +106,8 @@ export class Network {
   }
 
   /** Kept as a function: making one for each frame would be garbage for each frame. */
-  readonly #fill = (into: Uint8Array): number => {
-    this.#filled = this.#ports.stack.transmit(into, this.#workMs);
+  readonly #fill = (into: Uint8Array, checksum?: PartialChecksum): number => {
+    this.#filled = this.#ports.stack.transmit(into, this.#workMs, checksum);
     return this.#filled;
   };
 

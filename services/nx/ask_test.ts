@@ -80,7 +80,13 @@ const HANDLERS: Handlers<typeof controld> = {
     const all = Array.from({ length: ring === 1 ? RECORDS_COUNT : 0 }, (_, n) => BigInt(n + 1));
     const page = all.filter((id) => id > afterId).slice(0, Math.min(countMax, 50));
     const lastId = page.at(-1) ?? afterId;
-    return { status: "ok", total: 0n, dropped: 0n, lastId, records: page.map(logRecord) };
+    return {
+      status: "ok",
+      total: BigInt(all.length),
+      dropped: 0n,
+      lastId,
+      records: page.map(logRecord),
+    };
   },
   checkPolicy: ({ subject }) => ({ status: "ok", allowed: subject === "rngd" ? 1 : 0 }),
   placePeer: () => ({ status: "not_found" }),

@@ -1,10 +1,9 @@
 import type { ChildOptions } from "@runtime/core/program_ports.ts";
-import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
-import { type Phase, PHASES } from "@runtime/idl/marker.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { healthyConsole } from "@tests/fakes/ladder.ts";
 import { test } from "@tests/fakes/test.ts";
 import type { controld } from "../controld/protocol.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
@@ -14,10 +13,7 @@ import { runNx } from "./nx.ts";
 const IDS = ["0123456789abcdef".repeat(4), "fedcba9876543210".repeat(4)] as const;
 const TIMES = { minNs: 1_000n, meanNs: 2_000n, maxNs: 3_000n, totalNs: 4_000n };
 
-const rank = (phase: Phase | null) => PHASES.findIndex((each) => each === phase);
-const LADDER = LADDER_MARKERS.filter(({ role }) => role === "required")
-  .toSorted((left, right) => rank(left.phase) - rank(right.phase))
-  .map(({ line }) => line.replace("<id>", IDS[0]));
+const LADDER = healthyConsole(IDS[0]);
 
 /** What a test changes about the two children. */
 interface Play {

@@ -2,7 +2,9 @@ import { type LadderFailure, LadderJudge, type LadderOptions } from "@runtime/bo
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
 import { BootError } from "@runtime/boot/init.ts";
+import { PHASES } from "@runtime/idl/marker.ts";
 import type { Fault, NodeOptions, NxPorts, RunningNode } from "./ports.ts";
+import type { startStrangers, Stranger } from "./strangers.ts";
 
 /** Machines of one run: two identities, joined over the host's TCP. */
 export const MACHINES = [1, 2] as const;
@@ -24,6 +26,8 @@ export interface LadderRequest extends LadderOptions {
   readonly console: (machine: MachineNumber, line: string) => void;
   /** Ends the run early when it resolves; it then counts as failed. */
   readonly interrupted?: Promise<void> | undefined;
+  /** Starts those whom both machines must refuse; without it the run has none. */
+  readonly strangers?: typeof startStrangers | undefined;
   /** For tests: the daemons of each machine in the place of its own. */
   readonly components?: NodeOptions["components"];
 }
@@ -71,11 +75,24 @@ function faultFailure({ name, reason }: Fault): LadderFailure {
   return { kind: "failure", line: `${name}: ${reason}` };
 }
 
+/** Strangers show themselves in the phase of sessions: a run that ends before has none. */
+function asksForStrangers({ phase, until }: LadderOptions): boolean {
+  const declared = LADDER_MARKERS.find(({ line }) => until !== undefined && line === until);
+  const last = (declared === undefined ? phase : declared.phase) ?? "end";
+  return PHASES.indexOf(last) >= PHASES.indexOf("session");
+}
+
+function isRed(judge: LadderJudge): boolean {
+  return judge.finished && judge.verdict().length > 0;
+}
+
 class LadderRun {
   readonly #ports: LadderPorts;
   readonly #request: LadderRequest;
   readonly #judges: readonly { readonly judge: LadderJudge; readonly lines: string[] }[];
   readonly #nodes: RunningNode[] = [];
+  readonly #ended: Promise<Cause>;
+  #strangers: readonly Stranger[] = [];
   #tellEnd: (cause: Cause) => void = () => {};
   #judging = true;
   #deadlineNs = Infinity;
@@ -84,6 +101,7 @@ class LadderRun {
   constructor(ports: LadderPorts, request: LadderRequest) {
     this.#ports = ports;
     this.#request = request;
+    this.#ended = new Promise((resolve) => this.#tellEnd = resolve);
     const { phase, until } = request;
     this.#judges = MACHINES.map(() => ({
       judge: new LadderJudge(LADDER_MARKERS, LADDER_ORDERS, { phase, until }),
@@ -94,7 +112,6 @@ class LadderRun {
   async toEnd(): Promise<Cause> {
     const { clock, turns } = this.#ports;
     const { timeoutMs, interrupted } = this.#request;
-    const ended = new Promise<Cause>((resolve) => this.#tellEnd = resolve);
     interrupted?.then(() => this.#finish("interrupted"));
     if (timeoutMs !== undefined) this.#deadlineNs = clock.nowNs() + timeoutMs * 1e6;
     const cancel = timeoutMs === undefined
@@ -102,11 +119,11 @@ class LadderRun {
       : turns.at(this.#deadlineNs, () => this.#finish("timed_out"));
     const started = this.#start();
     try {
-      return await Promise.race([ended, started.then(() => ended)]);
+      return await Promise.race([this.#ended, started.then(() => this.#ended)]);
     } finally {
       cancel();
       await started.catch(() => {}); // what it threw is on its way already
-      await Promise.all(this.#nodes.map((node) => node.stop()));
+      await Promise.all([...this.#nodes, ...this.#strangers].map((each) => each.stop()));
     }
   }
 
@@ -126,12 +143,37 @@ class LadderRun {
       for (const machine of MACHINES) {
         const first = this.#nodes[0]?.listen;
         this.#nodes.push(await this.#ports.startNode(this.#optionsOf(machine, first)));
+        if (machine === 1) await this.#startStrangers();
       }
+      await Promise.race([this.#ended, this.#visitStrangers()]);
     } catch (error) {
       if (!(error instanceof BootError)) throw error;
       this.bootError = error.message;
       this.#finish("finished");
     }
+  }
+
+  /** Between the machines: neither comes to its end without the other. */
+  async #startStrangers(): Promise<void> {
+    if (!this.#judging || !asksForStrangers(this.#request)) return;
+    this.#strangers = await this.#request.strangers?.(this.#ports) ?? [];
+    for (const { judge } of this.#judges) {
+      for (const { expectation } of this.#strangers) judge.expect(expectation);
+    }
+  }
+
+  /** Each machine dials every stranger, while its own probes run. */
+  async #visitStrangers(): Promise<void> {
+    const visits = this.#nodes.flatMap((node, index) =>
+      this.#strangers.map(async (stranger) => {
+        await stranger.visit(node);
+        if (!this.#judging) return; // the end of the run cut it short
+        const judge = this.#judges[index]?.judge;
+        judge?.due(stranger.expectation.line);
+        if (judge !== undefined && isRed(judge)) this.#finish("finished");
+      })
+    );
+    await Promise.all(visits);
   }
 
   #optionsOf(machine: MachineNumber, first: RunningNode["listen"]): NodeOptions {
@@ -164,8 +206,7 @@ class LadderRun {
     this.#request.console(machine, line);
     watched.judge.take(line);
     const all = this.#judges.map(({ judge }) => judge);
-    const red = watched.judge.finished && watched.judge.verdict().length > 0;
-    if (red) return this.#finish("finished");
+    if (isRed(watched.judge)) return this.#finish("finished");
     if (!all.every(({ finished }) => finished)) return;
     // Time may be up though no turn has come to say so: a boot may take none.
     this.#finish(this.#ports.clock.nowNs() >= this.#deadlineNs ? "timed_out" : "finished");

@@ -1,21 +1,14 @@
 import { BootError } from "@runtime/boot/init.ts";
-import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
-import { PHASES } from "@runtime/idl/marker.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { manualClock } from "@tests/fakes/clock.ts";
 import { type FakeNode, fakeNode, settled } from "@tests/fakes/nx_ports.ts";
+import { healthyConsole } from "@tests/fakes/ladder.ts";
 import { test } from "@tests/fakes/test.ts";
 import { type LadderRequest, runLadder } from "./ladder_run.ts";
 import type { NodeOptions } from "./ports.ts";
+import type { Stranger } from "./strangers.ts";
 
-/** Every required line, in the order of the ladder, with its placeholders filled. */
-const LADDER = LADDER_MARKERS.filter(({ role }) => role === "required")
-  .toSorted((left, right) => rankOf(left.phase) - rankOf(right.phase))
-  .map(({ line }) => line.replace("<id>", "ab".repeat(32)));
-
-function rankOf(phase: string | null): number {
-  return PHASES.findIndex((each) => each === phase);
-}
+const LADDER = healthyConsole();
 
 /** A run over two nodes whose consoles a test writes. */
 function run(request: Partial<LadderRequest> = {}) {
@@ -93,9 +86,7 @@ test("runLadder ends at once at a failure marker", async () => {
 });
 
 test("runLadder stops at a phase, and at a line", async () => {
-  const bringUp = LADDER_MARKERS.filter(({ role, phase }) =>
-    role === "required" && phase === "bring-up"
-  ).map(({ line }) => line);
+  const bringUp = LADDER.slice(0, LADDER.indexOf("init: ready") + 1);
   const phase = run({ phase: "bring-up" });
   await settled();
   for (const machine of [1, 2] as const) phase.say(machine, ...bringUp);
@@ -152,6 +143,92 @@ test("runLadder is red when it is interrupted, and when a machine does not boot"
   const request = { timeoutMs: undefined, console() {} };
   const result = await runLadder({ clock, turns: clock, startNode }, request);
   deepEqual([result.outcome, result.bootError], ["failed", "Cannot boot rngd: device_denied"]);
+});
+
+const REFUSED = `dsoftbusd: identity mismatch peer=${"0e".repeat(32)}`;
+const ADMITTED = `dsoftbusd: identity bound peer=${"0e".repeat(32)}`;
+
+/** Somebody whom both machines must refuse; what a visit does stands in a test. */
+function strangers(visit: Stranger["visit"]) {
+  const stopped = { count: 0 };
+  const stranger: Stranger = {
+    expectation: { phase: "session", line: REFUSED, never: ADMITTED },
+    visit,
+    stop: () => Promise.resolve(void stopped.count++),
+  };
+  return { stopped, strangers: () => Promise.resolve([stranger]) };
+}
+
+test("runLadder wants a stranger refused on both machines, and stops it", async () => {
+  const visits = Promise.withResolvers<void>();
+  const rig = strangers(() => visits.promise);
+  const { result, say } = run({ strangers: rig.strangers });
+  await settled();
+  for (const machine of [1, 2] as const) say(machine, REFUSED, ...LADDER);
+  visits.resolve();
+  const { outcome, machines } = await result;
+  equal(outcome, "passed");
+  deepEqual(machines.map(({ seen, required }) => [seen, required]), [
+    [LADDER.length + 1, LADDER.length + 1],
+    [LADDER.length + 1, LADDER.length + 1],
+  ]);
+  equal(rig.stopped.count, 1);
+});
+
+test("runLadder is red at once when a stranger is believed, or was not refused by name", async () => {
+  const believed = run({
+    timeoutMs: undefined,
+    strangers: strangers(() => new Promise(() => {})).strangers,
+  });
+  await settled();
+  believed.say(2, ADMITTED);
+  deepEqual((await believed.result).machines[1]?.failures[0], {
+    kind: "forbidden",
+    line: ADMITTED,
+  });
+  const silent = run({
+    timeoutMs: undefined,
+    strangers: strangers(() => Promise.resolve()).strangers,
+  });
+  const { outcome, machines } = await silent.result;
+  const missing = { kind: "missing", phase: "session", line: REFUSED };
+  deepEqual([outcome, machines[0]?.failures[0]], ["failed", missing]);
+});
+
+test("runLadder takes the mismatch of anybody else for the failure that it is", async () => {
+  const rig = strangers(() => new Promise(() => {}));
+  const { result, say } = run({ timeoutMs: undefined, strangers: rig.strangers });
+  await settled();
+  const line = `dsoftbusd: identity mismatch peer=${"0f".repeat(32)}`;
+  say(1, line);
+  deepEqual((await result).machines[0]?.failures[0], { kind: "failure", line });
+});
+
+test("runLadder starts no stranger for a run that ends before sessions", async () => {
+  for (const limit of [{ phase: "net" }, { until: "logd: ready" }] as const) {
+    let started = 0;
+    const { clock, result } = run({
+      ...limit,
+      strangers: () => (started += 1, Promise.resolve([])),
+    });
+    await settled();
+    clock.advanceMs(1_000);
+    await result;
+    equal(started, 0);
+  }
+});
+
+test("runLadder that came to its end without the line to stop at has failed", async () => {
+  for (
+    const until of ["SELFTEST: rng entropy FAIL", `dsoftbusd: clone of this device seen peer=<id>`]
+  ) {
+    const { result, say } = run({ until, timeoutMs: undefined });
+    await settled();
+    say(1, ...LADDER);
+    const { outcome, machines } = await result;
+    equal(outcome, "failed");
+    deepEqual(machines[0]?.failures, [{ kind: "until", line: until }]);
+  }
 });
 
 test("runLadder hides no bug of a start, and leaves no machine running", async () => {

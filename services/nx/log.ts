@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { LEVELS, RING } from "../logd/protocol.ts";
 import { scopeOption } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
+import { type AskPage, type LogRecord, newestRecords } from "./log_pages.ts";
 import { printable } from "./output.ts";
 import {
   askNode,
@@ -16,9 +17,6 @@ import {
 /** Records shown unless `--limit` says otherwise. */
 const LIMIT = 50;
 const LIMIT_MAX = 20_000;
-/** Pages that are asked for, at most: a full audit ring of short records, twice. */
-const PAGES_MAX = 2_048;
-const PAGE_RECORDS = 240;
 const EXAMPLES = `
 The journal holds what daemons say; the audit ring holds every decision of policyd.
 
@@ -67,32 +65,28 @@ async function showLog(shell: Shell, options: LogOptions): Promise<void> {
   shell.finish(EXIT.ok);
 }
 
-/** The newest records that match, oldest first, page by page. */
+/** The newest records that match, oldest first. */
 async function logOf(
   client: ControlClient,
   { audit, scope, subject, limit }: LogOptions,
 ): Promise<readonly LogLine[]> {
   const ring = audit ? RING.audit : RING.journal;
-  let newest: LogLine[] = [];
-  let afterId = 0n;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const request = { ring, afterId, countMax: PAGE_RECORDS, scope };
-    const reply = okReply(await client.log(request), "log");
-    if (reply.lastId === afterId) break;
-    afterId = reply.lastId;
-    const lines = reply.records.map((record) => ({
-      recordId: Number(record.recordId),
-      timestampNs: Number(record.timestampNs),
-      level: LEVELS[record.level] ?? "unknown",
-      sender: record.sender,
-      scope: record.scope,
-      message: record.message,
-      fields: fieldsOf(record.fields),
-    }));
-    newest.push(...lines.filter((line) => concerns(line, subject)));
-    if (newest.length > limit * 2) newest = newest.slice(-limit);
-  }
-  return newest.slice(-limit);
+  const wanted = (record: LogRecord) => concerns(lineOf(record), subject);
+  const ask: AskPage = async (request) => okReply(await client.log(request), "log");
+  const records = await newestRecords(ask, { ring, scope, limit, wanted });
+  return records.map(lineOf);
+}
+
+function lineOf(record: LogRecord): LogLine {
+  return {
+    recordId: Number(record.recordId),
+    timestampNs: Number(record.timestampNs),
+    level: LEVELS[record.level] ?? "unknown",
+    sender: record.sender,
+    scope: record.scope,
+    message: record.message,
+    fields: fieldsOf(record.fields),
+  };
 }
 
 function concerns({ sender, fields }: LogLine, subject: string | undefined): boolean {

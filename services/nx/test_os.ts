@@ -7,6 +7,7 @@ import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
 import { losingOutput, type Output } from "./output.ts";
 import type { Shell } from "./shell.ts";
+import { startStrangers } from "./strangers.ts";
 import { declaredLine } from "./until_line.ts";
 import { durationOption, untilOption } from "./up_options.ts";
 
@@ -79,6 +80,7 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
     const result = await runLadder(ports, {
       ...limits,
       interrupted,
+      strangers: startStrangers,
       console(machine, line) {
         keepLine(() => logs.keep(machine, line), lose);
         if (options.json) output.json({ event: "line", machine, line });

@@ -1,6 +1,6 @@
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
-import { fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import { controllerOf, fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
@@ -55,9 +55,13 @@ async function testOs(
   env: [string, string][],
   beforeOut: () => void = () => {},
 ) {
+  let nodes = 0;
   const startNode = (options: NodeOptions) => {
-    for (const line of lines) options.console(line);
-    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
+    const deviceId = `${++nodes}f`.repeat(32);
+    if (options.selftest) { for (const line of lines) options.console(line); }
+    const handlers = controllerOf({ deviceId, connect: () => new Promise(() => {}) });
+    const placeOf = () => Promise.resolve(1);
+    return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }, { handlers, placeOf }));
   };
   const world = nxWorld({ startNode, beforeOut });
   for (const [name, value] of env) world.env.set(name, value);
@@ -79,7 +83,7 @@ test("nx test-os exits with 0, 1, 2 and 124, and keeps both consoles", async () 
   deepEqual([failed.code, failed.out.endsWith("test-os failed\n")], [EXIT.failed, true]);
   const late = await testOs(["logd: ready"], [], []);
   deepEqual([late.code, late.out.endsWith("test-os timed out\n")], [EXIT.timedOut, true]);
-  ok(late.out.includes("first_failed_phase=bring-up missing_marker='init: ready'"), late.out);
+  ok(late.out.includes("first_failed_phase=bring-up missing_marker='policyd: ready'"), late.out);
   for (const env of [["RUN_PHASE", "lunch"], ["RUN_TIMEOUT", "soon"]] as [string, string][]) {
     const { code, out } = await testOs([], [], [env]);
     deepEqual([code, out], [EXIT.usage, ""]);

@@ -79,7 +79,8 @@ export const policyd = defineService({
       line: "policyd: ready",
       phase: "bring-up",
       role: "required",
-      proves: "the grants parsed and policyd serves",
+      proves: "the grants parsed, a decision whose record was refused came out as a denial, and " +
+        "policyd serves",
       evidence: [],
     },
     audited: {

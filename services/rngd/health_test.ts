@@ -123,3 +123,23 @@ test("HealthTests stays failed, and judges a byte at a time as well as many", ()
   equal(health.failure, "repetition");
   equal(trippedAfter(bytes.length, (index) => bytes[index] ?? 0)?.bytes, health.judged);
 });
+
+test("HealthTests refuses a buffer whose last byte trips a test", () => {
+  const stuck = new HealthTests();
+  equal(stuck.judge(new Uint8Array(REPETITION_CUTOFF)), false);
+  deepEqual([stuck.failure, stuck.judged], ["repetition", REPETITION_CUTOFF]);
+  const cycle = new HealthTests();
+  const length = 2 * PROPORTION_CUTOFF - 1;
+  equal(cycle.judge(Uint8Array.from({ length }, (_, index) => index % 2)), false);
+  deepEqual([cycle.failure, cycle.judged], ["proportion", length]);
+});
+
+test("HealthTests counts across buffers, and refuses all that follow", () => {
+  for (let head = 1; head < REPETITION_CUTOFF; head++) {
+    const health = new HealthTests();
+    equal(health.judge(new Uint8Array(head).fill(7)), true);
+    equal(health.judge(new Uint8Array(REPETITION_CUTOFF - head).fill(7)), false);
+    equal(health.judge(Uint8Array.of(8)), false);
+    deepEqual([health.failure, health.judged], ["repetition", REPETITION_CUTOFF]);
+  }
+});

@@ -1,9 +1,11 @@
 import { openVirtioRng } from "@hw/driver/virtio_rng.ts";
 import { defineComponent } from "@runtime/boot/component.ts";
+import { assert } from "@runtime/core/assert.ts";
 import { Expiry } from "./expiry.ts";
 import { rngd } from "./protocol.ts";
 import { createRngd } from "./service.ts";
-import { EntropySource } from "./source.ts";
+import { EntropySource, type SourcePorts } from "./source.ts";
+import { brokenHealthTest } from "./start_up.ts";
 
 export default defineComponent({
   name: "rngd",
@@ -14,7 +16,10 @@ export default defineComponent({
   async create({ device, clock, syscalls, prove, spawn }) {
     const expiry = new Expiry(clock, syscalls.timerCreate());
     spawn(() => expiry.run());
-    const source = new EntropySource({
+    const make = (ports: SourcePorts) => new EntropySource(ports);
+    const broken = await brokenHealthTest(make, expiry);
+    assert(broken === undefined, "the health tests trip on their known answers");
+    const source = make({
       device: openVirtioRng(device.rng),
       expiry,
       failed: (evidence) => prove("failed", evidence),

@@ -34,7 +34,9 @@ export const rngd = defineService({
       line: "rngd: ready",
       phase: "bring-up",
       role: "required",
-      proves: "the device gave bytes that pass the start-up health tests, and rngd serves",
+      proves:
+        "the health tests tripped on sequences that must trip them, the device gave bytes that " +
+        "pass them, and rngd serves",
       evidence: [],
     },
     mapped: {

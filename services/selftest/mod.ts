@@ -22,6 +22,7 @@ export default defineComponent({
     "rng.entropy",
     "device.pubkey.read",
     "identity.read",
+    "identity.verify",
     "samgr.register",
     "samgr.resolve",
     "net.ping",

@@ -4,6 +4,7 @@ import { PEER_STATES } from "../dsoftbusd/protocol.ts";
 import { ENTROPY_LENGTH_MAX } from "../rngd/protocol.ts";
 import { decisionWith } from "./audit.ts";
 import type { Probe, Probes } from "./probe.ts";
+import { GUARD_PROBES } from "./probe_guard.ts";
 
 const DRAWS = 8;
 /** Values of a byte that must be among {@linkcode DRAWS} draws. */
@@ -169,11 +170,14 @@ export const DEVICE_PROBES: Probes = {
   entropy,
   entropyOversized,
   deviceKey,
+  proofTamper: GUARD_PROBES.proofTamper,
+  payloadTamper: GUARD_PROBES.payloadTamper,
   keyExport,
   netInterface,
   netPing,
   icmpPing,
   tcpListen,
+  foreignHandle: GUARD_PROBES.foreignHandle,
   connect,
   verified,
   ping,

@@ -198,6 +198,22 @@ export const PROBES = {
     proves: "keystored's key hashes to the id that identityd and dsoftbusd go by",
     evidence: ["key"],
   },
+  proofTamper: {
+    line: "SELFTEST: identityd proof tamper rejected",
+    phase: "entropy",
+    proves:
+      "identityd finds a genuine session proof valid, and none with one bit of signature, key " +
+      "or static key turned over, of another role or of another device",
+    evidence: ["rejected"],
+  },
+  payloadTamper: {
+    line: "SELFTEST: identityd payload tamper rejected",
+    phase: "entropy",
+    proves:
+      "identityd finds a genuine signature valid, and none with one bit of it, its key or its " +
+      "payload turned over, or made for another purpose",
+    evidence: ["rejected"],
+  },
   keyExport: {
     line: "SELFTEST: device key private export rejected",
     phase: "entropy",
@@ -227,6 +243,12 @@ export const PROBES = {
     phase: "net",
     proves: "a port is listened on, is then taken, and is free again after closing",
     evidence: ["handle"],
+  },
+  foreignHandle: {
+    line: "SELFTEST: netstackd foreign handle rejected",
+    phase: "net",
+    proves: "handles of dsoftbusd are not there for this task, and its listener goes on",
+    evidence: ["refused"],
   },
   connect: {
     line: "SELFTEST: dsoftbus os connect",

@@ -181,6 +181,7 @@ export function fakeCard(host: number): FakeCard {
     mac: Uint8Array.of(2, 0, 0, 0, 0, host),
     mtu: 1500,
     linkUp: true,
+    dropped: 0,
     sent: [],
     room: Infinity,
     unplugged: false,
@@ -197,7 +198,7 @@ export function fakeCard(host: number): FakeCard {
     flush: () => void flushes++,
     receive(handler, limit) {
       const frames = received.splice(0, limit);
-      frames.forEach(handler);
+      for (const frame of frames) handler(frame, { start: 0, offset: 0 });
       return frames.length;
     },
     wait: () => received.length > 0 ? Promise.resolve() : new Promise((resolve) => wake = resolve),

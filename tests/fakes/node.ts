@@ -16,6 +16,7 @@ import {
   runLadder,
 } from "@services/nx/ladder_run.ts";
 import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import { startStrangers } from "@services/nx/strangers.ts";
 import { startNode } from "../../main.ts";
 
 /** How long a ladder may take here: a hang fails the test and does not stall the suite. */
@@ -33,10 +34,18 @@ export function ladderPorts(): LadderPorts {
   return { startNode, clock, turns: hostTurns(clock) };
 }
 
-/** Runs the ladder as `nx test-os` does: two machines in this process, joined over loopback TCP. */
+/**
+ * Runs the ladder as `nx test-os` does: two machines in this process, joined over loopback TCP, and
+ * the strangers that they refuse.
+ */
 export async function climb(request: Partial<LadderRequest> = {}): Promise<LadderResult> {
   const console = () => {};
-  const all = { timeoutMs: LADDER_TIMEOUT_MS, console, ...request };
+  const all = {
+    timeoutMs: LADDER_TIMEOUT_MS,
+    console,
+    strangers: startStrangers,
+    ...request,
+  };
   const result = await runLadder(ladderPorts(), all);
   await hostAtRest();
   return result;

@@ -142,6 +142,35 @@ function channelOf(handlers: Handlers<typeof controld>, gate: Gate | undefined):
   return directChannel([bind(controld, handlers)], { sender: CONTROL_PRINCIPAL, gate });
 }
 
+/** A controld that knows its device and notes whom it is told to dial: refused, once `connect` says so. */
+export function controllerOf(
+  { deviceId, connect = () => {} }: {
+    readonly deviceId: string;
+    readonly connect?: (request: Readonly<Record<string, unknown>>) => void | Promise<void>;
+  },
+): Handlers<typeof controld> {
+  const refuse = () => ({ status: "refused" }) as const;
+  const identity = () => ({
+    ...{ status: "ok", deviceId, port: 7401 } as const,
+    verifyingKey: new Uint8Array(32).fill(0x11),
+    noiseStatic: new Uint8Array(32).fill(0x22),
+    bootId: new Uint8Array(16).fill(0x33),
+  });
+  return {
+    ...{ identity, ping: refuse, resolve: refuse },
+    peers: () => ({ status: "ok", total: 0, peers: [] }),
+    stats: () => ({ status: "ok", accepted: 0, sessions: 0, announces: 0, refused: [] }),
+    async connect(request) {
+      await connect(request);
+      return refuse();
+    },
+    log: () => ({ status: "unavailable" }),
+    checkPolicy: () => ({ status: "denied" }),
+    placePeer: refuse,
+    stop: () => ({ status: "ok", closed: 0 }),
+  };
+}
+
 /** Lets everything run that is ready: events of the fakes are promises. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();

@@ -1,6 +1,6 @@
 import { createGateway, type Gateway } from "@net/gateway/gateway.ts";
 import { parseIpv4, type Stack, type TcpSocket } from "@net/stack/stack.ts";
-import type { HostTcp } from "@runtime/core/ports.ts";
+import type { HostTcp, PartialChecksum } from "@runtime/core/ports.ts";
 import { deepEqual, ok } from "../fakes/assert.ts";
 import { type ManualClock, manualClock } from "../fakes/clock.ts";
 import { guestStack } from "../fakes/gateway_guest.ts";
@@ -53,6 +53,8 @@ interface World {
   /** Frames of the guest's, to be damaged and repeated. */
   readonly seen: Uint8Array[];
   damages: boolean;
+  /** Whether checksums are left partial between the guest and the gateway. */
+  readonly offloads: boolean;
 }
 
 export async function fuzz(seed: number): Promise<void> {
@@ -95,7 +97,9 @@ function worldOf(choices: Choices): World {
   const gateway = createGateway(parts);
   gateway.attach({ available: () => {} });
   const guest = guestStack(MTU);
-  return { choices, clock, sockets, gateway, guest, dialled: [], ends: [], seen: [], damages };
+  const offloads = choices.oneIn(2);
+  const lists = { dialled: [], ends: [], seen: [] };
+  return { choices, clock, sockets, gateway, guest, ...lists, damages, offloads };
 }
 
 /** Servers, hosts that fail, a UDP socket that answers, and the forward. */
@@ -143,7 +147,7 @@ function act(world: World): void {
       return useGuest(choices, dialled);
     case 4: {
       const frame = seen[choices.below(seen.length + 1)] ?? choices.bytes(choices.below(80));
-      return gateway.transmit(choices.damaged(frame));
+      return gateway.transmit(choices.damaged(frame), partial(choices));
     }
     default:
       gateway.guestAddressOf(choices.pick(SOURCES));
@@ -168,6 +172,12 @@ function useGuest(choices: Choices, dialled: readonly TcpSocket[]): void {
   else socket.write(choices.bytes(choices.pick([1, 100, 5_000])));
 }
 
+/** What a card may say of a checksum, true or not: of TCP's, of UDP's, of anything's. */
+function partial(choices: Choices): PartialChecksum | undefined {
+  if (choices.oneIn(2)) return undefined;
+  return { start: choices.pick([0, 34, choices.below(80)]), offset: choices.pick([6, 16, 0]) };
+}
+
 /** Moves frames both ways and runs what follows until nothing more happens now. */
 async function settle(world: World): Promise<void> {
   world.guest.poll(nowMs(world));
@@ -183,17 +193,18 @@ function exchange(world: World): boolean {
   const { choices, guest, gateway, seen } = world;
   const into = new Uint8Array(FRAME_BYTES);
   let moved = false;
-  const take = () => gateway.receive(into);
+  const left = world.offloads ? { start: 0, offset: 0 } : undefined;
+  const take = () => gateway.receive(into, left);
   for (let length = take(); length > 0; length = take()) {
     ok(length <= FRAME_BYTES);
-    if (!lost(world)) guest.receive(into.subarray(0, length), nowMs(world));
+    if (!lost(world)) guest.receive(into.subarray(0, length), nowMs(world), left);
     moved = true;
   }
-  const send = () => guest.transmit(into, nowMs(world));
+  const send = () => guest.transmit(into, nowMs(world), left);
   for (let length = send(); length > 0; length = send()) {
     const frame = into.slice(0, length);
     if (seen.length < 32) seen.push(frame);
-    if (!lost(world)) gateway.transmit(frame);
+    if (!lost(world)) gateway.transmit(frame, left);
     else if (choices.oneIn(2)) gateway.transmit(choices.damaged(frame));
     moved = true;
   }

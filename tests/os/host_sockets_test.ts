@@ -1,7 +1,8 @@
-import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
+import { hostSockets, tcpBackEnds, unixSockets } from "@hw/host/sockets.ts";
 import {
   type HostSocketError,
   HostSocketFailure,
+  type HostSockets,
   type HostStream,
   type HostTcp,
 } from "@runtime/core/ports.ts";
@@ -60,8 +61,9 @@ class Recorder {
 }
 
 /** Both ends of one TCP connection over the host's loopback. */
-async function tcpPair(): Promise<{ client: Recorder; server: Recorder; close(): Promise<void> }> {
-  const sockets = hostSockets();
+async function tcpPair(
+  sockets: HostSockets,
+): Promise<{ client: Recorder; server: Recorder; close(): Promise<void> }> {
   const accepted = Promise.withResolvers<Recorder>();
   const listener = await sockets.listenTcp(LOOPBACK, (tcp) => accepted.resolve(new Recorder(tcp)));
   const client = new Recorder(sockets.connectTcp(listener.local));
@@ -70,10 +72,15 @@ async function tcpPair(): Promise<{ client: Recorder; server: Recorder; close():
   return { client, server, close: () => listener.close() };
 }
 
+/** A test of every way to the host's TCP that this runtime has. */
+function tcpTest(what: string, run: (sockets: HostSockets) => Promise<void>): void {
+  for (const tcp of tcpBackEnds()) test(`${what} (${tcp.name})`, () => run(hostSockets(tcp)));
+}
+
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-test("hostSockets pass bytes and both ends' FIN", async () => {
-  const { client, server, close } = await tcpPair();
+tcpTest("hostSockets pass bytes and both ends' FIN", async (sockets) => {
+  const { client, server, close } = await tcpPair(sockets);
   equal(client.stream.write(bytesOf("ask")), 3);
   client.stream.end();
   await server.ended.promise;
@@ -86,8 +93,8 @@ test("hostSockets pass bytes and both ends' FIN", async () => {
   await close();
 });
 
-test("hostSockets name both ends of a connection", async () => {
-  const { client, server, close } = await tcpPair();
+tcpTest("hostSockets name both ends of a connection", async (sockets) => {
+  const { client, server, close } = await tcpPair(sockets);
   const [near, far] = [client.stream as HostTcp, server.stream as HostTcp]; // as tcpPair made them
   deepEqual(near.local, far.remote);
   deepEqual(near.remote, far.local);
@@ -97,8 +104,8 @@ test("hostSockets name both ends of a connection", async () => {
   await Promise.all([client.closed.promise, server.closed.promise, close()]);
 });
 
-test("hostSockets reset() is a reset to the peer and aborted here", async () => {
-  const { client, server, close } = await tcpPair();
+tcpTest("hostSockets reset() is a reset to the peer and aborted here", async (sockets) => {
+  const { client, server, close } = await tcpPair(sockets);
   server.stream.reset();
   equal(await server.closed.promise, "aborted");
   if (RESETS) equal(await client.closed.promise, "reset");
@@ -110,16 +117,14 @@ test("hostSockets reset() is a reset to the peer and aborted here", async () => 
   await close();
 });
 
-test("hostSockets tell a refused connection", async () => {
-  const sockets = hostSockets();
+tcpTest("hostSockets tell a refused connection", async (sockets) => {
   const listener = await sockets.listenTcp(LOOPBACK, () => {});
   const { local } = listener;
   await listener.close();
   equal(await new Recorder(sockets.connectTcp(local)).closed.promise, "refused");
 });
 
-test("hostSockets listenTcp fails with address_in_use", async () => {
-  const sockets = hostSockets();
+tcpTest("hostSockets listenTcp fails with address_in_use", async (sockets) => {
   const listener = await sockets.listenTcp(LOOPBACK, () => {});
   await rejects(
     sockets.listenTcp(listener.local, () => {}),
@@ -128,15 +133,15 @@ test("hostSockets listenTcp fails with address_in_use", async () => {
   await listener.close();
 });
 
-test("hostSockets listenTcp fails with address_not_available", async () => {
+tcpTest("hostSockets listenTcp fails with address_not_available", async (sockets) => {
   await rejects(
-    hostSockets().listenTcp({ host: "192.0.2.1", port: 0 }, () => {}),
+    sockets.listenTcp({ host: "192.0.2.1", port: 0 }, () => {}),
     (error) => error instanceof HostSocketFailure && error.code === "address_not_available",
   );
 });
 
-test("hostSockets stop reading until resume() and lose nothing", async () => {
-  const { client, server, close } = await tcpPair();
+tcpTest("hostSockets stop reading until resume() and lose nothing", async (sockets) => {
+  const { client, server, close } = await tcpPair(sockets);
   server.takeMax = 5;
   client.stream.write(bytesOf("0123456789"));
   await server.have(5);
@@ -151,28 +156,30 @@ test("hostSockets stop reading until resume() and lose nothing", async () => {
   await Promise.all([client.closed.promise, server.closed.promise, close()]);
 });
 
-test("hostSockets write() takes a bounded amount and says when there is room", async () => {
-  const { client, server, close } = await tcpPair();
-  const chunk = new Uint8Array(1 << 20);
-  server.takeMax = 0;
-  let sent = 0;
-  for (let taken = chunk.length; taken === chunk.length; sent += taken) {
-    taken = client.stream.write(chunk);
-  }
-  ok(sent < 2 * chunk.length, `${sent} bytes were taken`);
-  server.takeMax = Infinity;
-  server.received.length = 0;
-  server.stream.resume();
-  await client.writable.promise;
-  client.stream.end();
-  await server.ended.promise;
-  equal(server.length, sent);
-  server.stream.end();
-  await Promise.all([client.closed.promise, server.closed.promise, close()]);
-});
+tcpTest(
+  "hostSockets write() takes a bounded amount and says when there is room",
+  async (sockets) => {
+    const { client, server, close } = await tcpPair(sockets);
+    const chunk = new Uint8Array(1 << 20);
+    server.takeMax = 0;
+    let sent = 0;
+    for (let taken = chunk.length; taken === chunk.length; sent += taken) {
+      taken = client.stream.write(chunk);
+    }
+    ok(sent < 2 * chunk.length, `${sent} bytes were taken`);
+    server.takeMax = Infinity;
+    server.received.length = 0;
+    server.stream.resume();
+    await client.writable.promise;
+    client.stream.end();
+    await server.ended.promise;
+    equal(server.length, sent);
+    server.stream.end();
+    await Promise.all([client.closed.promise, server.closed.promise, close()]);
+  },
+);
 
-test("hostSockets accept 500 connections at once", async () => {
-  const sockets = hostSockets();
+tcpTest("hostSockets accept 500 connections at once", async (sockets) => {
   const servers: Recorder[] = [];
   const all = Promise.withResolvers<void>();
   const listener = await sockets.listenTcp(LOOPBACK, (tcp) => {

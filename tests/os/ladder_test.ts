@@ -13,6 +13,7 @@ import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { climb } from "../fakes/node.ts";
 import { test } from "../fakes/test.ts";
 
+const MISMATCH = "dsoftbusd: identity mismatch peer=";
 const BOUND = "dsoftbusd: identity bound peer=";
 
 /** Last required line of each phase. Source: the issue's list of markers and the seeds' own. */
@@ -23,7 +24,7 @@ const LAST_OF_PHASE: Readonly<Record<string, string>> = {
   "policy": "SELFTEST: policy malformed ok",
   "logd": "SELFTEST: logd hardening rejects ok",
   "entropy": "SELFTEST: device key private export rejected ok",
-  "net": "SELFTEST: net tcp listen ok",
+  "net": "SELFTEST: netstackd foreign handle rejected ok",
   "session": "SELFTEST: dsoftbus peer judged ok",
   "end": "SELFTEST: end",
 };
@@ -57,7 +58,7 @@ test("test-os is green on two machines whose identities differ, each bound to th
   for (const { lines, seen, required } of machines) {
     equal(seen, required);
     for (const line of SEEDS) ok(lines.includes(line), line);
-    equal(lines.at(-1), "SELFTEST: end");
+    ok(lines.includes("SELFTEST: end"));
   }
 });
 
@@ -77,20 +78,45 @@ test("test-os with RUN_PHASE=bring-up does not wait for the phases behind it", a
 });
 
 test("test-os with a line to stop at stops there", async () => {
-  const { outcome, machines } = await climb({ until: "rngd: ready" });
-  equal(outcome, "passed");
-  for (const { lines } of machines) ok(lines.includes("rngd: ready"));
+  for (const until of ["rngd: ready", `${MISMATCH}<id>`]) {
+    const { outcome, machines } = await climb({ until });
+    equal(outcome, "passed", machines.flatMap(texts).join("\n"));
+    const stem = until.replace("<id>", "");
+    for (const { lines } of machines) ok(lines.some((line) => line.startsWith(stem)));
+  }
 });
 
 test("test-os never passes when its time is up", async () => {
   const late = await climb({ timeoutMs: 1 });
   equal(late.outcome, "timed_out");
-  const never = await climb({ until: "SELFTEST: dreams ok", timeoutMs: 700 });
-  equal(never.outcome, "timed_out");
-  deepEqual(never.machines.map(texts), [
-    ["never came: 'SELFTEST: dreams ok'"],
-    ["never came: 'SELFTEST: dreams ok'"],
-  ]);
+  for (const { lines, failures } of late.machines) {
+    const next = "logd: ready";
+    const told = { kind: "missing", phase: "bring-up", line: next };
+    if (!lines.includes(next)) deepEqual(failures, [told]);
+  }
+});
+
+test("test-os with a line to stop at that does not come has failed when the ladder is at its end", async () => {
+  for (const until of ["SELFTEST: rng entropy FAIL", `${BOUND}${"0".repeat(64)}`]) {
+    const { outcome, machines } = await climb({ until });
+    equal(outcome, "failed");
+    deepEqual(machines.map(texts), [[`never came: '${until}'`], [`never came: '${until}'`]]);
+    ok(machines.some(({ lines }) => lines.includes("SELFTEST: end")));
+  }
+});
+
+test("test-os has both machines refuse two strangers, by name and for good", async () => {
+  const { machines } = await climb();
+  const refusals = machines.map(({ lines }) =>
+    lines.filter((line) => line.startsWith(MISMATCH)).map((line) => line.slice(MISMATCH.length))
+  );
+  const [first = [], second = []] = refusals.map((ids) => ids.toSorted());
+  equal(first.length, 2);
+  deepEqual(first, second);
+  for (const { lines } of machines) {
+    for (const id of first) ok(!lines.includes(`${BOUND}${id}`));
+    equal(lines.filter((line) => line === "dsoftbusd: auth ok").length, 1);
+  }
 });
 
 test("test-os that is interrupted has failed", async () => {
@@ -99,7 +125,7 @@ test("test-os that is interrupted has failed", async () => {
 });
 
 test("LadderJudge turns a real console red for each required line that is taken out", async () => {
-  const { machines } = await climb();
+  const { machines } = await climb({ strangers: undefined });
   const [machine] = machines;
   ok(machine !== undefined);
   const judge = (lines: readonly string[]) => {

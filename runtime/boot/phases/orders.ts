@@ -9,8 +9,26 @@ const SESSION: readonly string[] = [
   "SELFTEST: end",
 ];
 
-/** Daemons come up in the order of their calls: the ones that all others stand on first. */
-const BRING_UP: readonly string[] = ["logd: ready", "policyd: ready", "rngd: ready"];
+/**
+ * Daemons come up one by one, in the order of their calls: the ones that all others stand on first.
+ * The first line of a console that is missing is told by this chain too.
+ */
+const BRING_UP: readonly string[] = [
+  "logd: ready",
+  "policyd: ready",
+  "init: mmio policy deny ok",
+  "rngd: mmio window mapped ok",
+  "rngd: ready",
+  "keystored: ready",
+  "identityd: ready",
+  "samgrd: ready",
+  "net: virtio-net up",
+  "netstackd: facade up",
+  "netstackd: ready",
+  "dsoftbusd: ready",
+  "controld: ready",
+  "init: ready",
+];
 
 /** The selftest starts when every daemon serves, and runs its probes in order. */
 const SELFTEST: readonly string[] = [

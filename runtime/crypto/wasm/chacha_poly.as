@@ -9,10 +9,16 @@
 const KEY: usize = 0;
 /** The computed tag, 16 bytes. */
 const TAG: usize = 32;
-/** Poly1305 accumulator (5 words of 64 bits), then its key (r0..r3, s1..s3, pad 0..3). */
+/** Poly1305 accumulator (4 words of 64 bits), then its key (r0..r3, s1..s3, pad 0..3). */
 const HASH: usize = 64;
 /** Key stream of the four blocks that are not applied at once. */
 const STREAM: usize = 256;
+/**
+ * Two shuffles that rotate words by whole bytes. They are read from memory because V8 would build
+ * a constant anew at each use, for more than the shift it saves; with indices below 16 a relaxed
+ * swizzle is one instruction and the same on every machine.
+ */
+const MASKS: usize = 512;
 /** Associated data, padded here to whole blocks. */
 const AD: usize = 1024;
 /** The message, worked on in place; up to 256 bytes behind it may be overwritten. */
@@ -27,17 +33,16 @@ export function adMax(): usize { return DATA - AD - 16; }
 export function dataMax(): usize { return 65536; }
 
 // @ts-ignore: decorator
-@inline function rotate16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+@inline function rotate16(x: v128, mask: v128): v128 {
+  return i8x16.relaxed_swizzle(x, mask);
 }
 // @ts-ignore: decorator
 @inline function rotate12(x: v128): v128 {
   return v128.or(i32x4.shl(x, 12), i32x4.shr_u(x, 20));
 }
 // @ts-ignore: decorator
-@inline function rotate8(x: v128): v128 {
-  // Two shifts: V8 would build this shuffle's mask anew each time.
-  return v128.or(i32x4.shl(x, 8), i32x4.shr_u(x, 24));
+@inline function rotate8(x: v128, mask: v128): v128 {
+  return i8x16.relaxed_swizzle(x, mask);
 }
 // @ts-ignore: decorator
 @inline function rotate7(x: v128): v128 {
@@ -46,6 +51,7 @@ export function dataMax(): usize { return 65536; }
 
 /** Writes the key stream of blocks `counter`..`counter` + 3 to `to`. */
 function stream(to: usize, counter: u32, n0: u32, n1: u32, n2: u32): void {
+  const by16 = v128.load(MASKS), by8 = v128.load(MASKS, 16);
   const counters = i32x4.add(i32x4.splat(counter), i32x4(0, 1, 2, 3));
   let x0 = i32x4.splat(0x61707865), x1 = i32x4.splat(0x3320646e);
   let x2 = i32x4.splat(0x79622d32), x3 = i32x4.splat(0x6b206574);
@@ -57,32 +63,32 @@ function stream(to: usize, counter: u32, n0: u32, n1: u32, n2: u32): void {
   for (let round = 0; round < 10; round++) {
     x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
     x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-    x12 = rotate16(v128.xor(x12, x0)); x13 = rotate16(v128.xor(x13, x1));
-    x14 = rotate16(v128.xor(x14, x2)); x15 = rotate16(v128.xor(x15, x3));
+    x12 = rotate16(v128.xor(x12, x0), by16); x13 = rotate16(v128.xor(x13, x1), by16);
+    x14 = rotate16(v128.xor(x14, x2), by16); x15 = rotate16(v128.xor(x15, x3), by16);
     x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
     x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
     x4 = rotate12(v128.xor(x4, x8)); x5 = rotate12(v128.xor(x5, x9));
     x6 = rotate12(v128.xor(x6, x10)); x7 = rotate12(v128.xor(x7, x11));
     x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
     x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-    x12 = rotate8(v128.xor(x12, x0)); x13 = rotate8(v128.xor(x13, x1));
-    x14 = rotate8(v128.xor(x14, x2)); x15 = rotate8(v128.xor(x15, x3));
+    x12 = rotate8(v128.xor(x12, x0), by8); x13 = rotate8(v128.xor(x13, x1), by8);
+    x14 = rotate8(v128.xor(x14, x2), by8); x15 = rotate8(v128.xor(x15, x3), by8);
     x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
     x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
     x4 = rotate7(v128.xor(x4, x8)); x5 = rotate7(v128.xor(x5, x9));
     x6 = rotate7(v128.xor(x6, x10)); x7 = rotate7(v128.xor(x7, x11));
     x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
     x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-    x15 = rotate16(v128.xor(x15, x0)); x12 = rotate16(v128.xor(x12, x1));
-    x13 = rotate16(v128.xor(x13, x2)); x14 = rotate16(v128.xor(x14, x3));
+    x15 = rotate16(v128.xor(x15, x0), by16); x12 = rotate16(v128.xor(x12, x1), by16);
+    x13 = rotate16(v128.xor(x13, x2), by16); x14 = rotate16(v128.xor(x14, x3), by16);
     x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
     x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
     x5 = rotate12(v128.xor(x5, x10)); x6 = rotate12(v128.xor(x6, x11));
     x7 = rotate12(v128.xor(x7, x8)); x4 = rotate12(v128.xor(x4, x9));
     x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
     x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-    x15 = rotate8(v128.xor(x15, x0)); x12 = rotate8(v128.xor(x12, x1));
-    x13 = rotate8(v128.xor(x13, x2)); x14 = rotate8(v128.xor(x14, x3));
+    x15 = rotate8(v128.xor(x15, x0), by8); x12 = rotate8(v128.xor(x12, x1), by8);
+    x13 = rotate8(v128.xor(x13, x2), by8); x14 = rotate8(v128.xor(x14, x3), by8);
     x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
     x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
     x5 = rotate7(v128.xor(x5, x10)); x6 = rotate7(v128.xor(x6, x11));
@@ -136,55 +142,58 @@ function stream(to: usize, counter: u32, n0: u32, n1: u32, n2: u32): void {
 }
 
 const LOW: u64 = 0xffffffff;
+const LOW34: u64 = 0x3ffffffff;
+/** The bit that follows each block of 16 bytes, as the third limb has it. */
+const TOP: u64 = 0x100000000;
 
 /** Keys Poly1305 with the 32 bytes at `from` and clears the accumulator. */
 function hashKey(from: usize): void {
   const r0 = load<u32>(from) & 0x0fffffff, r1 = load<u32>(from, 4) & 0x0ffffffc;
   const r2 = load<u32>(from, 8) & 0x0ffffffc, r3 = load<u32>(from, 12) & 0x0ffffffc;
-  memory.fill(HASH, 0, 40);
-  store<u64>(HASH, r0, 40); store<u64>(HASH, r1, 48);
-  store<u64>(HASH, r2, 56); store<u64>(HASH, r3, 64);
-  store<u64>(HASH, r1 + (r1 >> 2), 72); store<u64>(HASH, r2 + (r2 >> 2), 80);
-  store<u64>(HASH, r3 + (r3 >> 2), 88);
-  v128.store(HASH, v128.load(from, 16), 96);
+  memory.fill(HASH, 0, 32);
+  store<u64>(HASH, r0, 32); store<u64>(HASH, r1, 40);
+  store<u64>(HASH, r2, 48); store<u64>(HASH, r3, 56);
+  store<u64>(HASH, r1 + (r1 >> 2), 64); store<u64>(HASH, r2 + (r2 >> 2), 72);
+  store<u64>(HASH, r3 + (r3 >> 2), 80);
+  v128.store(HASH, v128.load(from, 16), 88);
 }
 
 /**
- * Absorbs `count` whole blocks. The limbs are 32 bits and a little: inputs are added without a
- * carry, 2^33 * 2^28 * 5 still fits 64 bits, and one carry chain follows the multiplication.
+ * Absorbs `count` whole blocks. Three limbs hold 32 bits and the last 34; inputs are added without a
+ * carry, and one carry chain follows the multiplication.
+ *
+ * It cannot overflow. In units of 2^32 the limbs, input added, are below a, 2, 2 and 6, where
+ * a = 2 + 5/64 * (a + 10) < 3.1; r is below 2^28 and s below 1.25 * 2^28. The largest sum is d0, below
+ * (a + 1.25 * (2 + 2 + 6)) * 2^60 < 15.6 * 2^60; d3 is below (a + 10) * 2^60.
  */
 function hash(from: usize, count: u32): void {
   let h0 = load<u64>(HASH), h1 = load<u64>(HASH, 8), h2 = load<u64>(HASH, 16);
-  let h3 = load<u64>(HASH, 24), h4 = load<u64>(HASH, 32);
-  const r0 = load<u64>(HASH, 40), r1 = load<u64>(HASH, 48), r2 = load<u64>(HASH, 56);
-  const r3 = load<u64>(HASH, 64), s1 = load<u64>(HASH, 72), s2 = load<u64>(HASH, 80);
-  const s3 = load<u64>(HASH, 88);
+  let h3 = load<u64>(HASH, 24);
+  const r0 = load<u64>(HASH, 32), r1 = load<u64>(HASH, 40), r2 = load<u64>(HASH, 48);
+  const r3 = load<u64>(HASH, 56), s1 = load<u64>(HASH, 64), s2 = load<u64>(HASH, 72);
+  const s3 = load<u64>(HASH, 80);
   let d0: u64, d1: u64, d2: u64, d3: u64;
   for (; count > 0; count--) {
-    h0 += load<u32>(from, 0);
-    h1 += load<u32>(from, 4);
-    h2 += load<u32>(from, 8);
-    h3 += load<u32>(from, 12);
-    h4 += 1;
+    h0 += load<u32>(from); h1 += load<u32>(from, 4);
+    h2 += load<u32>(from, 8); h3 += load<u32>(from, 12) + TOP;
     d0 = h0 * r0 + h1 * s3 + (h2 * s2 + h3 * s1);
-    d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2) + h4 * s1;
-    d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3) + h4 * s2;
-    d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0) + h4 * s3;
-    d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32; h4 = h4 * r0 + (d3 >> 32);
-    h0 = (d0 & LOW) + (h4 >> 2) + (h4 & ~3); h4 &= 3;
-    h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW;
+    d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2);
+    d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3);
+    d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0);
+    d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32;
+    h0 = (d0 & LOW) + (d3 >> 34) * 5; h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW34;
     from += 16;
   }
   store<u64>(HASH, h0); store<u64>(HASH, h1, 8); store<u64>(HASH, h2, 16);
-  store<u64>(HASH, h3, 24); store<u64>(HASH, h4, 32);
+  store<u64>(HASH, h3, 24);
 }
 
 /** Finishes Poly1305 and writes the tag to `TAG`. */
 function hashTag(): void {
   let h0 = load<u64>(HASH), h1 = load<u64>(HASH, 8), h2 = load<u64>(HASH, 16);
-  let h3 = load<u64>(HASH, 24), h4 = load<u64>(HASH, 32);
+  let h3 = load<u64>(HASH, 24);
   h1 += h0 >> 32; h0 &= LOW; h2 += h1 >> 32; h1 &= LOW; h3 += h2 >> 32; h2 &= LOW;
-  h4 += h3 >> 32; h3 &= LOW;
+  let h4 = h3 >> 32; h3 &= LOW;
   h0 += (h4 >> 2) * 5; h4 &= 3;
   h1 += h0 >> 32; h0 &= LOW; h2 += h1 >> 32; h1 &= LOW; h3 += h2 >> 32; h2 &= LOW;
   h4 += h3 >> 32; h3 &= LOW;
@@ -196,10 +205,10 @@ function hashTag(): void {
   const mask: u64 = 0 - ((h4 + (c >> 32)) >> 2 & 1);
   h0 = (h0 & ~mask) | (g0 & mask); h1 = (h1 & ~mask) | (g1 & mask);
   h2 = (h2 & ~mask) | (g2 & mask); h3 = (h3 & ~mask) | (g3 & mask);
-  h0 += load<u32>(HASH, 96);
-  h1 += load<u32>(HASH, 100) + (h0 >> 32);
-  h2 += load<u32>(HASH, 104) + (h1 >> 32);
-  h3 += load<u32>(HASH, 108) + (h2 >> 32);
+  h0 += load<u32>(HASH, 88);
+  h1 += load<u32>(HASH, 92) + (h0 >> 32);
+  h2 += load<u32>(HASH, 96) + (h1 >> 32);
+  h3 += load<u32>(HASH, 100) + (h2 >> 32);
   store<u32>(TAG, <u32>h0); store<u32>(TAG, <u32>h1, 4);
   store<u32>(TAG, <u32>h2, 8); store<u32>(TAG, <u32>h3, 12);
 }
@@ -216,11 +225,12 @@ function hashTag(): void {
  * (sealing).
  */
 function cryptAndHash(to: usize, from: usize, count: u32, counter: u32, n0: u32, n1: u32, n2: u32): void {
+  const by16 = v128.load(MASKS), by8 = v128.load(MASKS, 16);
   let h0 = load<u64>(HASH), h1 = load<u64>(HASH, 8), h2 = load<u64>(HASH, 16);
-  let h3 = load<u64>(HASH, 24), h4 = load<u64>(HASH, 32);
-  const r0 = load<u64>(HASH, 40), r1 = load<u64>(HASH, 48), r2 = load<u64>(HASH, 56);
-  const r3 = load<u64>(HASH, 64), s1 = load<u64>(HASH, 72), s2 = load<u64>(HASH, 80);
-  const s3 = load<u64>(HASH, 88);
+  let h3 = load<u64>(HASH, 24);
+  const r0 = load<u64>(HASH, 32), r1 = load<u64>(HASH, 40), r2 = load<u64>(HASH, 48);
+  const r3 = load<u64>(HASH, 56), s1 = load<u64>(HASH, 64), s2 = load<u64>(HASH, 72);
+  const s3 = load<u64>(HASH, 80);
   let d0: u64, d1: u64, d2: u64, d3: u64;
   let t0: v128, t1: v128, t2: v128, t3: v128;
   for (; count > 0; count--) {
@@ -235,92 +245,84 @@ function cryptAndHash(to: usize, from: usize, count: u32, counter: u32, n0: u32,
     for (let round = 0; round < 8; round++) {
       x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
       x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-      x12 = rotate16(v128.xor(x12, x0)); x13 = rotate16(v128.xor(x13, x1));
-      x14 = rotate16(v128.xor(x14, x2)); x15 = rotate16(v128.xor(x15, x3));
+      x12 = rotate16(v128.xor(x12, x0), by16); x13 = rotate16(v128.xor(x13, x1), by16);
+      x14 = rotate16(v128.xor(x14, x2), by16); x15 = rotate16(v128.xor(x15, x3), by16);
       x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
       x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
       x4 = rotate12(v128.xor(x4, x8)); x5 = rotate12(v128.xor(x5, x9));
       x6 = rotate12(v128.xor(x6, x10)); x7 = rotate12(v128.xor(x7, x11));
       x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
       x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-      x12 = rotate8(v128.xor(x12, x0)); x13 = rotate8(v128.xor(x13, x1));
-      x14 = rotate8(v128.xor(x14, x2)); x15 = rotate8(v128.xor(x15, x3));
+      x12 = rotate8(v128.xor(x12, x0), by8); x13 = rotate8(v128.xor(x13, x1), by8);
+      x14 = rotate8(v128.xor(x14, x2), by8); x15 = rotate8(v128.xor(x15, x3), by8);
       x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
       x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
       x4 = rotate7(v128.xor(x4, x8)); x5 = rotate7(v128.xor(x5, x9));
       x6 = rotate7(v128.xor(x6, x10)); x7 = rotate7(v128.xor(x7, x11));
-      h0 += load<u32>(from, 0);
-      h1 += load<u32>(from, 4);
-      h2 += load<u32>(from, 8);
-      h3 += load<u32>(from, 12);
-      h4 += 1;
+      h0 += load<u32>(from); h1 += load<u32>(from, 4);
+      h2 += load<u32>(from, 8); h3 += load<u32>(from, 12) + TOP;
       d0 = h0 * r0 + h1 * s3 + (h2 * s2 + h3 * s1);
-      d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2) + h4 * s1;
-      d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3) + h4 * s2;
-      d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0) + h4 * s3;
-      d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32; h4 = h4 * r0 + (d3 >> 32);
-      h0 = (d0 & LOW) + (h4 >> 2) + (h4 & ~3); h4 &= 3;
-      h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW;
+      d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2);
+      d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3);
+      d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0);
+      d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32;
+      h0 = (d0 & LOW) + (d3 >> 34) * 5; h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW34;
       x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
       x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-      x15 = rotate16(v128.xor(x15, x0)); x12 = rotate16(v128.xor(x12, x1));
-      x13 = rotate16(v128.xor(x13, x2)); x14 = rotate16(v128.xor(x14, x3));
+      x15 = rotate16(v128.xor(x15, x0), by16); x12 = rotate16(v128.xor(x12, x1), by16);
+      x13 = rotate16(v128.xor(x13, x2), by16); x14 = rotate16(v128.xor(x14, x3), by16);
       x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
       x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
       x5 = rotate12(v128.xor(x5, x10)); x6 = rotate12(v128.xor(x6, x11));
       x7 = rotate12(v128.xor(x7, x8)); x4 = rotate12(v128.xor(x4, x9));
       x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
       x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-      x15 = rotate8(v128.xor(x15, x0)); x12 = rotate8(v128.xor(x12, x1));
-      x13 = rotate8(v128.xor(x13, x2)); x14 = rotate8(v128.xor(x14, x3));
+      x15 = rotate8(v128.xor(x15, x0), by8); x12 = rotate8(v128.xor(x12, x1), by8);
+      x13 = rotate8(v128.xor(x13, x2), by8); x14 = rotate8(v128.xor(x14, x3), by8);
       x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
       x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
       x5 = rotate7(v128.xor(x5, x10)); x6 = rotate7(v128.xor(x6, x11));
       x7 = rotate7(v128.xor(x7, x8)); x4 = rotate7(v128.xor(x4, x9));
       from += 16;
-      h0 += load<u32>(from, 0);
-      h1 += load<u32>(from, 4);
-      h2 += load<u32>(from, 8);
-      h3 += load<u32>(from, 12);
-      h4 += 1;
+      h0 += load<u32>(from); h1 += load<u32>(from, 4);
+      h2 += load<u32>(from, 8); h3 += load<u32>(from, 12) + TOP;
       d0 = h0 * r0 + h1 * s3 + (h2 * s2 + h3 * s1);
-      d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2) + h4 * s1;
-      d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3) + h4 * s2;
-      d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0) + h4 * s3;
-      d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32; h4 = h4 * r0 + (d3 >> 32);
-      h0 = (d0 & LOW) + (h4 >> 2) + (h4 & ~3); h4 &= 3;
-      h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW;
+      d1 = h0 * r1 + h1 * r0 + (h2 * s3 + h3 * s2);
+      d2 = h0 * r2 + h1 * r1 + (h2 * r0 + h3 * s3);
+      d3 = h0 * r3 + h1 * r2 + (h2 * r1 + h3 * r0);
+      d1 += d0 >> 32; d2 += d1 >> 32; d3 += d2 >> 32;
+      h0 = (d0 & LOW) + (d3 >> 34) * 5; h1 = d1 & LOW; h2 = d2 & LOW; h3 = d3 & LOW34;
       from += 16;
     }
     for (let round = 0; round < 2; round++) {
       x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
       x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-      x12 = rotate16(v128.xor(x12, x0)); x13 = rotate16(v128.xor(x13, x1));
-      x14 = rotate16(v128.xor(x14, x2)); x15 = rotate16(v128.xor(x15, x3));
+      x12 = rotate16(v128.xor(x12, x0), by16); x13 = rotate16(v128.xor(x13, x1), by16);
+      x14 = rotate16(v128.xor(x14, x2), by16); x15 = rotate16(v128.xor(x15, x3), by16);
       x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
       x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
       x4 = rotate12(v128.xor(x4, x8)); x5 = rotate12(v128.xor(x5, x9));
       x6 = rotate12(v128.xor(x6, x10)); x7 = rotate12(v128.xor(x7, x11));
       x0 = i32x4.add(x0, x4); x1 = i32x4.add(x1, x5);
       x2 = i32x4.add(x2, x6); x3 = i32x4.add(x3, x7);
-      x12 = rotate8(v128.xor(x12, x0)); x13 = rotate8(v128.xor(x13, x1));
-      x14 = rotate8(v128.xor(x14, x2)); x15 = rotate8(v128.xor(x15, x3));
+      x12 = rotate8(v128.xor(x12, x0), by8); x13 = rotate8(v128.xor(x13, x1), by8);
+      x14 = rotate8(v128.xor(x14, x2), by8); x15 = rotate8(v128.xor(x15, x3), by8);
       x8 = i32x4.add(x8, x12); x9 = i32x4.add(x9, x13);
       x10 = i32x4.add(x10, x14); x11 = i32x4.add(x11, x15);
       x4 = rotate7(v128.xor(x4, x8)); x5 = rotate7(v128.xor(x5, x9));
       x6 = rotate7(v128.xor(x6, x10)); x7 = rotate7(v128.xor(x7, x11));
       x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
       x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-      x15 = rotate16(v128.xor(x15, x0)); x12 = rotate16(v128.xor(x12, x1));
-      x13 = rotate16(v128.xor(x13, x2)); x14 = rotate16(v128.xor(x14, x3));
+      x15 = rotate16(v128.xor(x15, x0), by16); x12 = rotate16(v128.xor(x12, x1), by16);
+      x13 = rotate16(v128.xor(x13, x2), by16); x14 = rotate16(v128.xor(x14, x3), by16);
       x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
       x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
       x5 = rotate12(v128.xor(x5, x10)); x6 = rotate12(v128.xor(x6, x11));
       x7 = rotate12(v128.xor(x7, x8)); x4 = rotate12(v128.xor(x4, x9));
       x0 = i32x4.add(x0, x5); x1 = i32x4.add(x1, x6);
       x2 = i32x4.add(x2, x7); x3 = i32x4.add(x3, x4);
-      x15 = rotate8(v128.xor(x15, x0)); x12 = rotate8(v128.xor(x12, x1));
-      x13 = rotate8(v128.xor(x13, x2)); x14 = rotate8(v128.xor(x14, x3));
+      x15 = rotate8(v128.xor(x15, x0), by8); x12 = rotate8(v128.xor(x12, x1), by8);
+      x13 = rotate8(v128.xor(x13, x2), by8); x14 = rotate8(v128.xor(x14, x3), by8);
       x10 = i32x4.add(x10, x15); x11 = i32x4.add(x11, x12);
       x8 = i32x4.add(x8, x13); x9 = i32x4.add(x9, x14);
       x5 = rotate7(v128.xor(x5, x10)); x6 = rotate7(v128.xor(x6, x11));
@@ -374,7 +376,7 @@ function cryptAndHash(to: usize, from: usize, count: u32, counter: u32, n0: u32,
     counter += 4;
   }
   store<u64>(HASH, h0); store<u64>(HASH, h1, 8); store<u64>(HASH, h2, 16);
-  store<u64>(HASH, h3, 24); store<u64>(HASH, h4, 32);
+  store<u64>(HASH, h3, 24);
 }
 
 /** XORs `length` bytes, rounded up to 16, of the key stream at `from` into `to`. */
@@ -392,6 +394,8 @@ function hashPadded(from: usize, length: usize): void {
 
 /** Derives the Poly1305 key, absorbs the associated data; leaves blocks 1..3 at STREAM + 64. */
 function start(adLength: usize, n0: u32, n1: u32, n2: u32): void {
+  v128.store(MASKS, i8x16(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  v128.store(MASKS, i8x16(3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14), 16);
   stream(STREAM, 0, n0, n1, n2);
   hashKey(STREAM);
   if (adLength > 0) hashPadded(AD, adLength);
@@ -404,7 +408,7 @@ function finish(adLength: usize, length: usize): void {
   hash(STREAM, 1);
   hashTag();
   memory.fill(KEY, 0, 32);
-  memory.fill(HASH, 0, 112);
+  memory.fill(HASH, 0, 104);
   memory.fill(STREAM, 0, 256);
 }
 

@@ -19,6 +19,7 @@ import {
 import { failed, faulted, type Mutation } from "./mutation.ts";
 
 const KEYSTORED = { daemon: "keystored", key: "keystored", service: keystored } as const;
+const IDENTITYD = { daemon: "identityd", key: "identityd", service: identityd } as const;
 const NETSTACKD = { daemon: "netstackd", key: "v2", service: netstackd } as const;
 const RNGD = { daemon: "rngd", key: "rngd", service: rngd } as const;
 const HEALTH = "failure marker 'rngd: health test failed, entropy off'";
@@ -146,10 +147,40 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
   {
     name: "an identityd that goes by another key",
     replace: () =>
-      replaceHandlers({ daemon: "identityd", key: "identityd", service: identityd }, () => ({
+      replaceHandlers(IDENTITYD, () => ({
         getDeviceId: () => ({ status: "ok", deviceId: "0123456789abcdef".repeat(4) }),
       })),
     red: failed("SELFTEST: device key pubkey"),
+  },
+  {
+    name: "an identityd that finds every proof valid",
+    replace: () =>
+      replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: true }) })),
+    red: failed("SELFTEST: identityd proof tamper rejected"),
+  },
+  {
+    name: "an identityd that does not look at a proof's role",
+    replace: () =>
+      replaceHandlers(IDENTITYD, (own) => ({
+        async verifyProof(proof, call) {
+          const asServer = await own.verifyProof({ ...proof, role: "server" }, call);
+          const valid = asServer.status === "ok" && asServer.valid;
+          return valid ? asServer : await own.verifyProof({ ...proof, role: "client" }, call);
+        },
+      })),
+    red: failed("SELFTEST: identityd proof tamper rejected"),
+  },
+  {
+    name: "an identityd that finds every signature valid",
+    replace: () =>
+      replaceHandlers(IDENTITYD, () => ({ verify: () => ({ status: "ok", valid: true }) })),
+    red: failed("SELFTEST: identityd payload tamper rejected"),
+  },
+  {
+    name: "an identityd that finds no signature valid",
+    replace: () =>
+      replaceHandlers(IDENTITYD, () => ({ verify: () => ({ status: "ok", valid: false }) })),
+    red: failed("SELFTEST: identityd payload tamper rejected"),
   },
   {
     name: "a keystored that proves sessions with another key than the device's",
@@ -184,6 +215,17 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
     replace: () =>
       replaceHandlers(NETSTACKD, () => ({ icmpPing: () => ({ status: "ok", rttMs: 1 }) })),
     red: failed("SELFTEST: icmp ping"),
+  },
+  {
+    name: "a netstackd whose handles are everyone's",
+    replace: () =>
+      replaceHandlers(NETSTACKD, (own) => ({
+        async close(request, call) {
+          const reply = await own.close(request, call);
+          return reply.status === "not_found" && request.handle === 1 ? { status: "ok" } : reply;
+        },
+      })),
+    red: failed("SELFTEST: netstackd foreign handle rejected"),
   },
   {
     name: "a netstackd that lets two listen on one port",

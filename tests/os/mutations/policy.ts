@@ -7,7 +7,14 @@ import { Grants, parseGrants } from "@services/policyd/grants.ts";
 import text from "@services/policyd/grants/nexus.policy.toml" with { type: "text" };
 import { policyd } from "@services/policyd/protocol.ts";
 import { createPolicyd } from "@services/policyd/service.ts";
-import { redeclared, type Replace, replaceDaemon, replaceHandlers } from "../../fakes/node.ts";
+import {
+  redeclared,
+  type Replace,
+  replaceClient,
+  replaceDaemon,
+  replaceHandlers,
+  together,
+} from "../../fakes/node.ts";
 import { failed, type Mutation } from "./mutation.ts";
 
 const POLICYD = { daemon: "policyd", key: "policyd", service: policyd } as const;
@@ -145,6 +152,17 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
       replaceHandlers(AUDIT, () => ({
         appendAudit: () => ({ status: "ok", recordId: 1n, dropped: 0n }),
       })),
+    red: failed("SELFTEST: policy allow audit"),
+  },
+  {
+    name: "a policyd that answers whether or not its record was kept",
+    replace: () =>
+      together(
+        replaceHandlers(AUDIT, () => ({ appendAudit: () => ({ status: "denied" }) })),
+        replaceClient({ daemon: "policyd", key: "audit", service: logdAudit }, () => ({
+          appendAudit: () => Promise.resolve({ status: "ok", recordId: 1n, dropped: 0n }),
+        })),
+      ),
     red: failed("SELFTEST: policy allow audit"),
   },
   {

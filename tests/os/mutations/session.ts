@@ -15,6 +15,13 @@ import { edited, granting } from "./policy.ts";
 
 const IDENTITYD = { daemon: "identityd", key: "identityd", service: identityd } as const;
 const DSOFTBUSD = { daemon: "dsoftbusd", key: "dsoftbusd", service: dsoftbusd } as const;
+/** identityd as dsoftbusd hears it. */
+const BINDING = { daemon: "dsoftbusd", key: "identityd", service: identityd } as const;
+const INVALID = Promise.resolve({ status: "ok", valid: false } as const);
+/** A stranger was taken for who it said it was. */
+const BELIEVED = "forbidden marker 'dsoftbusd: identity bound peer=";
+/** A machine did not come as far as to refuse a stranger. */
+const UNVISITED = "first_failed_phase=session missing_marker='dsoftbusd: identity mismatch peer=";
 const MISMATCH = "failure marker 'dsoftbusd: identity mismatch peer=";
 
 /** Two machines, their identities, and what goes over the session between them. */
@@ -23,15 +30,16 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
     name: "an identityd that finds no proof to hold",
     replace: () =>
       replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
+    red: failed("SELFTEST: identityd proof tamper rejected"),
+  },
+  {
+    name: "a dsoftbusd that hears that no proof holds",
+    replace: () => replaceClient(BINDING, () => ({ verifyProof: () => INVALID })),
     red: MISMATCH,
   },
   {
-    name: "an identityd of the dialling machine alone that finds no proof to hold",
-    replace: () =>
-      onMachine(
-        2,
-        replaceHandlers(IDENTITYD, () => ({ verifyProof: () => ({ status: "ok", valid: false }) })),
-      ),
+    name: "a dsoftbusd of the dialling machine alone that hears that no proof holds",
+    replace: () => onMachine(2, replaceClient(BINDING, () => ({ verifyProof: () => INVALID }))),
     red: MISMATCH,
   },
   {
@@ -91,7 +99,7 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
   {
     name: "a dsoftbusd that may not dial",
     replace: () => granting(edited('  "net.connect",\n', "")),
-    red: failed("SELFTEST: dsoftbus os connect"),
+    red: [failed("SELFTEST: dsoftbus os connect"), UNVISITED],
   },
   {
     name: "a peer whose pings are not allowed",
@@ -142,10 +150,29 @@ export const SESSION_MUTATIONS: readonly Mutation[] = [
   {
     name: "a dsoftbusd that skips the binding check",
     replace: () =>
-      replaceClient({ daemon: "dsoftbusd", key: "identityd", service: identityd }, () => ({
+      replaceClient(BINDING, () => ({
         verifyProof: () => Promise.resolve({ status: "ok", valid: true }),
       })),
-    red: failed("SELFTEST: dsoftbus identity verified"),
+    red: [BELIEVED, failed("SELFTEST: dsoftbus identity verified")],
+  },
+  {
+    name: "a dsoftbusd that asks about a proof and goes on whatever the answer is",
+    replace: () =>
+      replaceClient(BINDING, (own) => ({
+        async verifyProof(proof) {
+          const verdict = await own.verifyProof(proof);
+          return verdict.status === "ok" ? { ...verdict, valid: true } : verdict;
+        },
+      })),
+    red: BELIEVED,
+  },
+  {
+    name: "a dsoftbusd that does not look at the device id it was told to find",
+    replace: () =>
+      replaceHandlers(DSOFTBUSD, (own) => ({
+        connect: (request, call) => own.connect({ ...request, deviceId: "" }, call),
+      })),
+    red: BELIEVED,
   },
   {
     name: "a dsoftbusd that makes up its pongs",
