@@ -6,97 +6,11 @@
  */
 
 import { CONNECTIONS_MAX } from "@services/dsoftbusd/admission.ts";
-import { parseIpv4 } from "@net/wire/ipv4.ts";
-import { fromHex } from "@runtime/core/hex.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { bootNode, peerAt, replaceArguments, type TestNode } from "../fakes/node.ts";
+import { besieged, HOST, Intruder, PINGS, refusedBy, WAIT } from "../fakes/siege.ts";
 import { type PassingRecord, tcpProxy } from "../fakes/tcp_proxy.ts";
 import { test } from "../fakes/test.ts";
-
-/** Handshakes that take longer end by the deadline: the real one is five seconds. */
-const HANDSHAKE_TIMEOUT_MS = 300;
-const SHORTER = replaceArguments("dsoftbusd", { handshakeTimeoutMs: `${HANDSHAKE_TIMEOUT_MS}` });
-/** How the machine sees its host's loopback. */
-const HOST = parseIpv4("10.0.2.2") ?? 0;
-const WAIT = { timeoutMs: 20_000 };
-const PINGS = { peer: "any", count: 5, size: 64, window: 2, ...WAIT };
-
-/** B listens, A has a session with it. */
-interface Siege {
-  readonly a: TestNode;
-  readonly b: TestNode;
-  /** The session answers: without it nothing here is worth much. */
-  answers(): Promise<void>;
-  refused(): Promise<Readonly<Record<string, number>>>;
-}
-
-function besieged(attack: (siege: Siege) => Promise<void>): () => Promise<void> {
-  return async () => {
-    const b = await bootNode({ components: SHORTER });
-    const a = await bootNode({ peers: [peerAt(b.port)] });
-    const siege = {
-      a,
-      b,
-      async answers() {
-        equal((await a.control.ping(PINGS, { timeoutMs: "never" })).status, "ok");
-      },
-      refused: () => refusedBy(b),
-    };
-    try {
-      await a.printed("dsoftbusd: auth ok");
-      await b.printed("dsoftbusd: auth ok");
-      await siege.answers();
-      await attack(siege);
-      await siege.answers();
-      deepEqual([...a.faults, ...b.faults], []);
-    } finally {
-      await a.stop();
-      await b.stop();
-    }
-  };
-}
-
-async function refusedBy(node: TestNode): Promise<Readonly<Record<string, number>>> {
-  const stats = await node.control.stats({});
-  ok(stats.status === "ok");
-  return Object.fromEntries(stats.refused.map(({ reason, count }) => [reason, count]));
-}
-
-/** A stranger's connection. */
-class Intruder {
-  readonly #conn: Deno.TcpConn;
-
-  private constructor(conn: Deno.TcpConn) {
-    this.#conn = conn;
-  }
-
-  static async at(port: number): Promise<Intruder> {
-    return new Intruder(await Deno.connect({ hostname: "127.0.0.1", port }));
-  }
-
-  async say(hex: string): Promise<void> {
-    const bytes = fromHex(hex);
-    for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
-  }
-
-  /** Bytes until the node hangs up, one way or the other. */
-  async toTheEnd(): Promise<number> {
-    const chunk = new Uint8Array(4_096);
-    let total = 0;
-    try {
-      for (;;) {
-        const count = await this.#conn.read(chunk);
-        if (count === null) return total;
-        total += count;
-      }
-    } catch (error) {
-      if (error instanceof Deno.errors.ConnectionReset) return total;
-      throw error;
-    } finally {
-      this.#conn.close();
-    }
-  }
-}
 
 const PROBES: readonly (readonly [string, string, string])[] = [
   ["GET / HTTP/1.1", "474554202f20485454502f312e310d0a0d0a", "record_length"],
