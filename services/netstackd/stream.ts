@@ -17,7 +17,7 @@ const ENDING: Readonly<Record<TcpFailure, Ending>> = {
 };
 
 /** States in which the peer has ended its stream, or the connection is over. */
-const PEER_ENDED: ReadonlySet<TcpState> = new Set<TcpState>([
+export const PEER_ENDED: ReadonlySet<TcpState> = new Set<TcpState>([
   "CLOSE-WAIT",
   "LAST-ACK",
   "CLOSING",

@@ -230,32 +230,6 @@ test("netstackd shutdown ends our stream and lets reading go on", async () => {
   deepEqual(reply, { status: "ok", length: 1, bytes: Uint8Array.of(9) });
 });
 
-test("netstackd close ends in order, delivers what was written and frees the handle", async () => {
-  const net = netPair();
-  const { handle, socket } = await joined(net);
-  const client = net.v2();
-  const reading = watched(client.read({ handle, min: 1, max: 1, ...SOON }));
-  await client.write({ handle, length: 2, bytes: Uint8Array.of(1, 2), ...SOON });
-  deepEqual(await client.close({ handle }), { status: "ok" });
-  await net.settle();
-  deepEqual(reading.reply, { status: "not_found" });
-  deepEqual(await drained(net, socket, 2), Uint8Array.of(1, 2));
-  ok(socket.readEnded && socket.failure === undefined);
-  deepEqual(await client.close({ handle }), { status: "not_found" });
-});
-
-test("netstackd resets a closed connection whose peer never ends its stream", async () => {
-  const net = netPair();
-  const { handle, socket } = await joined(net);
-  await net.v2().close({ handle });
-  await net.advance(29_000);
-  equal(socket.failure, undefined);
-  await net.advance(2_000);
-  socket.write(Uint8Array.of(1));
-  await net.advance(1_000);
-  equal(socket.failure, "reset");
-});
-
 test("netstackd abort resets the peer and answers who waits", async () => {
   const net = netPair();
   const { handle, socket } = await joined(net);
@@ -323,23 +297,6 @@ test("netstackd drops the object of a write to a handle that is not there", asyn
   const write = { handle: 5, length: 10, bytes: new Uint8Array(0), ...SOON };
   deepEqual(await net.v2().write(write, { move: object.slot }), { status: "not_found" });
   equal(net.task.vmoMap(object.slot), undefined);
-});
-
-test("netstackd takes what a peer still sends on a closed handle, up to its end", async () => {
-  const net = netPair({ limits: { sendRingBytes: 4096, receiveRingBytes: 4096 } });
-  const { handle, socket } = await joined(net);
-  socket.write(pattern(4096));
-  await net.settle();
-  await net.v2().close({ handle });
-  for (let sent = 0; sent < 40_000;) {
-    const count = socket.write(pattern(4096));
-    sent += count;
-    await net.advance(10);
-    ok(count > 0, "the window stays open");
-  }
-  socket.end();
-  await net.advance(100);
-  deepEqual([socket.failure, socket.unacknowledged], [undefined, 0]);
 });
 
 const EXCHANGE = { min: 1, max: 100 } as const;

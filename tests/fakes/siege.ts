@@ -73,6 +73,19 @@ export class Intruder {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
+  /** Sends without end until the node cuts it off. @returns whether it did, within `length` bytes. */
+  async pour(length: number): Promise<boolean> {
+    const chunk = new Uint8Array(65_536);
+    try {
+      for (let sent = 0; sent < length;) sent += await this.#conn.write(chunk);
+      return false;
+    } catch {
+      return true;
+    } finally {
+      this.#conn.close();
+    }
+  }
+
   /** Bytes until the node hangs up, one way or the other. */
   async toTheEnd(): Promise<number> {
     const chunk = new Uint8Array(4_096);

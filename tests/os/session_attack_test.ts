@@ -12,6 +12,9 @@ import { besieged, HOST, Intruder, PINGS, refusedBy, WAIT } from "../fakes/siege
 import { type PassingRecord, tcpProxy } from "../fakes/tcp_proxy.ts";
 import { test } from "../fakes/test.ts";
 
+/** More than the host's own buffers hold on the way to a node that has stopped reading. */
+const POURED_MAX = 64 << 20;
+
 const PROBES: readonly (readonly [string, string, string])[] = [
   ["GET / HTTP/1.1", "474554202f20485454502f312e310d0a0d0a", "record_length"],
   ["a prefix of 65537", "00010001", "record_length"],
@@ -34,6 +37,36 @@ test(
       equal((await refused())[reason], before + 1, what);
       await answers();
     }
+  }),
+);
+
+test(
+  "a node cuts off who is refused and sends on, and its session goes on",
+  besieged(async ({ b, answers, refused }) => {
+    const before = (await refused())["record_length"] ?? 0;
+    const intruders = await Promise.all([1, 2, 3, 4].map(() => Intruder.at(b.port)));
+    const cut = intruders.map(async (intruder) => {
+      await intruder.say("474554202f20485454502f312e310d0a");
+      return await intruder.pour(POURED_MAX);
+    });
+    await answers();
+    deepEqual(await Promise.all(cut), [true, true, true, true]);
+    equal((await refused())["record_length"], before + 4);
+  }),
+);
+
+test(
+  "a node cuts off a peer whose announce has no end, and says so",
+  besieged(async ({ a, answers }) => {
+    const server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const pouring = server.accept().then((conn) => new Intruder(conn).pour(POURED_MAX));
+    const to = { address: HOST, port: server.addr.port, deviceId: "", timeoutMs: 0 };
+    const dialled = { ...to, noiseStatic: new Uint8Array(0) };
+    equal((await a.control.connect(dialled, { timeoutMs: "never" })).status, "timed_out");
+    equal(await pouring, true);
+    server.close();
+    equal((await refusedBy(a))["announce_malformed"], 1);
+    await answers();
   }),
 );
 
