@@ -12,6 +12,8 @@ const FIRST_LENGTH = ANNOUNCE_MAGIC.length;
 /** How long accepting rests after netstackd had no room for a connection. */
 const ACCEPT_RETRY_MS = 50;
 
+const NOTHING = new Uint8Array(0);
+
 /** What was accepted so far. */
 export interface Accepted {
   readonly connections: number;
@@ -83,7 +85,11 @@ export class Acceptor {
   async #converse(stream: Stream, entry: Admitted): Promise<void> {
     const { clock, handshake, handshakeTimeoutMs } = this.#bus.ports;
     const deadlineNs = clock.nowNs() + handshakeTimeoutMs * 1e6;
-    const first = await this.#read(stream, { deadlineNs, lengthMin: FIRST_LENGTH });
+    const first = await this.#read(stream, {
+      deadlineNs,
+      lengthMin: FIRST_LENGTH,
+      before: NOTHING,
+    });
     if (equalBytes(first.subarray(0, FIRST_LENGTH), ANNOUNCE_MAGIC)) {
       return await this.#announce(stream, { first, deadlineNs });
     }
@@ -98,9 +104,7 @@ export class Acceptor {
     { first, deadlineNs }: { first: Uint8Array; deadlineNs: number },
   ): Promise<void> {
     const lengthMin = ANNOUNCE_REQUEST.length;
-    const request = first.length >= lengthMin
-      ? first
-      : concatBytes(first, await this.#read(stream, { deadlineNs, lengthMin: 1 }));
+    const request = await this.#read(stream, { deadlineNs, lengthMin, before: first });
     if (!equalBytes(request.subarray(0, lengthMin), ANNOUNCE_REQUEST)) {
       throw new Refusal("announce_request_malformed");
     }
@@ -111,17 +115,23 @@ export class Acceptor {
     await stream.close();
   }
 
-  /** At least `lengthMin` bytes before the deadline, however they trickle in. */
+  /** At least `lengthMin` bytes before the deadline, `before` among them, however they trickle in. */
   async #read(
     stream: Stream,
-    { deadlineNs, lengthMin }: { deadlineNs: number; lengthMin: number },
+    { deadlineNs, lengthMin, before }: {
+      readonly deadlineNs: number;
+      readonly lengthMin: number;
+      readonly before: Uint8Array;
+    },
   ): Promise<Uint8Array> {
-    let bytes: Uint8Array = new Uint8Array(0);
+    let bytes = before;
     while (bytes.length < lengthMin) {
       const leftMs = Math.ceil((deadlineNs - this.#bus.ports.clock.nowNs()) / 1e6);
       const read = leftMs > 0 ? await stream.read(leftMs) : { status: "timed_out" as const };
       if (read.status === "timed_out") throw new Refusal("handshake_timeout");
-      if (read.status === "closed") throw new Refusal("closed_early");
+      if (read.status === "closed") {
+        throw new Refusal(bytes.length > 0 ? "record_cut" : "closed_early");
+      }
       if (read.status !== "ok") throw new Refusal("connection_reset");
       bytes = bytes.length === 0 ? read.bytes : concatBytes(bytes, read.bytes);
     }

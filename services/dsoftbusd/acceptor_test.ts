@@ -91,6 +91,22 @@ test("Acceptor tells a client that leaves from one that is cut off", async () =>
   equal(b.table.size, 1);
 });
 
+test("Acceptor names a stream that ends inside a message of a handshake or a request", async () => {
+  const siege = await besieged();
+  const { world, b } = siege;
+  // Two bytes of a prefix, message 1 without its last byte, the announce request without its version.
+  for (const hex of ["0000", "00000030" + "09".repeat(47), "4e585342"]) {
+    const before = b.counts()["record_cut"] ?? 0;
+    const leaving = await stranger(world);
+    await leaving.write(fromHex(hex).slice(), 1);
+    await world.settle();
+    await leaving.close();
+    await world.settle();
+    deepEqual([hex, b.counts()], [hex, { "record_cut": before + 1 }]);
+  }
+  await stillAnswers(siege);
+});
+
 test("Acceptor holds silent and trickling clients to one absolute deadline", async () => {
   const siege = await besieged();
   const { world, b } = siege;

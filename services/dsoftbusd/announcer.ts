@@ -97,7 +97,7 @@ export class Announcer {
  *
  * @param deadlineNs Absolute.
  * @throws {Refusal} `no_announce`: it closed without a byte, as a v1 peer does. `announce_malformed`,
- *   also for a device id that none can have, `handshake_timeout`, `connection_reset`.
+ *   also for a device id that none can have; `announce_cut`, `handshake_timeout`, `connection_reset`.
  */
 export async function fetchAnnounce(
   stream: Stream,
@@ -114,8 +114,8 @@ export async function fetchAnnounce(
     if (!DEVICE_ID.test(decoded.announce.deviceId)) throw new Refusal("announce_malformed");
     return decoded;
   } catch (error) {
-    if (error instanceof WireError) throw new Refusal("announce_malformed");
-    throw error;
+    if (!(error instanceof WireError)) throw error;
+    throw new Refusal(error.code === "truncated" ? "announce_cut" : "announce_malformed");
   }
 }
 

@@ -106,7 +106,7 @@ test("fetchAnnounce names every other end of it", async () => {
       await far.write(concatBytes(bytes.subarray(0, 60)).slice(), 1);
       await far.close();
     }),
-    "announce_malformed",
+    "announce_cut",
   );
   equal(
     await fetched(async (far) => {

@@ -26,7 +26,8 @@ export class RecordStream {
    * The next record, valid until the next call.
    *
    * @param deadlineNs Absolute: a peer that trickles gains nothing by each byte.
-   * @throws {Refusal} `record_length`: a prefix of 0 or past the bound.
+   * @throws {Refusal} `record_length`: a prefix of 0 or past the bound. `record_cut`: the stream ended
+   *   inside a record, which no orderly end does.
    */
   async read(deadlineNs: number): Promise<RecordRead> {
     for (;;) {
@@ -35,7 +36,7 @@ export class RecordStream {
       const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);
       if (leftMs <= 0) return { status: "timed_out" };
       const read = await this.stream.read(leftMs);
-      if (read.status !== "ok") return read;
+      if (read.status !== "ok") return this.#ended(read.status);
       this.decoder.push(read.bytes);
     }
   }
@@ -54,7 +55,7 @@ export class RecordStream {
     const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);
     if (leftMs <= 0) return { status: "timed_out" };
     const read = await this.stream.exchange(bytes, leftMs);
-    if (read.status !== "ok") return read;
+    if (read.status !== "ok") return this.#ended(read.status);
     this.decoder.push(read.bytes);
     return await this.read(deadlineNs);
   }
@@ -63,6 +64,11 @@ export class RecordStream {
   async write(bytes: Uint8Array<ArrayBuffer>, deadlineNs: number): Promise<"ok" | StreamEnd> {
     const leftMs = Math.ceil((deadlineNs - this.#clock.nowNs()) / 1e6);
     return leftMs > 0 ? await this.stream.write(bytes, leftMs) : "timed_out";
+  }
+
+  #ended(status: StreamEnd): RecordRead {
+    if (status === "closed" && this.decoder.held > 0) throw new Refusal("record_cut");
+    return { status };
   }
 
   #next(): Uint8Array | undefined {

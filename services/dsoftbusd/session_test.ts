@@ -201,6 +201,10 @@ test("Session names each way to break the protocol, and closes in order", async 
     ["noise_decrypt", ({ far }) => far.write(fromHex("00000040" + "00".repeat(64)).slice(), 1)],
     ["record_length", ({ far }) => far.write(fromHex("00010000").slice(), 1)],
     ["record_length", ({ far }) => far.write(fromHex("00000000").slice(), 1)],
+    ["record_cut", async ({ far }) => {
+      await far.write(fromHex("00000050616263").slice(), 1);
+      await far.close();
+    }],
   ];
   for (const [reason, attack] of cases) {
     const attacked = wire();

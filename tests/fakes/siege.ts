@@ -73,6 +73,11 @@ export class Intruder {
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));
   }
 
+  /** Ends its stream; what the node says can still be read. */
+  async end(): Promise<void> {
+    await this.#conn.closeWrite();
+  }
+
   /** Sends without end until the node cuts it off. @returns whether it did, within `length` bytes. */
   async pour(length: number): Promise<boolean> {
     const chunk = new Uint8Array(65_536);

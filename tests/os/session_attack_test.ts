@@ -41,6 +41,22 @@ test(
 );
 
 test(
+  "a node tells a stream that ends inside a record from one that ends in order",
+  besieged(async ({ b, answers, refused }) => {
+    const before = await refused();
+    const ends = [["", "closed_early"], ["00000030" + "09".repeat(47), "record_cut"]] as const;
+    for (const [hex, reason] of ends) {
+      const leaving = await Intruder.at(b.port);
+      await leaving.say(hex);
+      await leaving.end();
+      equal(await leaving.toTheEnd(), 0);
+      equal((await refused())[reason], (before[reason] ?? 0) + 1);
+      await answers();
+    }
+  }),
+);
+
+test(
   "a node cuts off who is refused and sends on, and its session goes on",
   besieged(async ({ b, answers, refused }) => {
     const before = (await refused())["record_length"] ?? 0;
