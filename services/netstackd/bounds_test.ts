@@ -1,3 +1,5 @@
+import { GATEWAY_LIMITS } from "@net/gateway/gateway.ts";
+import { DEFAULT_LIMITS } from "@net/stack/limits.ts";
 import { fnv1a64 } from "@runtime/core/fnv.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { type NetPair, netPair, PEER_IP } from "@tests/fakes/net_pair.ts";
@@ -7,6 +9,7 @@ import { Linger, LINGERING_MAX } from "./linger.ts";
 import { PARKED_MAX, PARKED_PER_OWNER_MAX } from "./parking.ts";
 import { ANY_IPV4 } from "./protocol.ts";
 import { PARKED_PAYLOADS_MAX } from "./service.ts";
+import { LISTEN_BACKLOG } from "./sockets.ts";
 
 const LIMIT = { status: "limit" };
 
@@ -81,6 +84,12 @@ test("netstackd accepts nothing for an owner without room, and loses no connecti
   await client.close({ handle: handle + 1 });
   equal((await client.accept({ handle, timeoutMs: 0 })).status, "ok");
   await net.settle();
+});
+
+test("netstackd lets every connection wait that a gateway can have, and drops none of them", () => {
+  ok(LISTEN_BACKLOG > GATEWAY_LIMITS.tcpFlows);
+  ok(DEFAULT_LIMITS.synBacklog > GATEWAY_LIMITS.forwardHandshakes);
+  ok(DEFAULT_LIMITS.tcpSockets > LISTEN_BACKLOG + HANDLES_MAX + LINGERING_MAX);
 });
 
 test("netstackd holds so many payloads of writes that wait, and drops the others", async () => {

@@ -13,8 +13,12 @@ import type { Served } from "./network.ts";
 import { type GiveUp, ParkingLot, WaitQueue } from "./parking.ts";
 import { ANY_IPV4 } from "./protocol.ts";
 
-/** Connections that may wait at one listener to be accepted, those being made included. */
-export const LISTEN_BACKLOG = 64;
+/**
+ * Connections that may wait at one listener to be accepted, those being made included: more than a
+ * gateway leads here at a time, so that whoever comes through it is refused by the listener's owner,
+ * by name, and not below it.
+ */
+export const LISTEN_BACKLOG = 1024;
 
 /** Payload of an echo request: what `ping` sends everywhere, in bytes. */
 const PING_LENGTH = 56;

@@ -68,6 +68,16 @@ export class Intruder {
     return new Intruder(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
+  /** Connects, says nothing and waits for the end. Given up at once, it may look never open. */
+  static async silent(port: number): Promise<number> {
+    try {
+      return await (await Intruder.at(port)).toTheEnd();
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionReset) return 0;
+      throw error;
+    }
+  }
+
   async say(hex: string): Promise<void> {
     const bytes = fromHex(hex);
     for (let at = 0; at < bytes.length;) at += await this.#conn.write(bytes.subarray(at));

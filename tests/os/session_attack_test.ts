@@ -130,6 +130,22 @@ test(
   }),
 );
 
+test(
+  "a node accepts and names each of 500 connections that come at once",
+  besieged(async ({ b, answers, refused }) => {
+    const before = await b.control.stats({});
+    const ends = Array.from({ length: 500 }, () => Intruder.silent(b.port));
+    await answers();
+    deepEqual([...new Set(await Promise.all(ends))], [0]);
+    const after = await b.control.stats({});
+    ok(before.status === "ok" && after.status === "ok");
+    equal(after.accepted - before.accepted, 500);
+    const { evicted = 0, handshake_timeout: late = 0, ...other } = await refused();
+    equal(evicted + late, 500);
+    deepEqual(other, {});
+  }),
+);
+
 test("a node keeps as many connections as it has places, and answers each by its deadline", async () => {
   const timing = { perAddress: `${CONNECTIONS_MAX}`, handshakeTimeoutMs: "3000" };
   const b = await bootNode({ components: replaceArguments("dsoftbusd", timing) });
