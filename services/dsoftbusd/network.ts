@@ -36,6 +36,11 @@ export type NetworkMemory = Pick<Syscalls, "vmoFrom" | "vmoMap" | "capClose" | "
 export interface OpenedNetwork extends Network {
   /** Stops accepting. */
   stopListening(): Promise<void>;
+  /**
+   * Connections that netstackd turned away since it came up, because too many waited to be accepted.
+   * One that is tried again counts again.
+   */
+  turnedAway(): Promise<number>;
 }
 
 /**
@@ -67,6 +72,10 @@ export async function openNetwork(
     connect: (to) => connect(ports, to),
     async stopListening() {
       await netstack.close({ handle });
+    },
+    async turnedAway() {
+      const stats = await netstack.stats({});
+      return stats.status === "ok" ? Number(stats.synsDropped) : 0;
     },
   };
 }

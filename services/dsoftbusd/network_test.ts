@@ -70,6 +70,25 @@ test("openNetwork says why the port cannot be listened on", async () => {
   deepEqual(await openNetwork(directClient(netstackd, taken), memory(), 1), { failed: "in_use" });
 });
 
+test("turnedAway is what netstackd could not let wait, and nothing when it does not say", async () => {
+  const counted = {
+    status: "ok",
+    framesReceived: 1n,
+    framesSent: 2n,
+    retransmits: 3n,
+    dropped: 4n,
+    synsDropped: 5n,
+    handles: 6,
+    parked: 7,
+  } as const;
+  for (const [stats, count] of [[counted, 5], [{ status: "io" }, 0]] as const) {
+    const netstack = directClient(netstackd, facade({ stats: () => stats }));
+    const network = await openNetwork(netstack, memory(), 1);
+    ok(!("failed" in network));
+    equal(await network.turnedAway(), count);
+  }
+});
+
 test("accept ends for good only with the listener", async () => {
   for (
     const [status, outcome] of [

@@ -71,18 +71,23 @@ export function createDsoftbusd(service: BusService): Handlers<typeof dsoftbusd>
       await bus.ports.network.stopListening();
       return { status: "ok", closed };
     },
-    stats: () => {
-      const { connections, announces } = service.acceptor.accepted;
-      const refused = [...bus.ports.journal.counts].map(([reason, count]) => ({ reason, count }));
-      return {
-        status: "ok",
-        accepted: connections,
-        sessions: bus.sessions,
-        announces,
-        refused: refused.slice(0, 64),
-      };
-    },
+    stats: () => stats(service),
   };
+}
+
+/** What netstackd turned away counts as refused too: it never came this far. */
+const TURNED_AWAY = "backlog_full";
+const COUNT_MAX = 0xffff_ffff;
+
+async function stats(
+  { bus, acceptor }: BusService,
+): Promise<Awaited<ReturnType<Operations["stats"]>>> {
+  const turnedAway = await bus.ports.network.turnedAway();
+  const { connections, announces } = acceptor.accepted;
+  const counts: (readonly [string, number])[] = [...bus.ports.journal.counts];
+  if (turnedAway > 0) counts.push([TURNED_AWAY, Math.min(turnedAway, COUNT_MAX)]);
+  const refused = counts.map(([reason, count]) => ({ reason, count }));
+  return { status: "ok", accepted: connections, sessions: bus.sessions, announces, refused };
 }
 
 /** The peers that this node keeps dialling. */

@@ -182,6 +182,28 @@ test("dsoftbusd connect takes a pinned static key without asking for the announc
   equal((await a.client.ping({ peer: "any", ...PING })).status, "ok");
 });
 
+test("dsoftbusd stats names what netstackd turned away beside what it refused itself", async () => {
+  const world = new BusWorld();
+  const b = await busNode(world, { seed: 2, address: B });
+  const refused = async () => {
+    const stats = await b.client.stats({});
+    return stats.status === "ok" ? stats.refused : stats.status;
+  };
+  deepEqual(await refused(), []);
+  await world.connect(B)?.close();
+  await world.settle();
+  const turnedAway = (count: number) =>
+    Object.defineProperty(b.bus.ports.network, "turnedAway", {
+      value: () => Promise.resolve(count),
+      configurable: true,
+    });
+  turnedAway(7);
+  const own = { reason: "closed_early", count: 1 };
+  deepEqual(await refused(), [own, { reason: "backlog_full", count: 7 }]);
+  turnedAway(2 ** 40);
+  deepEqual(await refused(), [own, { reason: "backlog_full", count: 2 ** 32 - 1 }]);
+});
+
 test("dsoftbusd connect refuses requests that name nobody", async () => {
   const { a } = await pair();
   const good = { ...NOBODY, address: B, port: BUS_PORT, ...WAIT };

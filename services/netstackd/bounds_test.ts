@@ -11,6 +11,7 @@ import { ANY_IPV4 } from "./protocol.ts";
 import { PARKED_PAYLOADS_MAX } from "./service.ts";
 import { LISTEN_BACKLOG } from "./sockets.ts";
 
+const OWN_LISTENER = { address: 0x0a000001, port: 7401 };
 const LIMIT = { status: "limit" };
 
 async function bound(net: NetPair, sender: string, port: number): Promise<number> {
@@ -90,6 +91,28 @@ test("netstackd lets every connection wait that a gateway can have, and drops no
   ok(LISTEN_BACKLOG > GATEWAY_LIMITS.tcpFlows);
   ok(DEFAULT_LIMITS.synBacklog > GATEWAY_LIMITS.forwardHandshakes);
   ok(DEFAULT_LIMITS.tcpSockets > LISTEN_BACKLOG + HANDLES_MAX + LINGERING_MAX);
+});
+
+test("netstackd counts the connections that find no place to wait", async () => {
+  const net = netPair();
+  const client = net.v2();
+  equal((await client.listen({ ip: ANY_IPV4, port: 7401 })).status, "ok");
+  const dropped = async () => {
+    const stats = await client.stats({});
+    return stats.status === "ok" ? stats.synsDropped : stats.status;
+  };
+  const ask = async (count: number) => {
+    for (let asked = 0; asked < count; asked++) {
+      ok(typeof net.peer.connectTcp({ remote: OWN_LISTENER }) !== "string");
+      // Each is made before the next asks: more than so many at once are given up earlier.
+      if (asked % 64 === 0) await net.settle();
+    }
+    await net.settle();
+  };
+  await ask(LISTEN_BACKLOG);
+  equal(await dropped(), 0n);
+  await ask(3);
+  equal(await dropped(), 3n);
 });
 
 test("netstackd holds so many payloads of writes that wait, and drops the others", async () => {

@@ -354,7 +354,8 @@ export const netstackd = defineService({
     },
     stats: {
       code: 0x23,
-      doc: "What the interface has counted since it came up, and the caller's own handles.",
+      doc: "What the interface has counted since it came up, and the caller's own handles. " +
+        "`synsDropped`: connections that found no place to wait, each time that they asked.",
       capability: null,
       request: {},
       reply: {
@@ -362,6 +363,7 @@ export const netstackd = defineService({
         framesSent: u64(),
         retransmits: u64(),
         dropped: u64(),
+        synsDropped: u64(),
         handles: u32(),
         parked: u32(),
       },

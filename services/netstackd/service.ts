@@ -225,6 +225,7 @@ class Facade {
       framesSent: BigInt(counters.framesSent),
       retransmits: BigInt(counters.tcpRetransmits),
       dropped: BigInt(counters.packetsDropped + counters.udpDropped),
+      synsDropped: BigInt(counters.tcpSynsDropped),
       handles: table.countOf(sender.sid),
       parked: lot.countOf(sender.sid),
     };

@@ -5,7 +5,8 @@ import { askNode, type NodeChoice, okReply, type Shell, withNodeOptions } from "
 
 const EXAMPLES = `
 Counted since the node started: connections that were let in, sessions that came to stand, announces
-that were answered, and what was refused, by cause.
+that were answered, and what was refused, by cause. Of these, backlog_full is what the network daemon
+turned away before it was let in; whoever tries again counts again.
 
 Examples:
   nx stats

@@ -212,6 +212,7 @@ function listening(world: BusWorld, own: number): {
         taker?.("gone");
         return Promise.resolve();
       },
+      turnedAway: () => Promise.resolve(0),
     },
   };
 }
