@@ -21,6 +21,7 @@ import { Kernel } from "@runtime/kernel/kernel.ts";
 import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
+import { GatewayLog } from "@services/nx/gateway_log.ts";
 import { registerDaemons } from "@services/nx/register_daemons.ts";
 import { runNx } from "@services/nx/nx.ts";
 import { placeOfPeer } from "@services/nx/place.ts";
@@ -43,13 +44,10 @@ const sockets = hostSockets();
 /** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const entropy = entropyOf(options, "machine");
-  const gateway = createGateway({
-    sockets,
-    clock,
-    turns,
-    random32: random32Of(entropyOf(options, "gateway")),
-    mtu: MTU,
-  });
+  const log = new GatewayLog({ clock, turns });
+  const random32 = random32Of(entropyOf(options, "gateway"));
+  const turnedAway = log.add;
+  const gateway = createGateway({ sockets, clock, turns, random32, mtu: MTU, turnedAway });
   const { listen: host } = options;
   const listen = host && await gateway.forward({ host, guestPort: SESSION_PORT });
   const console = textConsole(options.console);
@@ -63,6 +61,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const daemons = COMPONENTS.map(({ name }) => name);
   const components = options.components?.(COMPONENTS) ?? COMPONENTS;
   const close = async () => {
+    log.end();
     console.flush();
     await gateway.close();
   };
@@ -85,6 +84,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await close();
     throw error;
   });
+  log.begin(node);
   const stop = async () => {
     const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
     await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });

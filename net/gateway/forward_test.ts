@@ -88,6 +88,7 @@ test("Gateway.forward resets a client whose guest does not listen", async () => 
   world.settle();
   equal(client.error(), "reset");
   equal(world.gateway.counters().inwardRefused, 1);
+  deepEqual(world.turnedAway, ["not_taken"]);
   equal(world.gateway.count(), 1);
 });
 
@@ -132,6 +133,7 @@ test("Gateway.forward resets what comes beyond its limits", async () => {
   deepEqual(clients.map((client) => client.error()), [undefined, undefined, "reset", "reset"]);
   equal(listener.waiting, 2);
   equal(world.gateway.counters().limited, 2);
+  deepEqual(world.turnedAway, ["limit", "limit"]);
 });
 
 test("Gateway.forward refuses a port in use and one forward too many", async () => {

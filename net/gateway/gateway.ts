@@ -18,12 +18,13 @@ import {
 } from "./address_book.ts";
 import { type GatewayCounters, gatewayCounters } from "./counters.ts";
 import { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
-import { type GatewayParts, TcpFlows } from "./tcp_flows.ts";
+import { type GatewayParts, TcpFlows, type TurnedAway } from "./tcp_flows.ts";
 import { UdpNat } from "./udp_nat.ts";
 
 export { GATEWAY_ADDRESS, GUEST_ADDRESS, GUEST_PREFIX_LENGTH } from "./address_book.ts";
 export type { GatewayCounters } from "./counters.ts";
 export { GATEWAY_LIMITS, type GatewayLimits } from "./limits.ts";
+export type { TurnedAway } from "./tcp_flows.ts";
 
 /** The gateway's own station address: QEMU's. */
 export const GATEWAY_MAC: Uint8Array = Uint8Array.of(0x52, 0x55, 0x0a, 0x00, 0x02, 0x02);
@@ -42,6 +43,8 @@ export interface GatewayOptions {
   /** Largest IP packet in bytes, 576..65535. */
   readonly mtu: number;
   readonly limits?: Partial<GatewayLimits>;
+  /** Told of each connection from outside that did not reach the guest, which cannot name it. */
+  readonly turnedAway?: (why: TurnedAway) => void;
 }
 
 /** A port of the host that leads to one of the guest. */
@@ -117,6 +120,7 @@ class UserGateway implements Gateway {
       book: new AddressBook(limits, counters),
       limits,
       counters,
+      turnedAway: options.turnedAway ?? (() => {}),
       flush: () => this.#flush(),
     };
     this.#tcp = new TcpFlows(this.#parts);

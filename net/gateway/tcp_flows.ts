@@ -7,6 +7,9 @@ import { TcpFlow, type TcpFlowEvents } from "./tcp_flow.ts";
 
 const NS_PER_MS = 1e6;
 
+/** Why a connection from outside did not reach the guest: a limit, or the guest did not take it. */
+export type TurnedAway = "limit" | "not_taken";
+
 /** What the parts of one gateway share. */
 export interface GatewayParts {
   readonly sockets: HostSockets;
@@ -16,6 +19,8 @@ export interface GatewayParts {
   readonly book: AddressBook;
   readonly limits: GatewayLimits;
   readonly counters: GatewayCounters;
+  /** Tells of each connection from outside that did not reach the guest. */
+  readonly turnedAway: (why: TurnedAway) => void;
   /** Passes on what an event of the host changed; called at its end. */
   readonly flush: () => void;
 }
@@ -89,6 +94,7 @@ export class TcpFlows implements TcpFlowEvents {
     const address = full ? undefined : book.holdPeer(host.remote.host);
     if (address === undefined) {
       counters.limited++;
+      this.#parts.turnedAway("limit");
       refuse(host);
       return;
     }
@@ -155,6 +161,7 @@ export class TcpFlows implements TcpFlowEvents {
       entry.request?.refuse();
     } else if (entry.stage !== "joined") {
       this.#parts.counters.inwardRefused++;
+      this.#parts.turnedAway("not_taken");
     }
     this.#leaveStage(entry);
     this.#entries.delete(flow);

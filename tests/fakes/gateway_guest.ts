@@ -5,6 +5,7 @@ import {
   type GatewayLimits,
   GUEST_ADDRESS,
   GUEST_PREFIX_LENGTH,
+  type TurnedAway,
 } from "@net/gateway/gateway.ts";
 import { createStack, type Stack, type TcpSocket } from "@net/stack/stack.ts";
 import type { HostSocketError, HostStream } from "@runtime/core/ports.ts";
@@ -22,6 +23,8 @@ export interface GatewayGuest {
   readonly sockets: FakeHostSockets;
   readonly gateway: Gateway;
   readonly guest: Stack;
+  /** Why each connection from outside did not reach the guest, in order. */
+  readonly turnedAway: readonly TurnedAway[];
   /** How often the gateway said that it has frames. */
   announcements(): number;
   /** Runs everything that needs no time to pass. */
@@ -98,7 +101,16 @@ export function gatewayGuest(limits: Partial<GatewayLimits> = {}): GatewayGuest 
   const clock = manualClock();
   const sockets = fakeHostSockets(clock);
   const random32 = counted(1);
-  const gateway = createGateway({ sockets, clock, turns: clock, random32, mtu: MTU, limits });
+  const turnedAway: TurnedAway[] = [];
+  const gateway = createGateway({
+    sockets,
+    clock,
+    turns: clock,
+    random32,
+    mtu: MTU,
+    limits,
+    turnedAway: (why) => turnedAway.push(why),
+  });
   const guest = guestStack(MTU);
   const nowMs = () => clock.nowNs() / 1e6;
   const cable = new GuestCable(gateway, guest, nowMs);
@@ -113,7 +125,7 @@ export function gatewayGuest(limits: Partial<GatewayLimits> = {}): GatewayGuest 
     }
   };
   const announcements = () => cable.announcements;
-  return { clock, sockets, gateway, guest, announcements, settle, pass };
+  return { clock, sockets, gateway, guest, turnedAway, announcements, settle, pass };
 }
 
 /** One end of a host stream with everything that it told. */

@@ -174,6 +174,23 @@ test("a node keeps as many connections as it has places, and answers each by its
   }
 });
 
+test("a node names in its log whom its gateway turned away", async () => {
+  const b = await bootNode();
+  try {
+    // Nobody listens any more: the machine takes no connection.
+    equal((await b.control.stop({})).status, "ok");
+    equal(await Intruder.silent(b.port), 0);
+    const asked = { ring: 0, afterId: 0n, countMax: 9, scope: "gateway" };
+    const log = await b.control.log(asked);
+    ok(log.status === "ok");
+    deepEqual(log.records.map(({ sender, message, fields }) => [sender, message, fields]), [
+      ["host-gateway", "refused not_taken", "count=1\n"],
+    ]);
+  } finally {
+    await b.stop();
+  }
+});
+
 async function identityOf(node: TestNode) {
   const identity = await node.control.identity({});
   ok(identity.status === "ok");
