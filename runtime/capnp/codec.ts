@@ -9,7 +9,6 @@ import { wordOffset } from "./pointer.ts";
 import {
   type CapnpField,
   type CapnpSchema,
-  type CapnpStruct,
   type CapnpStructName,
   type CapnpStructNamed,
   type CapnpValues,
@@ -117,13 +116,19 @@ function decoded(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, u
   return values ?? decodeValues(plan, bytes);
 }
 
-const plans = new WeakMap<CapnpStruct, StructPlan>();
+const PLANS = new WeakMap<CapnpSchema, Map<string, StructPlan>>();
 
 function planOf(schema: CapnpSchema, structName: string): StructPlan {
+  let plans = PLANS.get(schema);
+  if (plans === undefined) PLANS.set(schema, plans = new Map());
+  let plan = plans.get(structName);
+  if (plan === undefined) plans.set(structName, plan = makePlan(schema, structName));
+  return plan;
+}
+
+function makePlan(schema: CapnpSchema, structName: string): StructPlan {
   const struct = schema.structs.find(({ name }) => name === structName);
   assert(struct !== undefined, "a struct is declared in its schema");
-  const known = plans.get(struct);
-  if (known !== undefined) return known;
   const structClass = STRUCT_CLASSES.get(schema.fileId)?.[structName];
   assert(structClass !== undefined, "a declared struct has a generated class");
   let pointerCount = 0;
@@ -133,9 +138,7 @@ function planOf(schema: CapnpSchema, structName: string): StructPlan {
     pointer: isPointerField(field) ? pointerCount++ : -1,
   }));
   const shape = fields.flatMap(({ field }) => isPointerField(field) ? [field] : []);
-  const plan = { fields, shape, structClass, flat: flatPlanOf(struct) };
-  plans.set(struct, plan);
-  return plan;
+  return { fields, shape, structClass, flat: flatPlanOf(struct) };
 }
 
 function encodeValues(plan: StructPlan, values: Readonly<Record<string, unknown>>): Uint8Array {

@@ -115,10 +115,18 @@ function opOf(service: CapnpService, opName: string): CapnpOp {
   return op;
 }
 
+/** Operations by opcode, worked out once for each protocol. */
+const BY_CODE = new WeakMap<CapnpService, ReadonlyMap<number, [string, CapnpOp]>>();
+
 function opByCode(service: CapnpService, frame: Uint8Array): [string, CapnpOp] {
-  if (frame.length === 0) throw new WireError("truncated", 0);
-  for (const [name, op] of Object.entries(service.ops)) {
-    if (op.code === frame[0]) return [name, op];
+  const [code] = frame;
+  if (code === undefined) throw new WireError("truncated", 0);
+  let byCode = BY_CODE.get(service);
+  if (byCode === undefined) {
+    byCode = new Map(Object.entries(service.ops).map((entry) => [entry[1].code, entry]));
+    BY_CODE.set(service, byCode);
   }
-  throw new WireError("unknown_op", 0);
+  const found = byCode.get(code);
+  if (found === undefined) throw new WireError("unknown_op", 0);
+  return found;
 }
