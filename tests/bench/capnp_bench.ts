@@ -1,10 +1,8 @@
 import { Message } from "capnp-es";
-import { createStructCodec } from "@runtime/capnp/codec.ts";
+import { decodeByLibrary, encodeByLibrary } from "@runtime/capnp/codec.ts";
 import { dsoftbusSchema } from "@runtime/capnp/declarations.ts";
 import { decodeFrame, encodeFrame, frameLength } from "@runtime/capnp/frame.ts";
 import { Frame } from "@runtime/capnp/gen/dsoftbus.ts";
-
-const codec = createStructCodec(dsoftbusSchema, "Frame");
 
 for (const length of [64, 16_384, 65_480]) {
   const bytes = new Uint8Array(length).fill(0x5a);
@@ -16,13 +14,13 @@ for (const length of [64, 16_384, 65_480]) {
     encodeFrame(1, bytes, frame, 0);
   });
   Deno.bench(`capnp-es: ${encode}`, { group: encode }, () => {
-    codec.encode({ chan: 1, bytes });
+    encodeByLibrary(dsoftbusSchema, "Frame", { chan: 1, bytes });
   });
   Deno.bench(`by hand: ${decode}`, { group: decode, baseline: true }, () => {
     decodeFrame(frame);
   });
   Deno.bench(`validator and capnp-es: ${decode}`, { group: decode }, () => {
-    codec.decode(frame);
+    decodeByLibrary(dsoftbusSchema, "Frame", frame);
   });
   Deno.bench(`capnp-es alone: ${decode}`, { group: decode }, () => {
     const root = new Message(frame, false).getRoot(Frame);
