@@ -11,15 +11,13 @@ import { kill } from "./soak/kill.ts";
 import { sessions } from "./soak/sessions.ts";
 import { stackLossy } from "./soak/stack_lossy.ts";
 
-const USAGE = `Runs every long check.
+const USAGE = `Runs every long check with its full count, and reports in docs/reports/soak.md.
 
-deno task soak [--check NAME] [--seconds N] [--full]
+deno task soak [--check NAME] [--seconds N]
 
-  --check NAME   one check; all by default
-  --seconds N    how long, over all checks together; 60 by default
-  --full         the full counts, however long they take, and a report in docs/reports/soak.md`;
+  --check NAME   one check, without a report; all by default
+  --seconds N    so long, over all checks together, in the place of full counts; no report`;
 
-const SECONDS_DEFAULT = 60;
 /** A full run of one check ends after this time at the latest. */
 const FULL_SECONDS_MAX = 1_200;
 
@@ -88,8 +86,8 @@ export function report(rows: readonly SoakRow[], machine: string): string {
     "# Soak report",
     "",
     "What the long checks found when they last ran in full. Run them again with",
-    "`deno task soak --full`, which writes this page; `--check NAME` runs one, `--seconds N` all of",
-    "them for so long.",
+    "`deno task soak`, which writes this page; `--check NAME` runs one, `--seconds N` all of them",
+    "for so long.",
     "",
     machine,
     "",
@@ -113,8 +111,8 @@ function machineText(): string {
 
 interface SoakOptions {
   readonly check: string | undefined;
-  readonly seconds: number;
-  readonly full: boolean;
+  /** Over all checks together; `undefined` for full counts. */
+  readonly seconds: number | undefined;
 }
 
 function parsed(args: string[]): SoakOptions | undefined {
@@ -123,14 +121,13 @@ function parsed(args: string[]): SoakOptions | undefined {
       args,
       options: {
         check: { type: "string" },
-        seconds: { type: "string", default: String(SECONDS_DEFAULT) },
-        full: { type: "boolean", default: false },
+        seconds: { type: "string" },
         help: { type: "boolean", default: false },
       },
     });
-    const seconds = Number(values.seconds);
-    if (values.help || !(seconds > 0)) return undefined;
-    return { check: values.check, seconds, full: values.full };
+    const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+    if (values.help || (seconds !== undefined && !(seconds > 0))) return undefined;
+    return { check: values.check, seconds };
   } catch {
     return undefined;
   }
@@ -139,13 +136,17 @@ function parsed(args: string[]): SoakOptions | undefined {
 /**
  * What the first of the checks to come may use up. Time is shared out again before each of them, so
  * that one that took longer puts off no end.
+ *
+ * @param leftSeconds `undefined` for full counts.
  */
 export function budgetOf(
   checks: readonly SoakCheck[],
-  { full, leftSeconds }: { readonly full: boolean; readonly leftSeconds: number },
+  leftSeconds: number | undefined,
 ): SoakBudget {
   const [next] = checks;
-  if (full) return { seconds: FULL_SECONDS_MAX, casesMax: next?.fullCases ?? 0 };
+  if (leftSeconds === undefined) {
+    return { seconds: FULL_SECONDS_MAX, casesMax: next?.fullCases ?? 0 };
+  }
   const shares = checks.reduce((sum, { share }) => sum + share, 0);
   const seconds = Math.max(0, leftSeconds) * (next?.share ?? 0) / shares;
   return { seconds, casesMax: 2 ** 32 };
@@ -154,11 +155,11 @@ export function budgetOf(
 async function runChecks(checks: readonly SoakCheck[], options: SoakOptions): Promise<SoakRow[]> {
   const rows: SoakRow[] = [];
   const beginMs = performance.now();
-  const { full } = options;
+  const { seconds: limit } = options;
   for (const [index, { name, oneCase, run }] of checks.entries()) {
     const startMs = performance.now();
-    const leftSeconds = options.seconds - (startMs - beginMs) / 1000;
-    const result = await run(budgetOf(checks.slice(index), { full, leftSeconds }));
+    const leftSeconds = limit === undefined ? undefined : limit - (startMs - beginMs) / 1000;
+    const result = await run(budgetOf(checks.slice(index), leftSeconds));
     const seconds = (performance.now() - startMs) / 1000;
     rows.push({ name, oneCase, seconds, ...result });
     for (const failure of result.failures) console.log(`soak: FAILED: ${name}: ${failure}`);
@@ -188,7 +189,7 @@ async function main(args: string[]): Promise<number> {
     return 2;
   }
   const rows = await runChecks(checks, options);
-  if (options.full && options.check === undefined) {
+  if (options.seconds === undefined && options.check === undefined) {
     await writeReport(report(rows, machineText()));
   }
   return rows.some(({ failures }) => failures.length > 0) ? 1 : 0;

@@ -33,8 +33,8 @@ function checkOf(share: number, fullCases: number): SoakCheck {
 
 test("budgetOf shares out the time that is left, and gives a full run its count", () => {
   const checks = [checkOf(1, 7), checkOf(3, 9)];
-  deepEqual(budgetOf(checks, { full: false, leftSeconds: 60 }).seconds, 15);
-  deepEqual(budgetOf(checks.slice(1), { full: false, leftSeconds: 40 }).seconds, 40);
-  deepEqual(budgetOf(checks, { full: false, leftSeconds: -2 }).seconds, 0);
-  deepEqual(budgetOf(checks, { full: true, leftSeconds: 60 }).casesMax, 7);
+  deepEqual(budgetOf(checks, 60).seconds, 15);
+  deepEqual(budgetOf(checks.slice(1), 40).seconds, 40);
+  deepEqual(budgetOf(checks, -2).seconds, 0);
+  deepEqual(budgetOf(checks, undefined).casesMax, 7);
 });

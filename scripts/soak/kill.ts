@@ -14,7 +14,7 @@ const RETURN_MS_MAX = BACKOFF_MAX_MS + HANDSHAKE_TIMEOUT_MS;
 export const kill: SoakCheck = {
   name: "kill",
   share: 7,
-  fullCases: 40,
+  fullCases: 200,
   oneCase: "a round: one of two processes is killed, started again, and both are in session",
   async run(budget) {
     let result = { cases: 0, failures: ["it did not begin"] as readonly string[] };

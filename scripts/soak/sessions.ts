@@ -24,7 +24,7 @@ const WARM_UP = 2;
 export const sessions: SoakCheck = {
   name: "sessions",
   share: 7,
-  fullCases: 50,
+  fullCases: 150,
   oneCase: "a cycle: boot, session, ping both ways, cut, session again, ping, stop; and strangers",
   async run(budget) {
     const before = hostSockets();
