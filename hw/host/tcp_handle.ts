@@ -78,9 +78,15 @@ const METHODS: readonly (keyof TcpHandle)[] = [
   "writeBuffer",
 ];
 
-/** The handles, or `undefined` in a version for which they are not known to be what we expect. */
-export function tcpHandles(): TcpHandles | undefined {
-  if (!denoAtLeast(2, 9) || denoAtLeast(2, 10)) return undefined;
+/**
+ * The handles, or `undefined` where they are not known to be what we expect.
+ *
+ * @param known Whether this is a version whose handles were looked at.
+ */
+export function tcpHandles(
+  known: boolean = denoAtLeast(2, 9) && !denoAtLeast(2, 10),
+): TcpHandles | undefined {
+  if (!known) return undefined;
   const tcp = binding("tcp_wrap");
   const streams = binding("stream_wrap");
   const Tcp = member(tcp, "TCP");

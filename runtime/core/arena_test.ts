@@ -52,3 +52,16 @@ test("Arena.trim gives the rest of the last piece, and of no other, to the next 
   deepEqual([...new Set(first)], [1]);
   deepEqual([...new Set(second)], [25]);
 });
+
+test("Arena.trim takes nothing back of a chunk that is full, wherever its pieces end", () => {
+  const arena = new Arena();
+  const old = arena.take(128);
+  for (let left = 7; left > 0; left--) arena.take(1024);
+  arena.take(1024 - 128);
+  const held = arena.take(128);
+  equal(held.byteOffset + held.length, old.byteOffset + old.length);
+  arena.trim(old, 8);
+  held.fill(7);
+  deepEqual(arena.take(64), new Uint8Array(64));
+  deepEqual(held, new Uint8Array(128).fill(7));
+});

@@ -212,6 +212,14 @@ export const netstackV1 = defineService({
 
 const V1_GATES = netstackV1.ops;
 
+/** How many bytes a read waits for and takes at most, and what it brings. */
+const wanted = { min: u32(), max: u32() };
+const readBounds = {
+  min: { min: 1, max: READ_MIN_MAX, status: "malformed" },
+  max: { min: 1, max: STREAM_LENGTH_MAX, status: "malformed" },
+} as const;
+const bytesRead = { length: u32(), bytes: rest(STREAM_INLINE_MAX) };
+
 /**
  * The sockets facade of ours: upstream's operations, parked until they can be answered, with bytes in
  * bulk and one status for each way a connection ends.
@@ -268,12 +276,9 @@ export const netstackd = defineService({
       doc: "Waits for `min` bytes, then moves up to `max` of those that came: up to " +
         "STREAM_INLINE_MAX of them in the frame, more in a memory object of `length` bytes.",
       capability: null,
-      bounds: {
-        min: { min: 1, max: READ_MIN_MAX, status: "malformed" },
-        max: { min: 1, max: STREAM_LENGTH_MAX, status: "malformed" },
-      },
-      request: { ...handle, min: u32(), max: u32(), ...timeout },
-      reply: { length: u32(), bytes: rest(STREAM_INLINE_MAX) },
+      bounds: readBounds,
+      request: { ...handle, ...wanted, ...timeout },
+      reply: bytesRead,
     },
     write: {
       code: 5,
@@ -345,12 +350,9 @@ export const netstackd = defineService({
       doc: "WRITE of the frame's bytes, then READ, within one time: where the two ends of a " +
         "connection take turns. `timed_out` also when not every byte was taken.",
       capability: null,
-      bounds: {
-        min: { min: 1, max: READ_MIN_MAX, status: "malformed" },
-        max: { min: 1, max: STREAM_LENGTH_MAX, status: "malformed" },
-      },
-      request: { ...handle, min: u32(), max: u32(), ...timeout, bytes: rest(STREAM_INLINE_MAX) },
-      reply: { length: u32(), bytes: rest(STREAM_INLINE_MAX) },
+      bounds: readBounds,
+      request: { ...handle, ...wanted, ...timeout, bytes: rest(STREAM_INLINE_MAX) },
+      reply: bytesRead,
     },
     stats: {
       code: 0x23,

@@ -349,3 +349,24 @@ test("netstackd exchange ends as WRITE and READ do, and for its owner alone", as
   await net.v2().shutdown({ handle });
   deepEqual(await net.v2().exchange(request), { status: "closed" });
 });
+
+test("netstackd exchange takes the time that its bytes waited for room from that of its read", async () => {
+  const net = netPair();
+  const { handle, socket } = await joined(net);
+  const client = net.v2();
+  const filler = pattern(STREAM_INLINE_MAX);
+  const full = { handle, length: filler.length, bytes: filler, timeoutMs: 1 };
+  for (let taken = filler.length; taken === filler.length;) {
+    const reply = watched(client.write(full));
+    await net.advance(2);
+    taken = reply.reply?.status === "ok" ? reply.reply.written : 0;
+  }
+  const asked = watched(client.exchange({ handle, ...EXCHANGE, bytes: filler, timeoutMs: 500 }));
+  await net.advance(300);
+  equal(asked.answered, false);
+  await drained(net, socket, socket.readable);
+  await net.advance(150);
+  equal(asked.answered, false);
+  await net.advance(100);
+  deepEqual(asked.reply, { status: "timed_out" });
+});

@@ -1,4 +1,4 @@
-import { type controld } from "../controld/protocol.ts";
+import type { controld } from "../controld/protocol.ts";
 import type { ReplyOf, RequestOf } from "@runtime/idl/service.ts";
 
 /** Pages that one reading asks for, at most: a full audit ring of long records, four times. */

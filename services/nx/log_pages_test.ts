@@ -1,6 +1,12 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { type AskPage, type LogReading, type LogRecord, newestRecords } from "./log_pages.ts";
+import {
+  type AskPage,
+  type LogReading,
+  type LogRecord,
+  newestRecords,
+  PAGES_MAX,
+} from "./log_pages.ts";
 
 const PAGE = 30;
 
@@ -65,10 +71,30 @@ test("newestRecords of a ring that has lost its oldest, of few and of none", asy
   deepEqual(await newestRecords(none, READING), []);
 });
 
-test("newestRecords comes to an end although every page moves by one record", async () => {
+/** Answers that hold no record and move by `step`; counts them. */
+function emptyPages(step: bigint, total: bigint) {
+  let asked = 0;
   const ask: AskPage = ({ afterId }) => {
-    const total = BigInt(1e9);
-    return Promise.resolve({ status: "ok", total, dropped: 0n, lastId: afterId + 1n, records: [] });
+    asked += 1;
+    return Promise.resolve({
+      status: "ok",
+      total,
+      dropped: 0n,
+      lastId: afterId + step,
+      records: [],
+    });
   };
+  return { ask, asked: () => asked };
+}
+
+test("newestRecords asks for so many pages and no more, though each moves by one record", async () => {
+  const { ask, asked } = emptyPages(1n, 100_000n);
   deepEqual(await newestRecords(ask, { ...READING, limit: 20_000 }), []);
+  equal(asked(), PAGES_MAX + 1);
+});
+
+test("newestRecords asks once for a step behind which there is nothing", async () => {
+  const { ask, asked } = emptyPages(0n, 100n);
+  deepEqual(await newestRecords(ask, { ...READING, limit: 100 }), []);
+  equal(asked(), 2);
 });
