@@ -9,7 +9,8 @@ import { type Ask, DECIDE } from "../idl/policy.ts";
 import { defineService, NONCE32 } from "../idl/service.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { type AnyComponent, defineComponent } from "./component.ts";
-import { boot, BootError } from "./init.ts";
+import { boot } from "./init.ts";
+import { BootError } from "./isolate.ts";
 
 const STATUS = { ok: 0, denied: 1, malformed: 2 } as const;
 

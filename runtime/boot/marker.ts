@@ -37,13 +37,21 @@ export class MarkerPrinter {
     declaration: MarkerDeclaration,
     evidence: Readonly<Record<string, Evidence>>,
   ): void {
-    for (const name of declaration.evidence) {
-      assert(shows(evidence[name]), `marker "${declaration.line}" needs evidence ${name}`);
-    }
+    assertShown(declaration, evidence);
     const line = filledMarker(declaration.line, evidence);
     assert(line !== undefined, `marker "${declaration.line}" has its placeholders filled`);
     this.#uart.write(UTF8.encode(`${line}\n`));
     this.#observe({ line, task, atNs: this.#nowNs() });
+  }
+}
+
+/** Holds a marker to its evidence: without it, whoever prints it has a bug. */
+export function assertShown(
+  declaration: MarkerDeclaration,
+  evidence: Readonly<Record<string, Evidence>>,
+): void {
+  for (const name of declaration.evidence) {
+    assert(shows(evidence[name]), `marker "${declaration.line}" needs evidence ${name}`);
   }
 }
 

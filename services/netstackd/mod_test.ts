@@ -1,4 +1,4 @@
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { linkPair, type NetNode, netNode } from "@tests/fakes/net_node.ts";
 import { test } from "@tests/fakes/test.ts";

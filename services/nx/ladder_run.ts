@@ -1,7 +1,7 @@
 import { type LadderFailure, LadderJudge, type LadderOptions } from "@runtime/boot/ladder.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
 import type { Fault, NodeOptions, NxPorts, RunningNode } from "./ports.ts";
 import type { startStrangers, Stranger } from "./strangers.ts";

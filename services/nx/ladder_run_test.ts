@@ -1,4 +1,4 @@
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { manualClock } from "@tests/fakes/clock.ts";
 import { type FakeNode, fakeNode, settled } from "@tests/fakes/nx_ports.ts";

@@ -8,7 +8,7 @@
 import { Command, CommanderError } from "commander";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import { hostPortText } from "./address.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
 import { addDemo } from "./demo.ts";

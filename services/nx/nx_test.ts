@@ -1,6 +1,6 @@
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { fakeNode, nxWorld, type NxWorldOptions } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { BootError } from "@runtime/boot/init.ts";
+import { BootError } from "@runtime/boot/isolate.ts";
 import type { EntropySource } from "@runtime/core/ports.ts";
 import { identityd } from "@services/identityd/protocol.ts";
 import { keystored } from "@services/keystored/protocol.ts";

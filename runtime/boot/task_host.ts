@@ -1,0 +1,260 @@
+import { assert, InvariantError } from "../core/assert.ts";
+import type { MachineDevice } from "../core/ports.ts";
+import type { Slot } from "../core/syscalls.ts";
+import { SyscallChannel } from "../idl/channel.ts";
+import { createClient, nonceReaderOf } from "../idl/client.ts";
+import type { Gate } from "../idl/policy.ts";
+import { bind, type Bound, type Handlers, serve } from "../idl/server.ts";
+import type { Service } from "../idl/service.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Task } from "../kernel/task.ts";
+import {
+  type AnyComponent,
+  type DevicePorts,
+  endpointOf,
+  type Evidence,
+  markersOf,
+} from "./component.ts";
+import {
+  BootError,
+  type EndpointPlan,
+  GATE_KEY,
+  type Isolate,
+  type IsolateObserver,
+  type Join,
+} from "./isolate.ts";
+import { assertShown } from "./marker.ts";
+import { decider } from "./protocol.ts";
+import { serveEndpoint } from "./serve.ts";
+
+/** Replies that may wait for one caller: what an endpoint holds at most. */
+const REPLY_DEPTH = 256;
+
+/** What an isolate's daemons stand on. */
+export interface TaskHostPorts {
+  readonly name: string;
+  readonly kernel: Kernel;
+  /** The component of a daemon that is placed here. */
+  readonly componentOf: (task: string) => AnyComponent;
+  readonly observer: IsolateObserver;
+}
+
+/** Both slots of a right to call. */
+interface ChannelSlots {
+  readonly send: Slot;
+  readonly receive: Slot;
+}
+
+interface Hosted {
+  readonly component: AnyComponent;
+  readonly task: Task;
+  /** Receive rights by endpoint name. */
+  readonly receive: Map<string, Slot>;
+  /** Reply rights by the badge of the caller's send right, one map for each endpoint. */
+  readonly replyTo: Map<string, Map<number, Slot>>;
+  /** Rights to call, by key. */
+  readonly calls: Map<string, ChannelSlots>;
+  readonly devices: Map<string, DevicePorts>;
+}
+
+/**
+ * The daemons of one isolate: gives each what its component asks for, and serves its endpoints. The
+ * same code runs beside the boot and behind a worker's entry.
+ */
+export class TaskHost implements Isolate {
+  readonly name: string;
+  readonly #ports: TaskHostPorts;
+  readonly #hosted = new Map<string, Hosted>();
+  readonly #settled: Promise<void>;
+  #settle: () => void = () => {};
+
+  constructor(ports: TaskHostPorts) {
+    this.name = ports.name;
+    this.#ports = ports;
+    this.#settled = new Promise((resolve) => this.#settle = resolve);
+  }
+
+  spawn(name: string, endpoints: readonly EndpointPlan[]): void {
+    const task = this.#ports.kernel.spawn(name);
+    const receive = new Map<string, Slot>();
+    const replyTo = new Map<string, Map<number, Slot>>();
+    for (const { name: endpoint, depth } of endpoints) {
+      const pair = task.endpointCreate(depth);
+      if (pair.status !== "ok") throw new BootError("no_space", name);
+      receive.set(endpoint, pair.receive);
+      replyTo.set(endpoint, new Map());
+    }
+    const component = this.#ports.componentOf(name);
+    const parts = { calls: new Map(), devices: new Map() };
+    this.#hosted.set(name, { component, task, receive, replyTo, ...parts });
+  }
+
+  join({ caller, server, badge }: Join): void {
+    const hosted = this.#of(caller.task);
+    hosted.calls.set(caller.key, this.#mint(hosted.task, server, badge));
+  }
+
+  /** A channel for a principal that is no daemon. */
+  channel(task: Task, service: Service, to: Omit<Join, "caller">): SyscallChannel {
+    return new SyscallChannel(task, this.#mint(task, to.server, to.badge), nonceReaderOf(service));
+  }
+
+  grant(name: string, key: string, device: MachineDevice): void {
+    const { task, devices } = this.#of(name);
+    const slot = this.#ports.kernel.grantDevice(task, device);
+    if (slot === undefined) throw new BootError("no_space", name);
+    const mapped = task.mmioMap(slot, 0, device.length);
+    const dma = task.dmaMap(slot);
+    const irq = task.irqBind(slot);
+    assert(mapped.status === "ok" && dma !== undefined && irq !== undefined, "a grant maps");
+    devices.set(key, { window: mapped.window, dma, irq });
+  }
+
+  async begin(name: string, args: Readonly<Record<string, string>>): Promise<void> {
+    const hosted = this.#of(name);
+    const gate = this.#gateOf(hosted);
+    const behaviour = await this.#create(hosted, { gate, args });
+    for (const endpoint of hosted.receive.keys()) {
+      this.#serve(hosted, { endpoint, behaviour, gate });
+    }
+  }
+
+  settle(): void {
+    this.#settle();
+  }
+
+  #of(name: string): Hosted {
+    const hosted = this.#hosted.get(name);
+    assert(hosted !== undefined, "a daemon is spawned before anything else happens to it");
+    return hosted;
+  }
+
+  /** Mints a send right to the endpoint and a reply endpoint that its server may send to. */
+  #mint(task: Task, { task: serverName, endpoint }: Join["server"], badge: number): ChannelSlots {
+    const server = this.#of(serverName);
+    const { kernel } = this.#ports;
+    const receive = server.receive.get(endpoint);
+    const send = receive === undefined
+      ? undefined
+      : kernel.mintSend(server.task, receive, task, badge);
+    const replies = task.endpointCreate(REPLY_DEPTH);
+    if (send === undefined || replies.status !== "ok") {
+      throw new BootError("no_space", task.self.name);
+    }
+    const back = kernel.mintSend(task, replies.receive, server.task, 0);
+    if (back === undefined) throw new BootError("no_space", serverName);
+    task.capClose(replies.send);
+    server.replyTo.get(endpoint)?.set(badge, back);
+    return { send, receive: replies.receive };
+  }
+
+  #channelOf({ task, calls }: Hosted, key: string, service: Service): SyscallChannel {
+    const slots = calls.get(key);
+    if (slots === undefined) throw new BootError("no_space", task.self.name);
+    return new SyscallChannel(task, slots, nonceReaderOf(service));
+  }
+
+  /** A daemon that was given no way to policyd gates nothing: it denies. */
+  #gateOf(hosted: Hosted): Gate {
+    if (!hosted.calls.has(GATE_KEY)) return () => Promise.resolve(false);
+    const client = createClient(decider, this.#channelOf(hosted, GATE_KEY, decider));
+    return async (ask) => (await client.decide(ask)).status === "ok";
+  }
+
+  async #create(
+    hosted: Hosted,
+    { gate, args }: { gate: Gate; args: Readonly<Record<string, string>> },
+  ): Promise<Record<string, Handlers<Service>>> {
+    const { component, task, devices } = hosted;
+    const called = Object.entries(component.calls);
+    const channel = Object.fromEntries(
+      called.map(([key, service]) => [key, this.#channelOf(hosted, key, service)] as const),
+    );
+    const given = {
+      call: clientsOf(component, channel),
+      channel,
+      device: Object.fromEntries(devices),
+      clock: task.clock,
+      syscalls: task,
+      args,
+      gate,
+      prove: this.#proveOf(hosted),
+      settled: this.#settled,
+      spawn: (loop: () => Promise<void>) => {
+        loop().catch((error) => this.#fault(hosted, error));
+      },
+    };
+    try {
+      // The component's own types tie what is given to what it takes.
+      return await component.create(given as never) as Record<string, Handlers<Service>>;
+    } catch (error) {
+      this.#fault(hosted, error);
+      throw new BootError("daemon_faulted", task.self.name);
+    }
+  }
+
+  #proveOf({ component, task }: Hosted) {
+    const declared = markersOf(component);
+    return (key: string, evidence: Readonly<Record<string, Evidence>>) => {
+      const declaration = declared[key];
+      assert(declaration !== undefined, "a daemon prints markers of its own protocol");
+      assertShown(declaration, evidence);
+      if (!task.exited) this.#ports.observer.proved(task.self.name, key, evidence);
+    };
+  }
+
+  #serve(
+    hosted: Hosted,
+    { endpoint, behaviour, gate }: {
+      endpoint: string;
+      behaviour: Readonly<Record<string, Handlers<Service>>>;
+      gate: Gate;
+    },
+  ): void {
+    const { component, task } = hosted;
+    const bound: Bound[] = [];
+    for (const [key, service] of Object.entries(component.serves)) {
+      const handlers = behaviour[key];
+      if (endpointOf(service) !== endpoint || handlers === undefined) continue;
+      bound.push(bind(service, handlers));
+    }
+    const receive = hosted.receive.get(endpoint);
+    const replyTo = hosted.replyTo.get(endpoint);
+    assert(
+      receive !== undefined && replyTo !== undefined,
+      "an endpoint is minted before it serves",
+    );
+    serveEndpoint({
+      syscalls: task,
+      receive,
+      handler: serve(bound, gate),
+      replyTo,
+      concurrency: component.concurrency ?? 1,
+      fault: (error) => this.#fault(hosted, error),
+    });
+  }
+
+  #fault({ task }: Hosted, error: unknown): void {
+    if (task.exited) return;
+    task.exit();
+    this.#ports.observer.faulted(task.self.name, reasonOf(error));
+  }
+}
+
+function clientsOf(
+  component: AnyComponent,
+  channels: Readonly<Record<string, SyscallChannel>>,
+): Record<string, unknown> {
+  const clients = Object.entries(component.calls).map(([key, service]) => {
+    const channel = channels[key];
+    assert(channel !== undefined, "every called service has its channel");
+    return [key, createClient(service, channel)] as const;
+  });
+  return Object.fromEntries(clients);
+}
+
+/** Messages of other errors may quote what they choked on: their name is all that is told. */
+function reasonOf(error: unknown): string {
+  if (error instanceof InvariantError) return error.message;
+  return error instanceof Error ? error.name : "unknown";
+}
