@@ -5,6 +5,7 @@ import { hostEntropy } from "@hw/host/entropy.ts";
 import { seededEntropy } from "@hw/host/entropy_seeded.ts";
 import { hostFiles } from "@hw/host/files.ts";
 import { controlSockets } from "@hw/host/frame_stream.ts";
+import { hostPlacement } from "@hw/host/isolates.ts";
 import { random32Of } from "@hw/host/random32.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
@@ -70,6 +71,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     machine,
     clock,
     components,
+    placement: { isolation: options.isolation ?? "inline", ...hostPlacement(clock, turns) },
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),

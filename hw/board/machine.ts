@@ -17,6 +17,7 @@ import { VirtioRng } from "../device/rng.ts";
 import { Rtc } from "../device/rtc.ts";
 import { VirtioMmio } from "../device/transport.ts";
 import { Uart, UART_DATA } from "../device/uart.ts";
+import { REGISTER } from "../virtio/registers.ts";
 import type { VirtioDevice } from "../device/virtio_device.ts";
 import {
   FINISHER,
@@ -140,7 +141,15 @@ function mapping(name: string, place: Place, device: MmioMapping["device"]): Mmi
 function machineDevice(bus: MmioBus, card: Card): MachineDevice {
   const { base, length, irq } = virtioSlot(card.slot);
   assert(irq > 0, "a virtio device interrupts");
-  return { name: card.name, base, length, irq, window: bus.window(base, length), dma: card.region };
+  return {
+    name: card.name,
+    base,
+    length,
+    irq,
+    window: bus.window(base, length),
+    doorbell: REGISTER.queueNotify,
+    dma: card.region,
+  };
 }
 
 /** Prints byte by byte through the transmit register, as a guest's polling driver does. */

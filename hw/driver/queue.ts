@@ -8,6 +8,7 @@
  * @module
  */
 
+import { atomicLoad, atomicStore } from "@runtime/core/atomic.ts";
 import { assert } from "@runtime/core/assert.ts";
 import type { DmaRegion } from "@runtime/core/ports.ts";
 import {
@@ -161,13 +162,13 @@ export class DriverQueue {
     const before = this.#published;
     const after = this.#offered;
     if (before === after) return false;
-    Atomics.store(this.#halves, (this.#available + RING_INDEX) >>> 1, after);
+    atomicStore(this.#halves, (this.#available + RING_INDEX) >>> 1, after);
     this.#published = after;
     if (this.#eventIndex) {
       const event = (this.#used + availEventOffset(this.size)) >>> 1;
-      return eventPassed(Atomics.load(this.#halves, event), { before, after });
+      return eventPassed(atomicLoad(this.#halves, event), { before, after });
     }
-    return (Atomics.load(this.#halves, this.#used >>> 1) & USED_NO_NOTIFY) === 0;
+    return (atomicLoad(this.#halves, this.#used >>> 1) & USED_NO_NOTIFY) === 0;
   }
 
   /**
@@ -199,7 +200,7 @@ export class DriverQueue {
 
   /** Whether the device has used a buffer. @throws {DriverError} `used_index_jump`. */
   ready(): boolean {
-    const index = Atomics.load(this.#halves, (this.#used + RING_INDEX) >>> 1);
+    const index = atomicLoad(this.#halves, (this.#used + RING_INDEX) >>> 1);
     const used = (index - this.#taken) & 0xffff;
     if (used > this.#inFlightCount) this.#fail("used_index_jump", this.#used + RING_INDEX);
     return used > 0;
@@ -208,7 +209,7 @@ export class DriverQueue {
   /** Asks for an interrupt at the next used buffer. @returns whether one is there already. */
   wantInterrupt(): boolean {
     if (this.#eventIndex) this.#setUsedEvent(this.#taken);
-    else Atomics.store(this.#halves, this.#available >>> 1, 0);
+    else atomicStore(this.#halves, this.#available >>> 1, 0);
     return this.ready();
   }
 
@@ -216,12 +217,12 @@ export class DriverQueue {
   muteInterrupt(): void {
     // The index just passed: it is 65535 used buffers away from being passed again.
     if (this.#eventIndex) this.#setUsedEvent((this.#taken - 1) & 0xffff);
-    else Atomics.store(this.#halves, this.#available >>> 1, AVAILABLE_NO_INTERRUPT);
+    else atomicStore(this.#halves, this.#available >>> 1, AVAILABLE_NO_INTERRUPT);
   }
 
   #setUsedEvent(index: number): void {
     const at = (this.#available + usedEventOffset(this.size)) >>> 1;
-    Atomics.store(this.#halves, at, index);
+    atomicStore(this.#halves, at, index);
   }
 
   #writeAddresses(base: number): void {

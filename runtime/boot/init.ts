@@ -13,7 +13,16 @@ import {
   type Evidence,
   markersOf,
 } from "./component.ts";
-import { BootError, type EndpointPlan, GATE_KEY, HOST_ISOLATE, type Isolate } from "./isolate.ts";
+import { Homes, inlinePlacement, type PlacementPorts } from "./homes.ts";
+import {
+  BootError,
+  type EndpointPlan,
+  GATE_KEY,
+  HOST_ISOLATE,
+  type Isolate,
+  type IsolateObserver,
+} from "./isolate.ts";
+import { MarkerOrder } from "./marker_order.ts";
 import { decider, INIT_MARKERS, INIT_NAME } from "./protocol.ts";
 import { MarkerPrinter, type ProvenMarker } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
@@ -38,6 +47,8 @@ export interface BootPorts {
   readonly seededBy?: string | undefined;
   /** Runs when every daemon serves and before the boot says so: tells samgrd who offers what. */
   readonly settle?: (node: Booted) => Promise<void>;
+  /** Where daemons live; all beside the boot unless said. */
+  readonly placement?: PlacementPorts | undefined;
   /** Sees every marker that was printed. */
   readonly observe: (marker: ProvenMarker) => void;
   /** A daemon could not start or faulted; the reason never holds bytes of a frame. */
@@ -66,7 +77,9 @@ export async function boot(ports: BootPorts): Promise<Booted> {
 class Node implements Booted {
   readonly #ports: BootPorts;
   readonly #printer: MarkerPrinter;
+  readonly #order: MarkerOrder;
   readonly #host: TaskHost;
+  readonly #homes: Homes;
   readonly #components = new Map<string, AnyComponent>();
   readonly #init: Task;
   readonly #outside = new Map<string, Task>();
@@ -83,14 +96,26 @@ class Node implements Booted {
       () => ports.clock.nowNs(),
       ports.observe,
     );
+    const nowNs = () => ports.clock.nowNs();
+    const { kernel, placement = inlinePlacement() } = ports;
+    this.#order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
+    const observer: IsolateObserver = {
+      proved: (task, key, evidence, order) => this.#proveOwn(task, key, { evidence, order }),
+      faulted: (task, reason) => this.#fault(task, reason),
+    };
     this.#host = new TaskHost({
       name: HOST_ISOLATE,
-      kernel: ports.kernel,
+      kernel,
+      wires: placement.isolates.wires,
       componentOf: (task) => this.#component(task),
-      observer: {
-        proved: (task, key, evidence) => this.#proveOwn(task, key, evidence),
-        faulted: (task, reason) => this.#fault(task, reason),
-      },
+      observer,
+    });
+    this.#homes = new Homes({
+      kernel,
+      host: this.#host,
+      placement,
+      observer,
+      lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
     });
   }
 
@@ -99,7 +124,7 @@ class Node implements Booted {
     if (profile !== undefined) this.#prove(INIT_NAME, INIT_MARKERS.seeded, { profile });
     const decides = components.find(({ name }) => name === policy);
     const order = bootOrder(components, decides);
-    for (const component of order) this.#spawn(component);
+    for (const component of order) await this.#spawn(component);
     let denialProven = false;
     for (const component of order) {
       if (Object.keys(component.uses).length > 0 && !denialProven) {
@@ -110,16 +135,17 @@ class Node implements Booted {
     }
     await this.#ports.settle?.(this);
     this.#prove(INIT_NAME, INIT_MARKERS.ready, { daemons: order.length });
-    this.#host.settle();
+    this.#homes.settle();
   }
 
   connect(principal: string, service: Service): SyscallChannel {
     const task = this.#outside.get(principal) ?? this.#ports.kernel.spawn(principal);
     this.#outside.set(principal, task);
-    return this.#host.channel(task, service, this.#mint(service));
+    return this.#outsideChannel(task, service);
   }
 
   stop(): void {
+    this.#homes.stop();
     this.#ports.kernel.stop();
   }
 
@@ -129,22 +155,18 @@ class Node implements Booted {
     return component;
   }
 
-  /** Where a daemon lives. */
-  #isolateOf(_name: string): Isolate {
-    return this.#host;
-  }
-
-  #spawn(component: AnyComponent): void {
+  async #spawn(component: AnyComponent): Promise<void> {
     const { name } = component;
     this.#components.set(name, component);
     this.#prove(INIT_NAME, INIT_MARKERS.start, { name });
-    this.#isolateOf(name).spawn(name, endpointsOf(component));
+    const isolate = await this.#homes.house(name);
+    isolate.spawn(name, endpointsOf(component));
     this.#prove(INIT_NAME, INIT_MARKERS.up, { name });
   }
 
   async #begin(component: AnyComponent): Promise<void> {
     const { name } = component;
-    const isolate = this.#isolateOf(name);
+    const isolate = this.#homes.of(name);
     const { policy } = this.#ports;
     if (name !== policy && gated(component)) this.#join(name, GATE_KEY, this.#policyService());
     for (const [key, service] of Object.entries(component.calls)) this.#join(name, key, service);
@@ -157,7 +179,7 @@ class Node implements Booted {
   }
 
   #join(task: string, key: string, service: Service): void {
-    this.#isolateOf(task).join({ caller: { task, key }, ...this.#mint(service) });
+    this.#homes.join({ caller: { task, key }, ...this.#mint(service) });
   }
 
   /** The endpoint that serves a protocol, and a badge of its own for a right to it. */
@@ -165,7 +187,15 @@ class Node implements Booted {
     const server = serverOf(this.#ports.components, service);
     assert(server !== undefined, "a called service is served by a spawned component");
     const badge = ++this.#badges;
-    return { server: { task: server.name, endpoint: endpointOf(service) }, badge };
+    const place = { task: server.name, endpoint: endpointOf(service) };
+    return { server: place, badge, depth: server.depth ?? DEPTH };
+  }
+
+  /** A channel of a principal that is no daemon. */
+  #outsideChannel(task: Task, service: Service, as: Service = service): SyscallChannel {
+    const caller = { task: task.self.name, key: service.name };
+    const right = this.#homes.wiresOf({ caller, ...this.#mint(service) });
+    return this.#host.channel(task, as, right);
   }
 
   #policyService(): Service {
@@ -208,8 +238,8 @@ class Node implements Booted {
 
   #initDecider(): Client<typeof decider> {
     if (this.#decide === undefined) {
-      const to = this.#mint(this.#policyService());
-      this.#decide = createClient(decider, this.#host.channel(this.#init, decider, to));
+      const channel = this.#outsideChannel(this.#init, this.#policyService(), decider);
+      this.#decide = createClient(decider, channel);
     }
     return this.#decide;
   }
@@ -220,18 +250,26 @@ class Node implements Booted {
     this.#ports.faulted(name, reason);
   }
 
-  #proveOwn(task: string, key: string, evidence: Readonly<Record<string, Evidence>>): void {
+  #proveOwn(
+    task: string,
+    key: string,
+    { evidence, order }: {
+      readonly evidence: Readonly<Record<string, Evidence>>;
+      readonly order: number | undefined;
+    },
+  ): void {
     const declaration = markersOf(this.#component(task))[key];
     assert(declaration !== undefined, "a daemon prints markers of its own protocol");
-    this.#prove(task, declaration, evidence);
+    this.#prove(task, declaration, evidence, order);
   }
 
   #prove(
     task: string,
     declaration: Parameters<MarkerPrinter["prove"]>[1],
     evidence: Readonly<Record<string, Evidence>>,
+    order = this.#order.draw(),
   ): void {
-    this.#printer.prove(task, declaration, evidence);
+    this.#order.put(order, () => this.#printer.prove(task, declaration, evidence));
   }
 }
 

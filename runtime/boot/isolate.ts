@@ -1,4 +1,4 @@
-import type { MachineDevice } from "../core/ports.ts";
+import type { MachineDevice, WireEnd } from "../core/ports.ts";
 import type { Evidence } from "./component.ts";
 
 /** Name of the isolate that the boot itself runs in. */
@@ -35,6 +35,50 @@ export interface Join {
   readonly badge: number;
 }
 
+/** A wire of a right that crosses isolates: the right's number in the node, and one end. */
+export interface Crossing {
+  readonly id: number;
+  readonly end: WireEnd;
+}
+
+/** The caller's half of a right to call in another isolate. */
+export interface CallerWires {
+  readonly caller: CallerPlace;
+  /** Who answers. */
+  readonly server: string;
+  /** Messages that the endpoint takes before it must be emptied. */
+  readonly window: number;
+  readonly requests: Crossing;
+  readonly replies: Crossing;
+}
+
+/** The server's half. */
+export interface ServerWires {
+  readonly server: EndpointPlace;
+  /** Who calls: what the receiver is told of every message. */
+  readonly caller: string;
+  readonly badge: number;
+  readonly requests: Crossing;
+  readonly replies: Crossing;
+}
+
+/** A send right that was exported has got its new holder in another isolate. */
+export interface ExportedWire {
+  readonly exported: number;
+  /** Its holder. */
+  readonly sender: string;
+  readonly requests: Crossing;
+}
+
+/** A send right that came with a message. */
+export interface ArrivingRight {
+  /** The right over which the message came, and the ticket that it brought. */
+  readonly via: number;
+  readonly ticket: number;
+  readonly window: number;
+  readonly requests: Crossing;
+}
+
 /**
  * An isolate as the boot sees it: a heap in which daemons live. Orders are carried out in the order in
  * which they are given.
@@ -45,6 +89,16 @@ export interface Isolate {
   spawn(task: string, endpoints: readonly EndpointPlan[]): void;
   /** Gives a caller of this isolate a right to an endpoint of this isolate. */
   join(join: Join): void;
+  /** Gives a caller of this isolate a right to an endpoint in another. */
+  attach(wires: CallerWires): void;
+  /** Lets a caller of another isolate reach an endpoint of this one. */
+  admit(wires: ServerWires): void;
+  /** Lets the new holder of an exported right reach its endpoint. */
+  admitExported(wire: ExportedWire): void;
+  /** Opens the way of a right that came with a message, or is about to. */
+  arrive(right: ArrivingRight): void;
+  /** Whoever was at the other end of these rights is gone. */
+  cut(rights: readonly number[]): void;
   /** Hands a device to a daemon, which finds it under `key`. */
   grant(task: string, key: string, device: MachineDevice): void;
   /**
@@ -60,8 +114,17 @@ export interface Isolate {
 
 /** What an isolate tells the boot. */
 export interface IsolateObserver {
-  /** A daemon printed a marker of its protocol, with its evidence. */
-  proved(task: string, key: string, evidence: Readonly<Record<string, Evidence>>): void;
+  /**
+   * A daemon printed a marker of its protocol, with its evidence.
+   *
+   * @param order Drawn in its isolate from the node's one count; absent beside the boot.
+   */
+  proved(
+    task: string,
+    key: string,
+    evidence: Readonly<Record<string, Evidence>>,
+    order?: number,
+  ): void;
   /** A daemon hit a bug and was stopped; the reason never holds bytes of a frame. */
   faulted(task: string, reason: string): void;
 }

@@ -118,7 +118,7 @@ test("serveEndpoint answers to the right that came along, and closes it", async 
   const { client, server, there, quiet, replies, kernel } = served(ECHO);
   const own = endpointBetween(kernel, { owner: client, client });
   const before = server.table.used;
-  equal(await client.send(there.send, FRAME, { move: own.send }), "ok");
+  equal(await client.send(there.send, FRAME, { move: own.ownSend }), "ok");
   await quiet();
   equal((await client.receive(own.receive)).status, "ok");
   deepEqual(await replies(), []);

@@ -1,12 +1,14 @@
 import { assert, InvariantError } from "../core/assert.ts";
-import type { MachineDevice } from "../core/ports.ts";
+import type { MachineDevice, Wires } from "../core/ports.ts";
 import type { Slot } from "../core/syscalls.ts";
 import { SyscallChannel } from "../idl/channel.ts";
 import { createClient, nonceReaderOf } from "../idl/client.ts";
 import type { Gate } from "../idl/policy.ts";
 import { bind, type Bound, type Handlers, serve } from "../idl/server.ts";
 import type { Service } from "../idl/service.ts";
+import type { Endpoint } from "../kernel/endpoint.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { principalNamed } from "../kernel/principal.ts";
 import type { Task } from "../kernel/task.ts";
 import {
   type AnyComponent,
@@ -16,12 +18,17 @@ import {
   markersOf,
 } from "./component.ts";
 import {
+  type ArrivingRight,
   BootError,
+  type CallerWires,
+  type Crossing,
   type EndpointPlan,
+  type ExportedWire,
   GATE_KEY,
   type Isolate,
   type IsolateObserver,
   type Join,
+  type ServerWires,
 } from "./isolate.ts";
 import { assertShown } from "./marker.ts";
 import { decider } from "./protocol.ts";
@@ -34,6 +41,7 @@ const REPLY_DEPTH = 256;
 export interface TaskHostPorts {
   readonly name: string;
   readonly kernel: Kernel;
+  readonly wires: Wires;
   /** The component of a daemon that is placed here. */
   readonly componentOf: (task: string) => AnyComponent;
   readonly observer: IsolateObserver;
@@ -94,9 +102,42 @@ export class TaskHost implements Isolate {
     hosted.calls.set(caller.key, this.#mint(hosted.task, server, badge));
   }
 
-  /** A channel for a principal that is no daemon. */
-  channel(task: Task, service: Service, to: Omit<Join, "caller">): SyscallChannel {
-    return new SyscallChannel(task, this.#mint(task, to.server, to.badge), nonceReaderOf(service));
+  attach(wires: CallerWires): void {
+    const { task, calls } = this.#of(wires.caller.task);
+    calls.set(wires.caller.key, this.#attach(task, wires));
+  }
+
+  admit({ server, caller, badge, requests, replies }: ServerWires): void {
+    const hosted = this.#of(server.task);
+    const { crossings } = this.#ports.kernel;
+    const endpoint = this.#endpoint(hosted.task, hosted.receive.get(server.endpoint));
+    const source = { id: requests.id, sender: principalNamed(caller), badge };
+    crossings.openInlet(source, this.#ports.wires.open(requests.end), endpoint);
+    const back = crossings.openOutlet(hosted.task, this.#opened(replies), REPLY_DEPTH);
+    if (back === undefined) throw new BootError("no_space", server.task);
+    hosted.replyTo.get(server.endpoint)?.set(badge, back);
+  }
+
+  admitExported({ exported, sender, requests }: ExportedWire): void {
+    const { crossings } = this.#ports.kernel;
+    const { endpoint, done } = crossings.takeExported(exported);
+    const source = { id: requests.id, sender: principalNamed(sender), badge: 0 };
+    crossings.openInlet(source, this.#ports.wires.open(requests.end), endpoint);
+    done();
+  }
+
+  arrive({ via, ticket, window, requests }: ArrivingRight): void {
+    this.#ports.kernel.crossings.arrive({ via, ticket }, this.#opened(requests), window);
+  }
+
+  cut(rights: readonly number[]): void {
+    for (const id of rights) this.#ports.kernel.crossings.cut(id);
+  }
+
+  /** A channel for a principal that is no daemon, to a daemon beside it or in another isolate. */
+  channel(task: Task, service: Service, to: Omit<Join, "caller"> | CallerWires): SyscallChannel {
+    const slots = "badge" in to ? this.#mint(task, to.server, to.badge) : this.#attach(task, to);
+    return new SyscallChannel(task, slots, nonceReaderOf(service));
   }
 
   grant(name: string, key: string, device: MachineDevice): void {
@@ -146,6 +187,30 @@ export class TaskHost implements Isolate {
     task.capClose(replies.send);
     server.replyTo.get(endpoint)?.set(badge, back);
     return { send, receive: replies.receive };
+  }
+
+  #attach(task: Task, { server, window, requests, replies }: CallerWires): ChannelSlots {
+    const { crossings } = this.#ports.kernel;
+    const send = crossings.openOutlet(task, this.#opened(requests), window);
+    const pair = task.endpointCreate(REPLY_DEPTH);
+    if (send === undefined || pair.status !== "ok") throw new BootError("no_space", task.self.name);
+    const endpoint = this.#endpoint(task, pair.receive);
+    const source = { id: replies.id, sender: principalNamed(server), badge: 0 };
+    crossings.openInlet(source, this.#ports.wires.open(replies.end), endpoint);
+    task.capClose(pair.send);
+    return { send, receive: pair.receive };
+  }
+
+  #opened({ id, end }: Crossing) {
+    return { id, wire: this.#ports.wires.open(end) };
+  }
+
+  #endpoint(task: Task, receive: Slot | undefined): Endpoint {
+    const endpoint = receive === undefined
+      ? undefined
+      : this.#ports.kernel.endpointAt(task, receive);
+    assert(endpoint !== undefined, "an endpoint is made before anybody is let in");
+    return endpoint;
   }
 
   #channelOf({ task, calls }: Hosted, key: string, service: Service): SyscallChannel {

@@ -49,10 +49,4 @@ export class Arena {
     piece.set(bytes);
     return piece;
   }
-
-  /** Starts a chunk anew: the next owner of this arena sees nothing of what the last one got. */
-  renew(): void {
-    this.#chunk = NOTHING;
-    this.#used = 0;
-  }
 }

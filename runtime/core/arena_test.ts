@@ -30,14 +30,6 @@ test("Arena.copy is the caller's own", () => {
   }
 });
 
-test("Arena starts elsewhere once it was renewed", () => {
-  const arena = new Arena();
-  const before = arena.take(8);
-  equal(arena.take(8).buffer, before.buffer);
-  arena.renew();
-  equal(arena.take(8).buffer === before.buffer, false);
-});
-
 test("Arena.trim gives the rest of the last piece, and of no other, to the next one", () => {
   const arena = new Arena();
   const first = arena.trim(arena.take(128), 20);

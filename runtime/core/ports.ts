@@ -99,6 +99,49 @@ export interface LinkPort {
   available(): void;
 }
 
+/**
+ * One end of a channel between two isolates of the node. What is posted arrives as a copy, in order;
+ * nothing is ever shared but {@linkcode cells}, which only kernel code holds.
+ */
+export interface Wire {
+  /** A few words that both ends see. */
+  readonly cells: Int32Array;
+  /** Names who hears. What came before is heard afterwards, never during this call. */
+  listen(hear: (message: unknown) => void): void;
+  /** @param moved Buffers, and ends of wires, that leave this isolate instead of being copied. */
+  post(message: unknown, moved?: readonly (ArrayBuffer | WireEnd)[]): void;
+  /** The other end hears nothing any more. */
+  close(): void;
+}
+
+/** An end of a wire on its way to the isolate that will use it. */
+export interface WireEnd {
+  /** What the host moves between its isolates; opaque to everybody else. */
+  readonly port: object;
+  readonly cells: SharedArrayBuffer;
+}
+
+/** Makes and opens wires. */
+export interface Wires {
+  pair(): readonly [WireEnd, WireEnd];
+  open(end: WireEnd): Wire;
+}
+
+/** An isolate of its own, as its starter sees it. */
+export interface StartedIsolate {
+  /** Carries the boot's orders there, and what happens there back. */
+  readonly control: Wire;
+  /** Ends it. A loop in it that never yields goes on, cut off from everything. */
+  terminate(): void;
+}
+
+/** Starts isolates that have nothing in their hands but what comes over {@linkcode StartedIsolate}. */
+export interface Isolates {
+  readonly wires: Wires;
+  /** @param failed Something in it was thrown that nobody caught. The text never holds bytes of a frame. */
+  start(name: string, failed: (reason: string) => void): StartedIsolate;
+}
+
 /** Where the console's bytes go. */
 export interface Console {
   write(bytes: Uint8Array): void;
@@ -256,6 +299,8 @@ export interface MachineDevice {
   readonly irq: number;
   /** Its registers. */
   readonly window: MmioWindow;
+  /** Offset of the register that only rings: a write there changes nothing that can be read back. */
+  readonly doorbell?: number | undefined;
   /** The RAM region that this device alone may reach. */
   readonly dma: DmaRegion;
 }

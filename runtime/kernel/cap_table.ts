@@ -64,9 +64,14 @@ export class CapTable {
     return capability;
   }
 
+  /** Every capability in it. */
+  held(): Capability[] {
+    return this.#slots.filter((slot) => slot !== undefined && slot !== LENT);
+  }
+
   /** Empties the table and returns everything that was in it. */
   drain(): Capability[] {
-    const held = this.#slots.filter((slot) => slot !== undefined && slot !== LENT);
+    const held = this.held();
     this.#slots.fill(undefined);
     this.#used = 0;
     return held;

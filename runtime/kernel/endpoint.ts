@@ -45,16 +45,33 @@ export interface SendWaiter {
 /** Outcome of offering a message to an endpoint. */
 export type OfferStatus = "ok" | "queue_full" | "no_space" | "no_such_endpoint";
 
+/** Where a send right leads: an endpoint of this isolate, or the way to one in another. */
+export interface Sink {
+  /** Where the frames lie that are sent there. */
+  readonly frames: Arena;
+  readonly closed: boolean;
+  /** Takes a message now, or says why not. Never overtakes a sender that waits for room. */
+  offer(envelope: Envelope): OfferStatus;
+  /** Queues a sender behind those that wait for room already. */
+  awaitRoom(waiter: SendWaiter): void;
+  /** Withdraws a sender that waits for room. Returns whether it still waited. */
+  withdrawSender(waiter: SendWaiter): boolean;
+  /** A send right was made. */
+  sendHeld(): void;
+  /** A send right was dropped. */
+  sendDropped(): void;
+}
+
 /**
  * A bounded queue of messages with waiters on both ends, first come first served. Bounds: `depth`
  * messages, `depth` × 8 KiB, and the budgets of the owner and of the node.
  */
-export class Endpoint {
+export class Endpoint implements Sink {
   readonly depth: number;
   /** Where the frames lie that are sent here: whoever receives shares them with nobody. */
   readonly frames = new Arena();
   readonly #budgets: readonly ByteBudget[];
-  readonly #onClose: () => void;
+  readonly #onClose: (() => void)[];
   readonly #queue: Envelope[] = [];
   readonly #receivers: ReceiveWaiter[] = [];
   readonly #senders: SendWaiter[] = [];
@@ -67,11 +84,16 @@ export class Endpoint {
   constructor(depth: number, budgets: readonly ByteBudget[], onClose: () => void) {
     this.depth = depth;
     this.#budgets = budgets;
-    this.#onClose = onClose;
+    this.#onClose = [onClose];
   }
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Names who hears that the endpoint has closed. */
+  onClosed(tell: () => void): void {
+    this.#onClose.push(tell);
   }
 
   /** Messages that wait. */
@@ -110,15 +132,6 @@ export class Endpoint {
     this.#admitSenders();
   }
 
-  /** The receive right leaves the task that waits: it must not get what comes afterwards. */
-  dismissReceivers(): void {
-    this.frames.renew();
-    for (const [index, { frame, ...envelope }] of this.#queue.entries()) {
-      this.#queue[index] = { frame: this.frames.copy(frame), ...envelope };
-    }
-    for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
-  }
-
   /** Withdraws a receiver that waits. Returns whether it still waited. */
   withdrawReceiver(waiter: ReceiveWaiter): boolean {
     return remove(this.#receivers, waiter);
@@ -147,7 +160,7 @@ export class Endpoint {
     }
     for (const waiter of this.#senders.splice(0)) waiter.done("no_such_endpoint");
     for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
-    this.#onClose();
+    for (const tell of this.#onClose.splice(0)) tell();
   }
 
   /** A sender may wait although nothing is queued: the budget that it lacks is used elsewhere. */

@@ -238,14 +238,3 @@ test("Endpoint without a send right waits for its first one", () => {
   end.offer(envelope(1));
   deepEqual(waiting.got, [1]);
 });
-
-test("Endpoint.dismissReceivers leaves messages for who comes next", () => {
-  const { end } = endpoint();
-  const former = receiver();
-  end.receive(former);
-  end.dismissReceivers();
-  end.offer(envelope(1));
-  const next = receiver();
-  end.receive(next);
-  deepEqual([former.failed, former.got, next.got], [["no_such_endpoint"], [], [1]]);
-});

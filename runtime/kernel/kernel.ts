@@ -1,4 +1,4 @@
-import type { Clock, MachineDevice, MachinePorts, Turns } from "../core/ports.ts";
+import type { Clock, Irq, MachineDevice, MachinePorts, Turns } from "../core/ports.ts";
 import { RIGHT_MAP, RIGHT_RECV, RIGHT_SEND, type Slot } from "../core/syscalls.ts";
 import type { Capability } from "./capability.ts";
 import {
@@ -6,10 +6,12 @@ import {
   Endpoint,
   QUEUED_BYTES_MAX,
   QUEUED_BYTES_PER_OWNER_MAX,
+  type Sink,
 } from "./endpoint.ts";
+import { type CrossingPorts, Crossings } from "./crossing.ts";
 import { InterruptRouter } from "./interrupt.ts";
 import { type PrincipalRefusal, PrincipalRegistry } from "./principal.ts";
-import { Scheduler } from "./scheduler.ts";
+import { microtask, Scheduler } from "./scheduler.ts";
 import { Task, type TaskKernel } from "./task.ts";
 import { TimerQueue } from "./timer.ts";
 
@@ -22,8 +24,18 @@ export const ENDPOINTS_MAX = 384;
 export interface KernelPorts {
   readonly clock: Clock;
   readonly turns: Turns;
-  readonly machine: MachinePorts;
+  readonly machine: Pick<MachinePorts, "interrupts">;
+  /** What the boot does for rights that leave this isolate; without it none does. */
+  readonly border?: Border | undefined;
 }
+
+/** The boot, as the kernel of one isolate sees it. */
+export type Border = Pick<CrossingPorts, "moveRight" | "violated">;
+
+const CLOSED_BORDER: Border = {
+  moveRight() {},
+  violated() {},
+};
 
 /** Thrown by {@linkcode Kernel.spawn}: a name that may not become a principal. */
 export class SpawnError extends Error {
@@ -42,6 +54,8 @@ export class SpawnError extends Error {
  */
 export class Kernel {
   readonly clock: Clock;
+  /** Rights to and from other isolates. */
+  readonly crossings: Crossings;
   readonly #scheduler: Scheduler;
   readonly #timers: TimerQueue;
   readonly #interrupts: InterruptRouter;
@@ -55,6 +69,11 @@ export class Kernel {
     this.#principals = principals;
     this.#scheduler = new Scheduler(ports.turns);
     this.#timers = new TimerQueue(ports.clock, ports.turns);
+    this.crossings = new Crossings({
+      ...ports.border ?? CLOSED_BORDER,
+      soon: microtask,
+      drop: (capability) => this.#dropped(capability),
+    });
     this.#interrupts = new InterruptRouter(
       ports.machine.interrupts,
       (step) => this.#scheduler.run(step),
@@ -89,15 +108,27 @@ export class Kernel {
    * @param badge Stamped on every message that is sent with it.
    */
   mintSend(owner: Task, receive: Slot, holder: Task, badge: number): Slot | undefined {
+    const endpoint = this.endpointAt(owner, receive);
+    if (endpoint === undefined) return undefined;
+    const object = { kind: "endpoint", endpoint, badge } as const;
+    return holder.allot({ object, rights: RIGHT_SEND, bound: true });
+  }
+
+  /** The endpoint behind a receive right. */
+  endpointAt(owner: Task, receive: Slot): Endpoint | undefined {
     const capability = owner.table.get(receive);
     if (capability?.object.kind !== "endpoint") return undefined;
-    if ((capability.rights & RIGHT_RECV) === 0) return undefined;
-    return holder.allot({ object: { ...capability.object, badge }, rights: RIGHT_SEND });
+    return (capability.rights & RIGHT_RECV) === 0 ? undefined : capability.object.endpoint;
   }
 
   /** Gives a task the registers, the RAM region and the interrupt of one device. MAP only. */
   grantDevice(task: Task, device: MachineDevice): Slot | undefined {
     return task.allot({ object: { kind: "mmio", device }, rights: RIGHT_MAP });
+  }
+
+  /** The line of an interrupt whose handler lives elsewhere. */
+  irq(source: number): Irq {
+    return this.#interrupts.line(source);
   }
 
   /** Ends every task and every timer. */
@@ -140,7 +171,7 @@ export class Kernel {
   }
 }
 
-function counted(capability: Capability, count: (endpoint: Endpoint) => void): void {
-  if (capability.object.kind !== "endpoint" || (capability.rights & RIGHT_SEND) === 0) return;
-  count(capability.object.endpoint);
+function counted({ object, rights }: Capability, count: (sink: Sink) => void): void {
+  if ((rights & RIGHT_SEND) === 0) return;
+  if (object.kind === "endpoint" || object.kind === "outlet") count(object.endpoint);
 }

@@ -8,7 +8,8 @@ import type { Task } from "./task.ts";
 /** What a slot of the model holds: a memory object by number, or a right to an endpoint. */
 type Held =
   | { readonly kind: "vmo"; readonly id: number }
-  | { readonly kind: "send" | "recv"; readonly end: ModelEndpoint };
+  | { readonly kind: "recv"; readonly end: ModelEndpoint }
+  | { readonly kind: "send"; readonly end: ModelEndpoint; readonly bound: boolean };
 
 interface ModelEndpoint {
   readonly depth: number;
@@ -49,6 +50,9 @@ class ModelTask {
     if (right.kind !== "send") return "permission_denied";
     const moved = move === undefined ? undefined : this.slots[move];
     if (move !== undefined && moved === undefined) return "invalid_slot";
+    if (moved?.kind === "recv" || (moved?.kind === "send" && moved.bound)) {
+      return "permission_denied";
+    }
     if (right.end.closed) return "no_such_endpoint";
     if (right.end.queue.length === right.end.depth) return "timed_out";
     if (move !== undefined) this.slots[move] = undefined;
@@ -62,18 +66,22 @@ class ModelTask {
     if (right.kind !== "recv") return "permission_denied";
     const message = right.end.queue[0];
     if (message === undefined) return "timed_out or peer_closed";
-    const moved = message.moved === undefined ? undefined : this.put(message.moved);
+    const moved = message.moved && this.put(given(message.moved));
     if (moved === -1) return "no_space";
     right.end.queue.shift();
     return `ok ${message.byte} from ${message.from} with ${moved ?? "nothing"}`;
   }
 }
 
-/** A closed endpoint takes its messages with it, and the receive rights among them. */
+/** What came with a message goes no further, unless it is memory. */
+function given(held: Held): Held {
+  return held.kind === "send" ? { ...held, bound: true } : held;
+}
+
+/** A closed endpoint takes its messages with it. */
 function end(endpoint: ModelEndpoint): void {
-  if (endpoint.closed) return;
   endpoint.closed = true;
-  for (const { moved } of endpoint.queue.splice(0)) if (moved?.kind === "recv") end(moved.end);
+  endpoint.queue.length = 0;
 }
 
 function shapeOf(held: Held | undefined): string {
@@ -149,7 +157,7 @@ class Program {
     const endpoint: ModelEndpoint = { depth, queue: [], closed: false };
     const slots = [
       model.put({ kind: "recv", end: endpoint }),
-      model.put({ kind: "send", end: endpoint }),
+      model.put({ kind: "send", end: endpoint, bound: false }),
     ];
     return [`${made.receive} ${made.send}`, slots.join(" ")];
   }
@@ -167,7 +175,7 @@ class Program {
     const held = owner.model.slots[slot];
     const minted = this.#manual.kernel.mintSend(owner.real, slot, holder.real, 0);
     if (held?.kind !== "recv") return [`${minted}`, "undefined"];
-    return [`${minted}`, `${holder.model.put({ kind: "send", end: held.end })}`];
+    return [`${minted}`, `${holder.model.put({ kind: "send", end: held.end, bound: true })}`];
   }
 
   async #send(twin: Twin): Promise<[string, string]> {

@@ -10,6 +10,11 @@ export const PRINCIPALS_MAX = 1024;
 /** Why a name cannot become a principal. */
 export type PrincipalRefusal = "name_invalid" | "name_taken" | "sid_collision" | "too_many";
 
+/** The principal of a name that the boot has registered. */
+export function principalNamed(name: string): Principal {
+  return Object.freeze({ sid: fnv1a64(name), name });
+}
+
 const NAME = /^[a-z][a-z0-9.:_-]*$/;
 
 /**

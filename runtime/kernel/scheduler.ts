@@ -1,5 +1,8 @@
 import type { Turns } from "../core/ports.ts";
 
+/** Taken when this module is loaded: an isolate takes the global away before any daemon runs. */
+export const microtask: (work: () => void) => void = queueMicrotask;
+
 /** Steps between two turns of the host's event loop, however much is ready. */
 export const STEPS_PER_TURN_MAX = 512;
 
@@ -27,7 +30,7 @@ export class Scheduler {
 
   #schedule(): void {
     if (this.#stepsSinceTurn < STEPS_PER_TURN_MAX) {
-      queueMicrotask(() => this.#pump());
+      microtask(() => this.#pump());
       return;
     }
     this.#stepsSinceTurn = 0;

@@ -24,6 +24,7 @@ import {
   ENDPOINT_DEPTH_MAX,
   type Envelope,
   type SendWaiter,
+  type Sink,
 } from "./endpoint.ts";
 import { windowWithin } from "./mmio.ts";
 import { Receiving, type ReceivingTask } from "./receiving.ts";
@@ -77,14 +78,14 @@ export class Task implements Syscalls {
   }
 
   trySend(slot: Slot, frame: Uint8Array): CallStatus {
-    const target = this.#endpoint(slot, RIGHT_SEND);
+    const target = this.#target(slot);
     if (typeof target === "string") return target;
     if (frame.length > FRAME_LENGTH_MAX) return "invalid_argument";
     return target.endpoint.offer(this.#envelope(frame, target));
   }
 
   send(slot: Slot, frame: Uint8Array, options: SendOptions = {}): Promise<CallStatus> {
-    const target = this.#endpoint(slot, RIGHT_SEND);
+    const target = this.#target(slot);
     if (typeof target === "string") return Promise.resolve(target);
     if (frame.length > FRAME_LENGTH_MAX) return Promise.resolve("invalid_argument");
     const { endpoint } = target;
@@ -100,9 +101,9 @@ export class Task implements Syscalls {
   }
 
   receive(slot: Slot, deadlineNs?: number): Promise<Received> {
-    const held = this.#endpoint(slot, RIGHT_RECV);
+    const held = this.#source(slot);
     if (typeof held === "string") return Promise.resolve({ status: held });
-    const source = held.endpoint;
+    const source = held;
     return new Promise((resolve) => {
       const receiving = new Receiving(this.#receivingTask, resolve);
       source.receive(receiving);
@@ -153,12 +154,20 @@ export class Task implements Syscalls {
     const capability = this.table.get(slot);
     if (capability === undefined) return { status: "invalid_slot" };
     const { object } = capability;
-    if (!holds(capability, RIGHT_MAP) || object.kind === "endpoint") {
-      return { status: "permission_denied" };
+    if (!holds(capability, RIGHT_MAP)) return { status: "permission_denied" };
+    switch (object.kind) {
+      case "vmo":
+        return { status: "ok", kind: "vmo", base: 0, length: object.vmo.length };
+      case "mmio":
+        return {
+          status: "ok",
+          kind: "mmio",
+          base: object.device.base,
+          length: object.device.length,
+        };
+      default:
+        return { status: "permission_denied" };
     }
-    return object.kind === "vmo"
-      ? { status: "ok", kind: "vmo", base: 0, length: object.vmo.length }
-      : { status: "ok", kind: "mmio", base: object.device.base, length: object.device.length };
   }
 
   vmoCreate(length: number): Allotted {
@@ -225,16 +234,23 @@ export class Task implements Syscalls {
     for (const capability of this.table.drain()) this.#kernel.dropped(capability);
   }
 
-  #endpoint(
-    slot: Slot,
-    right: number,
-  ): Target | "invalid_slot" | "permission_denied" {
+  /** Where a send right leads. */
+  #target(slot: Slot): Target | "invalid_slot" | "permission_denied" {
     const capability = this.table.get(slot);
     if (capability === undefined) return "invalid_slot";
-    if (capability.object.kind !== "endpoint" || !holds(capability, right)) {
-      return "permission_denied";
-    }
-    return capability.object;
+    const { object } = capability;
+    const sends = (object.kind === "endpoint" || object.kind === "outlet") &&
+      holds(capability, RIGHT_SEND);
+    return sends ? object : "permission_denied";
+  }
+
+  /** What a receive right receives from. */
+  #source(slot: Slot): Endpoint | "invalid_slot" | "permission_denied" {
+    const capability = this.table.get(slot);
+    if (capability === undefined) return "invalid_slot";
+    const { object } = capability;
+    if (object.kind !== "endpoint" || !holds(capability, RIGHT_RECV)) return "permission_denied";
+    return object.endpoint;
   }
 
   #envelope(frame: Uint8Array, { endpoint, badge }: Target): Envelope {
@@ -260,8 +276,6 @@ export class Task implements Syscalls {
     this.table.lend(slot);
     const { object } = moved;
     if (object.kind === "vmo") object.vmo.detachViews();
-    // Whoever waits at an endpoint must still hold the right to it when a message comes.
-    if (object.kind === "endpoint" && holds(moved, RIGHT_RECV)) object.endpoint.dismissReceivers();
     return {
       frame: target.endpoint.frames.copy(frame),
       sender: this.self,
@@ -313,15 +327,23 @@ export class Task implements Syscalls {
   #accept(capability: Capability): Slot | undefined {
     const bytes = capability.object.kind === "vmo" ? capability.object.vmo.length : 0;
     if (this.#exited || this.#vmoBytes + bytes > VMO_BYTES_PER_TASK_MAX) return undefined;
-    const slot = this.table.allocate(capability);
+    const slot = this.table.allocate(bound(capability));
     if (slot !== undefined) this.#vmoBytes += bytes;
     return slot;
   }
 
   #vmoRoom(length: number): "ok" | "invalid_argument" | "no_space" {
     if (!vmoLengthValid(length)) return "invalid_argument";
+    if (this.#vmoBytes + length > VMO_BYTES_PER_TASK_MAX) this.#settleCharges();
     const room = this.#vmoBytes + length <= VMO_BYTES_PER_TASK_MAX && !this.table.full;
     return room && !this.#exited ? "ok" : "no_space";
+  }
+
+  /** Memory that went to other isolates counts here until it was taken there. */
+  #settleCharges(): void {
+    for (const { object } of this.table.held()) {
+      if (object.kind === "outlet") object.endpoint.settleCharges();
+    }
   }
 
   #allotVmo(vmo: Vmo): Allotted {
@@ -332,15 +354,20 @@ export class Task implements Syscalls {
 
 /** A send under way, with the slot that its capability left. */
 interface Sending {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Sink;
   readonly envelope: Envelope;
   readonly slot: Slot | undefined;
 }
 
 /** An endpoint as a right to it names it. */
 interface Target {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Sink;
   readonly badge: number;
+}
+
+/** A send right that came with a message belongs to who got it. Memory may go on. */
+function bound(capability: Capability): Capability {
+  return capability.object.kind === "vmo" ? capability : { ...capability, bound: true };
 }
 
 function nothing(): void {}

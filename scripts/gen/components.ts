@@ -40,10 +40,27 @@ export const COMPONENTS: readonly AnyComponent[] = [
 ${list}];
 `;
   const manifest = await manifestText(root);
+  const tasks = await tasksText(root, folders);
   return [
     { path: "services/registry.gen.ts", text: registry },
+    { path: "services/tasks.gen.ts", text: tasks },
     { path: "runtime/boot/phases/manifest.gen.ts", text: manifest },
   ];
+}
+
+async function tasksText(root: URL, folders: readonly string[]): Promise<string> {
+  const entries = await Promise.all(folders.map(async (folder) => {
+    const { default: { name } } = await import(new URL(`services/${folder}/mod.ts`, root).href);
+    const key = /^\w+$/.test(name) ? name : JSON.stringify(name);
+    return `  ${key}: async () => (await import("./${folder}/mod.ts")).default,\n`;
+  }));
+  return `${HEAD}
+import type { AnyComponent } from "@runtime/boot/component.ts";
+
+/** Loads a daemon by its task name: the one way in which an isolate comes to its code. */
+export const TASKS: Readonly<Record<string, () => Promise<AnyComponent>>> = {
+${entries.join("")}};
+`;
 }
 
 async function manifestText(root: URL): Promise<string> {

@@ -28,6 +28,8 @@ export interface LadderRequest extends LadderOptions {
   readonly interrupted?: Promise<void> | undefined;
   /** Starts those whom both machines must refuse; without it the run has none. */
   readonly strangers?: typeof startStrangers | undefined;
+  /** Where the daemons of both machines live; beside one another unless said. */
+  readonly isolation?: NodeOptions["isolation"];
   /** For tests: the daemons of each machine in the place of its own. */
   readonly components?: NodeOptions["components"];
 }
@@ -188,6 +190,7 @@ class LadderRun {
       perAddress: undefined,
       selftest: true,
       console: (line) => this.#take(machine, line),
+      isolation: this.#request.isolation,
       components: this.#request.components,
     };
   }

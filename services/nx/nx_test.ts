@@ -66,7 +66,7 @@ const USAGE = [
   ["test-os", "--timeout", "x"],
   ["test-os", "--until", ""],
   ["test-os", "--until", "rngd: reddy"],
-  ["test-os", "--isolation", "all"],
+  ["test-os", "--isolation", "none"],
   ["demo", "--timeout", "x"],
   ["version", "extra"],
 ] as const;
@@ -119,6 +119,7 @@ test("nx up hands over exactly what was asked for", async () => {
     ...["up", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],
     ...["--peer", `nx://${ID}@192.0.2.1:2?static=${KEY}`, "--profile", "test", "--seed", "s"],
     ...["--per-address", "3", "--selftest", "--until", "init: ready"],
+    ...["--isolation", "secrets"],
   ];
   const { code, started, error } = await nx(argv, {
     startNode(options) {
@@ -137,6 +138,7 @@ test("nx up hands over exactly what was asked for", async () => {
       { address: { host: "192.0.2.1", port: 2 }, deviceId: ID, noiseStatic: KEY },
     ],
     profile: "test",
+    isolation: "secrets",
     seed: "s",
     perAddress: 3,
     selftest: true,
@@ -156,6 +158,7 @@ test("nx up asks for nothing that was not said", async () => {
     advertise: undefined,
     peers: [],
     profile: "dev",
+    isolation: "inline",
     seed: undefined,
     perAddress: undefined,
     selftest: false,

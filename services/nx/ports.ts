@@ -1,5 +1,6 @@
 import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
 import type { ControlSockets, Files, Processes, Terminal } from "@runtime/core/program_ports.ts";
+import type { Isolation } from "@runtime/boot/placement.ts";
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
@@ -20,6 +21,8 @@ export interface NodeOptions {
   readonly advertise: number | undefined;
   readonly peers: readonly PeerAddress[];
   readonly profile: Profile;
+  /** Where its daemons live; beside one another unless said. */
+  readonly isolation?: Isolation | undefined;
   /** INSECURE: the source of all keys. Under profile `test` only. */
   readonly seed: string | undefined;
   /** Connections of one address; the bus daemon's own bound unless said. */

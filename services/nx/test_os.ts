@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { failureText } from "@runtime/boot/ladder.ts";
+import type { Isolation } from "@runtime/boot/placement.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
 import { openConsoleLogs } from "./console_logs.ts";
 import { parseDuration } from "./duration.ts";
@@ -9,7 +10,7 @@ import { losingOutput, type Output } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { startStrangers } from "./strangers.ts";
 import { declaredLine } from "./until_line.ts";
-import { durationOption, untilOption } from "./up_options.ts";
+import { durationOption, isolationOption, untilOption } from "./up_options.ts";
 
 /** How long a run may take unless it says so, in milliseconds. Source: Open Nexus OS, `qemu-test`. */
 const TIMEOUT_MS = 190_000;
@@ -30,7 +31,7 @@ interface TestOptions {
   readonly phase?: string;
   readonly until?: string;
   readonly timeout?: number;
-  readonly isolation: string;
+  readonly isolation: Isolation;
   readonly logDir?: string;
   readonly json?: true;
 }
@@ -46,7 +47,7 @@ export function addTestOs(program: Command, shell: Shell): void {
       untilOption,
     )
     .option("--timeout <duration>", "0 is none; exit code 124 when time is up", durationOption)
-    .option("--isolation <placement>", "where daemons run: inline", isolationOption, "inline")
+    .addOption(isolationOption())
     .option(
       "--log-dir <folder>",
       "where the consoles are kept; a temporary folder nx-test-os-* unless said",
@@ -54,13 +55,6 @@ export function addTestOs(program: Command, shell: Shell): void {
     .option("--json", "one JSON object a line: console lines and the verdict")
     .addHelpText("after", EXAMPLES)
     .action((options: TestOptions) => testOs(shell, options));
-}
-
-function isolationOption(text: string): string {
-  if (text !== "inline") {
-    throw new InvalidArgumentError("Only inline can be chosen: all daemons share one isolate.");
-  }
-  return text;
 }
 
 async function testOs(shell: Shell, options: TestOptions): Promise<void> {
@@ -79,6 +73,7 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
   try {
     const result = await runLadder(ports, {
       ...limits,
+      isolation: options.isolation,
       interrupted,
       strangers: startStrangers,
       console(machine, line) {

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { HostAddress } from "@runtime/core/ports.ts";
+import type { Isolation } from "@runtime/boot/placement.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
@@ -10,6 +11,7 @@ import { type Shell, wholeNumber } from "./shell.ts";
 import { declaredLine } from "./until_line.ts";
 import {
   durationOption,
+  isolationOption,
   listenOption,
   peerOption,
   portOption,
@@ -47,6 +49,7 @@ export interface UpOptions {
   readonly advertise?: number;
   readonly peer?: readonly PeerAddress[];
   readonly profile: Profile;
+  readonly isolation: Isolation;
   readonly seed?: string;
   readonly perAddress?: number;
   readonly until?: string;
@@ -77,6 +80,7 @@ export function addUp(program: Command, shell: Shell): void {
       new Option("--profile <name>", "how careful the node is").choices(PROFILES).default("dev"),
     )
     .option("--seed <text>", "INSECURE: draw every key from this; profile test only", seedOption)
+    .addOption(isolationOption())
     .option(
       "--per-address <n>",
       "connections of one address",
@@ -146,6 +150,7 @@ function nodeOptions(options: UpOptions): Omit<NodeOptions, "console" | "observe
     advertise: options.advertise,
     peers: options.peer ?? [],
     profile: options.profile,
+    isolation: options.isolation,
     seed: options.seed,
     perAddress: options.perAddress,
     selftest: options.selftest === true || (options.until?.startsWith(SELFTEST_LINE) ?? false),

@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import { type Isolation, ISOLATIONS } from "@runtime/boot/placement.ts";
 import type { HostAddress } from "@runtime/core/ports.ts";
 import { AddressError, parseHostPort, parsePeer, parsePort, type PeerAddress } from "./address.ts";
 import { WAIT_MAX_MS } from "../controld/protocol.ts";
@@ -51,6 +52,15 @@ export function waitOption(text: string): number {
 export function untilOption(text: string): string {
   if (text === "") throw new InvalidArgumentError("A console shows no empty line.");
   return text;
+}
+
+/** Where daemons live unless it is said. */
+export const ISOLATION_DEFAULT: Isolation = "inline";
+
+/** `--isolation`. */
+export function isolationOption(): Option {
+  const text = "which daemons share a heap: none, those without secrets, or all";
+  return new Option("--isolation <placement>", text).choices(ISOLATIONS).default(ISOLATION_DEFAULT);
 }
 
 /** Reads `--seed`. */

@@ -140,7 +140,7 @@ test("rngd answers unavailable when the device gives nothing, too little, or bre
   }
 });
 
-test("rngd gives a read 80 ms and the next one its own", async () => {
+test("rngd gives a read its time and the next one its own", async () => {
   const clock = manualClock();
   const silent: EntropyDevice = {
     read: (_length, expiry) => Promise.resolve(expiry).then(() => undefined),

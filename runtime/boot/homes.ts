@@ -1,0 +1,159 @@
+import { assert, InvariantError } from "../core/assert.ts";
+import type { Isolates } from "../core/ports.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { bridgeDevice, type WakeCell } from "../kernel/remote_device.ts";
+import {
+  type CallerPlace,
+  type CallerWires,
+  type EndpointPlace,
+  HOST_ISOLATE,
+  type Isolate,
+  type IsolateObserver,
+  type Join,
+} from "./isolate.ts";
+import { isolateNameOf, type Isolation } from "./placement.ts";
+import { RemoteIsolate } from "./remote_isolate.ts";
+import { Rights } from "./rights.ts";
+import type { TaskHost } from "./task_host.ts";
+
+/** How daemons are spread, and what it takes. */
+export interface PlacementPorts {
+  readonly isolation: Isolation;
+  readonly isolates: Isolates;
+  readonly wake: WakeCell;
+  /** Resolves in a later turn of the host's event loop: starting an isolate takes a good part of one. */
+  readonly turn: () => Promise<void>;
+  /** One cell, 0 at first: how many markers were proven, in whatever isolate. */
+  readonly order: Int32Array;
+}
+
+/** Every daemon beside the boot: no other isolate is ever asked for. */
+export function inlinePlacement(): PlacementPorts {
+  const none = () => {
+    throw new InvariantError("beside the boot nothing crosses isolates");
+  };
+  const isolates = { wires: { pair: none, open: none }, start: none };
+  return { isolation: "inline", isolates, wake: none, turn: none, order: new Int32Array(1) };
+}
+
+/** What the homes of the daemons are built on. */
+export interface HomesParts {
+  readonly kernel: Kernel;
+  /** The isolate that the boot itself runs in. */
+  readonly host: TaskHost;
+  readonly placement: PlacementPorts;
+  readonly observer: IsolateObserver;
+  /** An isolate as a whole cannot be trusted or used any more; its daemons are told. */
+  readonly lost: (tasks: readonly string[], reason: string) => void;
+}
+
+/** A right to call, before it is known whether it crosses isolates. */
+export interface CallPlan {
+  readonly caller: CallerPlace;
+  readonly server: EndpointPlace;
+  readonly badge: number;
+  /** Messages that may wait at the endpoint. */
+  readonly depth: number;
+}
+
+/** Where each daemon lives: beside the boot, or in an isolate that is started for it. */
+export class Homes {
+  readonly #parts: HomesParts;
+  readonly #rights: Rights;
+  readonly #isolates = new Map<string, Isolate>();
+  readonly #remote = new Map<string, RemoteIsolate>();
+  readonly #homes = new Map<string, string>();
+  readonly #bridges: (() => void)[] = [];
+
+  constructor(parts: HomesParts) {
+    this.#parts = parts;
+    this.#rights = new Rights(parts.placement.isolates.wires);
+    this.#isolates.set(HOST_ISOLATE, parts.host);
+  }
+
+  /** The isolate of a daemon, started if need be. The host's other work gets its turn in between. */
+  async house(task: string): Promise<Isolate> {
+    const name = isolateNameOf(this.#parts.placement.isolation, task);
+    this.#homes.set(task, name);
+    const known = this.#isolates.get(name);
+    if (known !== undefined) return known;
+    await this.#parts.placement.turn();
+    const isolate = this.#start(name);
+    this.#isolates.set(name, isolate);
+    this.#remote.set(name, isolate);
+    return isolate;
+  }
+
+  /** The isolate of a daemon that has one. Who is no daemon lives beside the boot. */
+  of(task: string): Isolate {
+    const isolate = this.#isolates.get(this.#homes.get(task) ?? HOST_ISOLATE);
+    assert(isolate !== undefined, "a home is started before it is asked for");
+    return isolate;
+  }
+
+  /** Gives one daemon the right to call another. */
+  join(call: CallPlan): void {
+    const isolate = this.of(call.caller.task);
+    const wires = this.wiresOf(call);
+    if ("badge" in wires) isolate.join(wires);
+    else isolate.attach(wires);
+  }
+
+  /** What a caller is to be given: a right within its isolate, or the wires of one that crosses. */
+  wiresOf({ caller, server, badge, depth }: CallPlan): Join | CallerWires {
+    const [calling, serving] = [this.of(caller.task), this.of(server.task)];
+    if (calling === serving) return { caller, server, badge };
+    return this.#rights.mintCall({
+      caller: { isolate: calling, place: caller },
+      server: { isolate: serving, place: server },
+      badge,
+      depth,
+    });
+  }
+
+  /** Everybody serves. */
+  settle(): void {
+    for (const isolate of this.#isolates.values()) isolate.settle();
+  }
+
+  /** Ends every isolate but the boot's own. */
+  stop(): void {
+    for (const stop of this.#bridges) stop();
+    for (const isolate of this.#remote.values()) isolate.end();
+    this.#remote.clear();
+  }
+
+  #start(name: string): RemoteIsolate {
+    const { placement: { isolates, wake }, kernel, observer } = this.#parts;
+    const started = isolates.start(name, (reason) => this.#lose(name, reason));
+    const isolate: RemoteIsolate = new RemoteIsolate({
+      name,
+      started,
+      wires: isolates.wires,
+      observer: {
+        ...observer,
+        moved: (move) => {
+          if (!this.#rights.move(isolate, move)) this.#lose(name, "moved a right that it has not");
+        },
+        violated: () => this.#lose(name, "broke the rules of a wire"),
+      },
+      bridge: (_task, { window, irq }, end) => {
+        const wire = isolates.wires.open(end);
+        const violated = () => this.#lose(name, "reached outside its device");
+        this.#bridges.push(bridgeDevice({ wire, window, irq: kernel.irq(irq), wake, violated }));
+      },
+    });
+    return isolate;
+  }
+
+  /** Its daemons are cut off from everybody. */
+  #lose(name: string, reason: string): void {
+    const isolate = this.#remote.get(name);
+    if (isolate === undefined) return;
+    this.#remote.delete(name);
+    isolate.end();
+    this.#rights.cut((place) => place.isolate === isolate);
+    const tasks = [...this.#homes].flatMap(([task, home]) => home === name ? [task] : []);
+    this.#parts.lost(tasks, reason);
+  }
+}

@@ -1,0 +1,118 @@
+import type { Clock, Turns, Wire, Wires } from "../core/ports.ts";
+import { type Border, Kernel } from "../kernel/kernel.ts";
+import { RemoteInterrupts, remoteWindow, type WaitForCell } from "../kernel/remote_device.ts";
+import type { AnyComponent } from "./component.ts";
+import { BootError } from "./isolate.ts";
+import type { DeviceHandover, News, Order } from "./remote_isolate.ts";
+import { TaskHost } from "./task_host.ts";
+
+/** What the entry of an isolate stands on: everything that its daemons will never see. */
+export interface IsolateEntryPorts {
+  readonly name: string;
+  readonly control: Wire;
+  readonly wires: Wires;
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly wait: WaitForCell;
+  /** A number that no other isolate of the node gets, higher than those that were drawn before. */
+  readonly nextOrder: () => number;
+  readonly load: (task: string) => Promise<AnyComponent>;
+}
+
+/**
+ * Runs the kernel of an isolate: carries out the boot's orders, one after the other, and tells it what
+ * happens. An order that cannot be carried out ends the daemon that it was about.
+ */
+export function runIsolate(ports: IsolateEntryPorts): void {
+  new IsolateEntry(ports);
+}
+
+class IsolateEntry {
+  readonly #ports: IsolateEntryPorts;
+  readonly #components = new Map<string, AnyComponent>();
+  readonly #interrupts = new RemoteInterrupts();
+  readonly #host: TaskHost;
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(ports: IsolateEntryPorts) {
+    this.#ports = ports;
+    const { clock, turns, wires, name } = ports;
+    const border: Border = {
+      moveRight: (move) => this.#tell(["moved", move]),
+      violated: (right) => this.#tell(["violated", right]),
+    };
+    const machine = { interrupts: this.#interrupts };
+    const kernel = new Kernel({ clock, turns, machine, border });
+    this.#host = new TaskHost({
+      name,
+      kernel,
+      wires,
+      componentOf: (task) => this.#componentOf(task),
+      observer: {
+        proved: (task, key, evidence) =>
+          this.#tell(["proved", task, key, evidence, ports.nextOrder()]),
+        faulted: (task, reason) => this.#tell(["faulted", task, reason]),
+      },
+    });
+    ports.control.listen((order) => {
+      // Orders come from the boot alone, which is the kernel's other half.
+      this.#done = this.#done.then(() => this.#carryOut(order as Order));
+    });
+  }
+
+  #tell(news: News): void {
+    this.#ports.control.post(news);
+  }
+
+  #componentOf(task: string): AnyComponent {
+    const component = this.#components.get(task);
+    if (component === undefined) throw new BootError("daemon_faulted", task);
+    return component;
+  }
+
+  async #carryOut(order: Order): Promise<void> {
+    switch (order[0]) {
+      case "spawn":
+        this.#components.set(order[1], await this.#ports.load(order[1]));
+        return this.#host.spawn(order[1], order[2]);
+      case "grant":
+        return this.#host.grant(order[1], order[2], this.#device(order[3]));
+      case "begin":
+        this.#begin(order[1], order[2]);
+        return;
+      case "join":
+        return this.#host.join(order[1]);
+      case "attach":
+        return this.#host.attach(order[1]);
+      case "admit":
+        return this.#host.admit(order[1]);
+      case "admitExported":
+        return this.#host.admitExported(order[1]);
+      case "arrive":
+        return this.#host.arrive(order[1]);
+      case "cut":
+        return this.#host.cut(order[1]);
+      case "settle":
+        return this.#host.settle();
+    }
+  }
+
+  /** Not waited for: what the daemon needs to begin may be the next order. */
+  #begin(task: string, args: Readonly<Record<string, string>>): void {
+    this.#host.begin(task, args).then(
+      () => this.#tell(["began", task]),
+      (error) => {
+        if (!(error instanceof BootError)) throw error;
+        this.#tell(["failed", error.task, error.code]);
+      },
+    );
+  }
+
+  #device({ dma, dmaBase, end, ...place }: DeviceHandover) {
+    const wire = this.#ports.wires.open(end);
+    this.#interrupts.add(place.irq, wire);
+    const { length, doorbell } = place;
+    const window = remoteWindow(wire, { length, doorbell }, this.#ports.wait);
+    return { ...place, window, dma: { base: dmaBase, bytes: new Uint8Array(dma) } };
+  }
+}

@@ -1,0 +1,211 @@
+import type { MachineDevice, StartedIsolate, WireEnd, Wires } from "../core/ports.ts";
+import { isRecord } from "../core/record.ts";
+import type { RightMove } from "../kernel/crossing.ts";
+import type { Evidence } from "./component.ts";
+import {
+  type ArrivingRight,
+  BootError,
+  type CallerWires,
+  type EndpointPlan,
+  type ExportedWire,
+  type Isolate,
+  type IsolateObserver,
+  type Join,
+  type ServerWires,
+} from "./isolate.ts";
+
+/** What the boot does for a device whose driver lives in another isolate. */
+export type BridgeDevice = (task: string, device: MachineDevice, end: WireEnd) => void;
+
+/** What a remote isolate is made of. */
+export interface RemoteIsolateParts {
+  readonly name: string;
+  readonly started: StartedIsolate;
+  readonly wires: Wires;
+  readonly observer: BorderObserver;
+  readonly bridge: BridgeDevice;
+}
+
+/** What another isolate tells the boot, beside what its daemons do. */
+export interface BorderObserver extends IsolateObserver {
+  /** A send right leaves it. */
+  moved(move: RightMove): void;
+  /** It says what no kernel's entry would say, or somebody told so of it: it cannot be trusted. */
+  violated(): void;
+}
+
+/** What crosses of a device: everything but its registers, which stay with the machine. */
+export interface DeviceHandover {
+  readonly name: string;
+  readonly base: number;
+  readonly length: number;
+  readonly irq: number;
+  readonly doorbell?: number | undefined;
+  readonly dmaBase: number;
+  /** The region's SharedArrayBuffer: the one memory that is shared with a driver. */
+  readonly dma: ArrayBufferLike;
+  readonly end: WireEnd;
+}
+
+/** Orders over the control wire: the name of what is to be done, and its arguments. */
+export type Order =
+  | readonly ["spawn", string, readonly EndpointPlan[]]
+  | readonly ["join", Join]
+  | readonly ["attach", CallerWires]
+  | readonly ["admit", ServerWires]
+  | readonly ["admitExported", ExportedWire]
+  | readonly ["arrive", ArrivingRight]
+  | readonly ["cut", readonly number[]]
+  | readonly ["grant", string, string, DeviceHandover]
+  | readonly ["begin", string, Readonly<Record<string, string>>]
+  | readonly ["settle"];
+
+/** News over the control wire, in the other direction. */
+export type News =
+  | readonly ["began", string]
+  | readonly ["failed", string, BootError["code"]]
+  | readonly ["proved", string, string, Readonly<Record<string, Evidence>>, number]
+  | readonly ["faulted", string, string]
+  | readonly ["moved", RightMove]
+  | readonly ["violated", number];
+
+/** An isolate in another thread: each order is a message, each outcome comes as one. */
+export class RemoteIsolate implements Isolate {
+  readonly name: string;
+  readonly #parts: RemoteIsolateParts;
+  /** Who waits for a daemon to serve. */
+  readonly #beginning = new Map<string, (failure: BootError | undefined) => void>();
+
+  constructor(parts: RemoteIsolateParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+    parts.started.control.listen((message) => this.#hear(message));
+  }
+
+  spawn(task: string, endpoints: readonly EndpointPlan[]): void {
+    this.#order(["spawn", task, endpoints]);
+  }
+
+  join(join: Join): void {
+    this.#order(["join", join]);
+  }
+
+  attach(wires: CallerWires): void {
+    this.#order(["attach", wires], [wires.requests.end, wires.replies.end]);
+  }
+
+  admit(wires: ServerWires): void {
+    this.#order(["admit", wires], [wires.requests.end, wires.replies.end]);
+  }
+
+  admitExported(wire: ExportedWire): void {
+    this.#order(["admitExported", wire], [wire.requests.end]);
+  }
+
+  arrive(right: ArrivingRight): void {
+    this.#order(["arrive", right], [right.requests.end]);
+  }
+
+  cut(rights: readonly number[]): void {
+    this.#order(["cut", rights]);
+  }
+
+  grant(task: string, key: string, device: MachineDevice): void {
+    const { dma, window: _, ...place } = device;
+    const [end, own] = this.#parts.wires.pair();
+    this.#parts.bridge(task, device, own);
+    const handover = { ...place, dmaBase: dma.base, dma: dma.bytes.buffer, end };
+    this.#order(["grant", task, key, handover], [end]);
+  }
+
+  begin(task: string, args: Readonly<Record<string, string>>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#beginning.set(task, (failure) => {
+        this.#beginning.delete(task);
+        if (failure === undefined) resolve();
+        else reject(failure);
+      });
+      this.#order(["begin", task, args]);
+    });
+  }
+
+  settle(): void {
+    this.#order(["settle"]);
+  }
+
+  /** It is gone, or no longer trusted: who waits for it is told. */
+  end(): void {
+    this.#parts.started.terminate();
+    for (const [task, tell] of this.#beginning) tell(new BootError("daemon_faulted", task));
+  }
+
+  #order(order: Order, ends: readonly WireEnd[] = []): void {
+    this.#parts.started.control.post(order, ends);
+  }
+
+  #hear(message: unknown): void {
+    const { observer } = this.#parts;
+    const news = newsOf(message);
+    if (news === undefined) return observer.violated();
+    switch (news[0]) {
+      case "began":
+        return this.#beginning.get(news[1])?.(undefined);
+      case "failed":
+        return this.#beginning.get(news[1])?.(new BootError(news[2], news[1]));
+      case "proved":
+        return observer.proved(news[1], news[2], news[3], news[4]);
+      case "faulted":
+        return observer.faulted(news[1], news[2]);
+      case "moved":
+        return observer.moved(news[1]);
+      case "violated":
+        return observer.violated();
+    }
+  }
+}
+
+/** Longest text in a piece of news. */
+const TEXT_LENGTH_MAX = 512;
+
+/** Reads a piece of news; `undefined` for what no kernel's entry would say. */
+export function newsOf(message: unknown): News | undefined {
+  if (!Array.isArray(message)) return undefined;
+  const [kind, first, second, third, fourth]: readonly unknown[] = message;
+  switch (kind) {
+    case "began":
+      return isText(first) ? [kind, first] : undefined;
+    case "failed":
+      return isText(first) && isFailure(second) ? [kind, first, second] : undefined;
+    case "faulted":
+      return isText(first) && isText(second) ? [kind, first, second] : undefined;
+    case "proved": {
+      const fits = isText(first) && isText(second) && isEvidence(third) && Number.isInteger(fourth);
+      return fits ? [kind, first, second, third, Number(fourth)] : undefined;
+    }
+    case "moved":
+      return isMove(first) ? [kind, first] : undefined;
+    case "violated":
+      return Number.isInteger(first) ? [kind, Number(first)] : undefined;
+  }
+  return undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= TEXT_LENGTH_MAX;
+}
+
+function isFailure(value: unknown): value is BootError["code"] {
+  return value === "daemon_faulted" || value === "no_space";
+}
+
+function isEvidence(value: unknown): value is Readonly<Record<string, Evidence>> {
+  return isRecord(value) &&
+    Object.values(value).every((each) =>
+      isText(each) || typeof each === "number" || each instanceof Uint8Array
+    );
+}
+
+function isMove(value: unknown): value is RightMove {
+  return isRecord(value) &&
+    ["via", "ticket", "exported", "depth"].every((key) => Number.isInteger(value[key]));
+}

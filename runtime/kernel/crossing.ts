@@ -1,0 +1,150 @@
+import { assert } from "../core/assert.ts";
+import type { Wire } from "../core/ports.ts";
+import { RIGHT_MAP, RIGHT_SEND, type Slot } from "../core/syscalls.ts";
+import type { Capability } from "./capability.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { Inlet, type InletKernel, type InletSource } from "./inlet.ts";
+import { Outlet, type OutletKernel } from "./outlet.ts";
+import type { Task } from "./task.ts";
+import { Vmo, vmoLengthValid } from "./vmo.ts";
+
+/** Send rights that may be between two isolates at a time. */
+export const RIGHTS_IN_TRANSIT_MAX = 256;
+
+/** A send right that leaves this isolate, as the boot is told. */
+export interface RightMove {
+  /** The right over which it travels, and its number there. */
+  readonly via: number;
+  readonly ticket: number;
+  /** Names the endpoint that it leads to, in this isolate. */
+  readonly exported: number;
+  /** Messages that may wait there. */
+  readonly depth: number;
+}
+
+/** What the crossings of an isolate need. */
+export interface CrossingPorts {
+  /** Runs `work` after the microtasks that are ready. */
+  readonly soon: (work: () => void) => void;
+  /** Asks the boot to mint the right anew for whom it travels to. */
+  readonly moveRight: (move: RightMove) => void;
+  /** An isolate broke the rules of a wire. */
+  readonly violated: (rightId: number) => void;
+  /** Drops a capability that ends here. */
+  readonly drop: (capability: Capability) => void;
+}
+
+/** A wire to a right that is opened here. */
+export interface OpenedWire {
+  readonly id: number;
+  readonly wire: Wire;
+}
+
+/**
+ * The rights that cross the border of an isolate, by the number that the boot gave them: outlets of
+ * rights that are held here, inlets of endpoints that lie here.
+ */
+export class Crossings {
+  readonly #ports: CrossingPorts;
+  readonly #outlets = new Map<number, Outlet>();
+  readonly #inlets = new Map<number, Inlet>();
+  readonly #exports = new Map<number, Capability>();
+  /** Rights under way to here, by right and ticket, whichever of the two messages came first. */
+  readonly #arriving = new Map<string, Outlet>();
+  #lastExport = 0;
+
+  constructor(ports: CrossingPorts) {
+    this.#ports = ports;
+  }
+
+  /** Gives `holder` the right to send over a wire. */
+  openOutlet(holder: Task, { id, wire }: OpenedWire, window: number): Slot | undefined {
+    const outlet = new Outlet(this.#outletKernel);
+    this.#bind(outlet, { id, wire }, window);
+    return holder.allot(rightTo(outlet));
+  }
+
+  /** Takes what comes over a wire to an endpoint of this isolate. */
+  openInlet(source: InletSource, wire: Wire, endpoint: Endpoint): void {
+    this.#inlets.set(source.id, new Inlet(source, wire, endpoint, this.#inletKernel));
+  }
+
+  /** The endpoint under which a right was exported, once: its journey ends here. */
+  takeExported(exported: number): { readonly endpoint: Endpoint; readonly done: () => void } {
+    const capability = this.#exports.get(exported);
+    this.#exports.delete(exported);
+    assert(capability?.object.kind === "endpoint", "the boot names what was exported");
+    return { endpoint: capability.object.endpoint, done: () => this.#ports.drop(capability) };
+  }
+
+  /** The wire of a right that arrives: its frame is here already, or comes. */
+  arrive(
+    { via, ticket }: { readonly via: number; readonly ticket: number },
+    opened: OpenedWire,
+    window: number,
+  ): void {
+    this.#bind(this.#arrival(via, ticket), opened, window);
+  }
+
+  /** The other isolate is gone. */
+  cut(id: number): void {
+    this.#outlets.get(id)?.cut();
+    this.#inlets.get(id)?.cut();
+    this.#outlets.delete(id);
+  }
+
+  #bind(outlet: Outlet, { id, wire }: OpenedWire, window: number): void {
+    outlet.bind(id, wire, window);
+    if (!outlet.closed) this.#outlets.set(id, outlet);
+  }
+
+  #arrival(via: number, ticket: number): Outlet {
+    const key = `${via}:${ticket}`;
+    const known = this.#arriving.get(key);
+    if (known !== undefined) {
+      this.#arriving.delete(key);
+      return known;
+    }
+    const outlet = new Outlet(this.#outletKernel);
+    this.#arriving.set(key, outlet);
+    return outlet;
+  }
+
+  readonly #outletKernel: OutletKernel = {
+    soon: (work) => this.#ports.soon(work),
+    exportRight: (outlet, ticket, capability) => {
+      assert(capability.object.kind === "endpoint", "only a right to one's own endpoint travels");
+      assert(outlet.id !== undefined, "what is sent is sent over a wire");
+      this.#lastExport += 1;
+      this.#exports.set(this.#lastExport, capability);
+      const { depth } = capability.object.endpoint;
+      this.#ports.moveRight({ via: outlet.id, ticket, exported: this.#lastExport, depth });
+    },
+    ended: (outlet) => {
+      if (outlet.id !== undefined) this.#outlets.delete(outlet.id);
+    },
+  };
+
+  readonly #inletKernel: InletKernel = {
+    memory(bytes) {
+      if (!vmoLengthValid(bytes.byteLength)) return undefined;
+      const vmo = Vmo.taking(new Uint8Array(bytes));
+      return { object: { kind: "vmo", vmo }, rights: RIGHT_MAP | RIGHT_SEND };
+    },
+    arriving: (inlet, ticket) => {
+      if (this.#arriving.size >= RIGHTS_IN_TRANSIT_MAX) return undefined;
+      const outlet = this.#arrival(inlet.id, ticket);
+      outlet.sendHeld();
+      return rightTo(outlet);
+    },
+    discarded: (capability) => this.#ports.drop(capability),
+    violated: (inlet) => this.#ports.violated(inlet.id),
+    ended: (inlet) => {
+      this.#inlets.delete(inlet.id);
+    },
+  };
+}
+
+function rightTo(endpoint: Outlet): Capability {
+  return { object: { kind: "outlet", endpoint, badge: 0 }, rights: RIGHT_SEND, bound: true };
+}
