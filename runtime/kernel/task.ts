@@ -326,7 +326,7 @@ export class Task implements Syscalls {
   /** Takes over a capability that came with a message; it was counted when it was made. */
   #accept(capability: Capability): Slot | undefined {
     const bytes = capability.object.kind === "vmo" ? capability.object.vmo.length : 0;
-    if (this.#exited || this.#vmoBytes + bytes > VMO_BYTES_PER_TASK_MAX) return undefined;
+    if (this.#exited || !this.#vmoFits(bytes)) return undefined;
     const slot = this.table.allocate(bound(capability));
     if (slot !== undefined) this.#vmoBytes += bytes;
     return slot;
@@ -334,16 +334,17 @@ export class Task implements Syscalls {
 
   #vmoRoom(length: number): "ok" | "invalid_argument" | "no_space" {
     if (!vmoLengthValid(length)) return "invalid_argument";
-    if (this.#vmoBytes + length > VMO_BYTES_PER_TASK_MAX) this.#settleCharges();
-    const room = this.#vmoBytes + length <= VMO_BYTES_PER_TASK_MAX && !this.table.full;
+    const room = this.#vmoFits(length) && !this.table.full;
     return room && !this.#exited ? "ok" : "no_space";
   }
 
-  /** Memory that went to other isolates counts here until it was taken there. */
-  #settleCharges(): void {
+  /** Memory that went to another isolate counts here until it was taken there: looked at when it matters. */
+  #vmoFits(length: number): boolean {
+    if (this.#vmoBytes + length <= VMO_BYTES_PER_TASK_MAX) return true;
     for (const { object } of this.table.held()) {
       if (object.kind === "outlet") object.endpoint.settleCharges();
     }
+    return this.#vmoBytes + length <= VMO_BYTES_PER_TASK_MAX;
   }
 
   #allotVmo(vmo: Vmo): Allotted {

@@ -9,9 +9,12 @@ export const VMO_BYTES_PER_TASK_MAX = 64 << 20;
  * had, as a transfer between workers would, so that bytes are never shared by accident.
  */
 export class Vmo {
+  /** In bytes, also once they have left for another isolate. */
+  readonly length: number;
   #bytes: Uint8Array<ArrayBuffer>;
 
   private constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.length = bytes.length;
     this.#bytes = bytes;
   }
 
@@ -25,10 +28,6 @@ export class Vmo {
   static taking(bytes: Uint8Array<ArrayBuffer>): Vmo {
     assert(vmoLengthValid(bytes.length), "a memory object has a length within its bound");
     return new Vmo(detached(bytes));
-  }
-
-  get length(): number {
-    return this.#bytes.length;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
