@@ -154,13 +154,13 @@ export class Endpoint implements Sink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const tell of this.#onClose.splice(0)) tell();
     for (const envelope of this.#queue.splice(0)) {
       this.#release(envelope.frame.length);
       envelope.discarded();
     }
     for (const waiter of this.#senders.splice(0)) waiter.done("no_such_endpoint");
     for (const waiter of this.#receivers.splice(0)) waiter.fail("no_such_endpoint");
-    for (const tell of this.#onClose.splice(0)) tell();
   }
 
   /** A sender may wait although nothing is queued: the budget that it lacks is used elsewhere. */

@@ -1,6 +1,6 @@
 import type { MachineDevice, MachinePorts, MmioWindow } from "@runtime/core/ports.ts";
 import type { Principal, Slot } from "@runtime/core/syscalls.ts";
-import { Kernel } from "@runtime/kernel/kernel.ts";
+import { type Border, Kernel } from "@runtime/kernel/kernel.ts";
 import type { PrincipalRegistry } from "@runtime/kernel/principal.ts";
 import type { Task } from "@runtime/kernel/task.ts";
 import { type ManualClock, manualClock } from "./clock.ts";
@@ -24,11 +24,12 @@ const MICROTASKS = 200;
 const TURNS = 4;
 
 export function manualKernel(
-  options: { machine?: MachinePorts; principals?: PrincipalRegistry } = {},
+  options: { machine?: MachinePorts; principals?: PrincipalRegistry; border?: Border } = {},
 ): ManualKernel {
   const clock = manualClock();
   const machine = options.machine ?? bareMachine();
-  const kernel = new Kernel({ clock, turns: clock, machine }, options.principals);
+  const { border } = options;
+  const kernel = new Kernel({ clock, turns: clock, machine, border }, options.principals);
   const micro = async () => {
     for (let count = 0; count < MICROTASKS; count++) await undefined;
   };
