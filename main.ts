@@ -13,7 +13,6 @@ import { textConsole } from "@hw/host/uart_stdout.ts";
 import { hostVersion } from "@hw/host/version.ts";
 import { createGateway } from "@net/gateway/gateway.ts";
 import { boot } from "@runtime/boot/init.ts";
-import { INIT_NAME } from "@runtime/boot/protocol.ts";
 import type { EntropySource } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
@@ -23,13 +22,12 @@ import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
 import { GatewayLog } from "@services/nx/gateway_log.ts";
-import { registerDaemons } from "@services/nx/register_daemons.ts";
+import { daemonRegistrar } from "@services/nx/register_daemons.ts";
 import { runNx } from "@services/nx/nx.ts";
 import { placeOfPeer } from "@services/nx/place.ts";
 import type { Fault, NodeOptions, RunningNode } from "@services/nx/ports.ts";
 import { within } from "@services/nx/within.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
-import { samgrd } from "@services/samgrd/protocol.ts";
 
 /** Largest IP packet between the machine and its own gateway, in bytes. */
 const MTU = 65_535;
@@ -75,7 +73,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
-    settle: (booted) => registerDaemons(booted.connect(INIT_NAME, samgrd), daemons),
+    settle: daemonRegistrar(daemons),
     observe: options.observe ?? (() => {}),
     faulted(name, reason) {
       faults.push({ name, reason });

@@ -1,5 +1,5 @@
 import type { Clock, DmaRegion, Irq, MmioWindow } from "../core/ports.ts";
-import type { Syscalls } from "../core/syscalls.ts";
+import type { Principal, Syscalls } from "../core/syscalls.ts";
 import type { RawChannel } from "../idl/channel.ts";
 import type { Client } from "../idl/client.ts";
 import type { MarkerDeclaration } from "../idl/marker.ts";
@@ -62,6 +62,11 @@ export interface Given<Serves extends Services, Calls extends Services, Uses ext
   readonly prove: Prove<Serves>;
   /** Resolves when every daemon serves. */
   readonly settled: Promise<void>;
+  /**
+   * Names who to tell that a caller of this daemon has ended: what it left here is nobody's. A
+   * successor of the same name may call already.
+   */
+  readonly departed: (listener: (who: Principal) => void) => void;
   /** Runs a loop of the daemon's own. What it throws faults the task. */
   readonly spawn: (loop: () => Promise<void>) => void;
 }
@@ -90,6 +95,11 @@ export interface Component<
   readonly concurrency?: number;
   /** Messages that may wait at each endpoint; 8 unless said, as upstream. */
   readonly depth?: number;
+  /**
+   * What the node would lose with the daemon's memory: it is not started again then, and the node says
+   * `degraded: <this> lost <name>`.
+   */
+  readonly irreplaceable?: string;
   create(given: Given<Serves, Calls, Uses>): Behaviour<Serves> | Promise<Behaviour<Serves>>;
 }
 

@@ -13,7 +13,7 @@ import {
 } from "./isolate.ts";
 import { isolateNameOf, type Isolation } from "./placement.ts";
 import { RemoteIsolate } from "./remote_isolate.ts";
-import { Rights } from "./rights.ts";
+import { Mint } from "./mint.ts";
 import type { TaskHost } from "./task_host.ts";
 
 /** How daemons are spread, and what it takes. */
@@ -59,7 +59,7 @@ export interface CallPlan {
 /** Where each daemon lives: beside the boot, or in an isolate that is started for it. */
 export class Homes {
   readonly #parts: HomesParts;
-  readonly #rights: Rights;
+  readonly #mint: Mint;
   readonly #isolates = new Map<string, Isolate>();
   readonly #remote = new Map<string, RemoteIsolate>();
   readonly #homes = new Map<string, string>();
@@ -67,7 +67,7 @@ export class Homes {
 
   constructor(parts: HomesParts) {
     this.#parts = parts;
-    this.#rights = new Rights(parts.placement.isolates.wires);
+    this.#mint = new Mint(parts.placement.isolates.wires);
     this.#isolates.set(HOST_ISOLATE, parts.host);
   }
 
@@ -76,7 +76,7 @@ export class Homes {
     const name = isolateNameOf(this.#parts.placement.isolation, task);
     this.#homes.set(task, name);
     const known = this.#isolates.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined && (known === this.#parts.host || this.#remote.has(name))) return known;
     await this.#parts.placement.turn();
     const isolate = this.#start(name);
     this.#isolates.set(name, isolate);
@@ -103,12 +103,21 @@ export class Homes {
   wiresOf({ caller, server, badge, depth }: CallPlan): Join | CallerWires {
     const [calling, serving] = [this.of(caller.task), this.of(server.task)];
     if (calling === serving) return { caller, server, badge };
-    return this.#rights.mintCall({
+    return this.#mint.mintCall({
       caller: { isolate: calling, place: caller },
       server: { isolate: serving, place: server },
       badge,
       depth,
     });
+  }
+
+  /** A daemon has ended: its rights lead nowhere, and so does an isolate that it had for itself. */
+  ended(task: string): void {
+    this.#mint.sever((place) => place.task === task);
+    const name = this.#homes.get(task) ?? HOST_ISOLATE;
+    if (this.#tasksOf(name).length > 1) return;
+    this.#remote.get(name)?.end();
+    this.#remote.delete(name);
   }
 
   /** Everybody serves. */
@@ -133,7 +142,7 @@ export class Homes {
       observer: {
         ...observer,
         moved: (move) => {
-          if (!this.#rights.move(isolate, move)) this.#lose(name, "moved a right that it has not");
+          if (!this.#mint.move(isolate, move)) this.#lose(name, "moved a right that it has not");
         },
         violated: () => this.#lose(name, "broke the rules of a wire"),
       },
@@ -152,8 +161,11 @@ export class Homes {
     if (isolate === undefined) return;
     this.#remote.delete(name);
     isolate.end();
-    this.#rights.cut((place) => place.isolate === isolate);
-    const tasks = [...this.#homes].flatMap(([task, home]) => home === name ? [task] : []);
-    this.#parts.lost(tasks, reason);
+    this.#mint.sever((place) => place.isolate === isolate);
+    this.#parts.lost(this.#tasksOf(name), reason);
+  }
+
+  #tasksOf(name: string): readonly string[] {
+    return [...this.#homes].flatMap(([task, home]) => home === name ? [task] : []);
   }
 }

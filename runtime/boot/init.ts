@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import { fnv1a64 } from "../core/fnv.ts";
 import type { Clock, MachineDevice, MachinePorts } from "../core/ports.ts";
 import type { SyscallChannel } from "../idl/channel.ts";
 import { type Client, createClient } from "../idl/client.ts";
@@ -16,6 +17,7 @@ import {
 import { Homes, inlinePlacement, type PlacementPorts } from "./homes.ts";
 import {
   BootError,
+  type CallerPlace,
   type EndpointPlan,
   GATE_KEY,
   HOST_ISOLATE,
@@ -26,6 +28,8 @@ import { MarkerOrder } from "./marker_order.ts";
 import { decider, INIT_MARKERS, INIT_NAME } from "./protocol.ts";
 import { MarkerPrinter, type ProvenMarker } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
+import { Rights } from "./rights.ts";
+import { type Degradation, Supervisor } from "./supervisor.ts";
 import { TaskHost } from "./task_host.ts";
 
 /** Messages that may wait at an endpoint unless its component says otherwise. */
@@ -45,14 +49,19 @@ export interface BootPorts {
   readonly args: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** The profile that let entropy come from a seed; absent where it comes from the host. */
   readonly seededBy?: string | undefined;
-  /** Runs when every daemon serves and before the boot says so: tells samgrd who offers what. */
-  readonly settle?: (node: Booted) => Promise<void>;
+  /**
+   * Runs when every daemon serves and before the boot says so: tells samgrd who offers what. Runs
+   * again for each daemon that was started again.
+   */
+  readonly settle?: (node: Booted, restarted?: string) => Promise<void>;
   /** Where daemons live; all beside the boot unless said. */
   readonly placement?: PlacementPorts | undefined;
   /** Sees every marker that was printed. */
   readonly observe: (marker: ProvenMarker) => void;
   /** A daemon could not start or faulted; the reason never holds bytes of a frame. */
   readonly faulted: (name: string, reason: string) => void;
+  /** A daemon stays down: the node goes on without it. */
+  readonly degraded?: (what: Degradation, name: string) => void;
 }
 
 /** A node that runs. */
@@ -83,22 +92,24 @@ class Node implements Booted {
   readonly #components = new Map<string, AnyComponent>();
   readonly #init: Task;
   readonly #outside = new Map<string, Task>();
+  readonly #rights = new Rights();
+  readonly #supervisor: Supervisor;
   #decide: Client<typeof decider> | undefined;
+  /** First daemon that faulted before the node was up. */
   #faulted: string | undefined;
+  #up = false;
   #badges = 0;
+  /** Channels of principals that are no daemons, for a key of its own each. */
+  #channels = 0;
 
   constructor(ports: BootPorts) {
     this.#ports = ports;
-    this.#init = ports.kernel.spawn(INIT_NAME);
-    this.#outside.set(INIT_NAME, this.#init);
     this.#printer = new MarkerPrinter(
       ports.machine.uart,
       () => ports.clock.nowNs(),
       ports.observe,
     );
-    const nowNs = () => ports.clock.nowNs();
     const { kernel, placement = inlinePlacement() } = ports;
-    this.#order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
     const observer: IsolateObserver = {
       proved: (task, key, evidence, order) => this.#proveOwn(task, key, { evidence, order }),
       faulted: (task, reason) => this.#fault(task, reason),
@@ -110,12 +121,20 @@ class Node implements Booted {
       componentOf: (task) => this.#component(task),
       observer,
     });
-    this.#homes = new Homes({
-      kernel,
-      host: this.#host,
-      placement,
-      observer,
-      lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
+    this.#init = this.#admit(INIT_NAME);
+    const nowNs = () => ports.clock.nowNs();
+    this.#order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
+    const lost = (tasks: readonly string[], reason: string) =>
+      tasks.forEach((task) => this.#fault(task, reason));
+    this.#homes = new Homes({ kernel, host: this.#host, placement, observer, lost });
+    this.#supervisor = new Supervisor({
+      clock: ports.clock,
+      sleepUntil: (atNs) => this.#init.sleepUntil(atNs),
+      serversOf: (name) => this.#serversOf(this.#component(name)),
+      ended: (name) => this.#ended(name),
+      start: (name) => this.#startAgain(name),
+      restored: (name) => this.#restored(name),
+      degraded: (what, name) => this.#degraded(what, name),
     });
   }
 
@@ -132,21 +151,35 @@ class Node implements Booted {
         denialProven = true;
       }
       await this.#begin(component);
+      this.#refuseFaulted();
+      this.#supervisor.served(component.name);
     }
     await this.#ports.settle?.(this);
+    this.#refuseFaulted();
+    this.#up = true;
     this.#prove(INIT_NAME, INIT_MARKERS.ready, { daemons: order.length });
     this.#homes.settle();
   }
 
   connect(principal: string, service: Service): SyscallChannel {
-    const task = this.#outside.get(principal) ?? this.#ports.kernel.spawn(principal);
-    this.#outside.set(principal, task);
-    return this.#outsideChannel(task, service);
+    if (!this.#outside.has(principal)) this.#admit(principal);
+    const caller = { task: principal, key: `${service.name} ${++this.#channels}` };
+    this.#join(caller, service);
+    return this.#host.channel(caller, service);
   }
 
   stop(): void {
+    this.#supervisor.stop();
     this.#homes.stop();
     this.#ports.kernel.stop();
+  }
+
+  /** Makes the task of a principal that is no daemon. */
+  #admit(principal: string): Task {
+    const task = this.#ports.kernel.spawn(principal);
+    this.#outside.set(principal, task);
+    this.#host.admit(task);
+    return task;
   }
 
   #component(name: string): AnyComponent {
@@ -158,6 +191,12 @@ class Node implements Booted {
   async #spawn(component: AnyComponent): Promise<void> {
     const { name } = component;
     this.#components.set(name, component);
+    this.#supervisor.add(name, component.irreplaceable);
+    await this.#spawnTask(component);
+  }
+
+  async #spawnTask(component: AnyComponent): Promise<void> {
+    const { name } = component;
     this.#prove(INIT_NAME, INIT_MARKERS.start, { name });
     const isolate = await this.#homes.house(name);
     isolate.spawn(name, endpointsOf(component));
@@ -167,35 +206,91 @@ class Node implements Booted {
   async #begin(component: AnyComponent): Promise<void> {
     const { name } = component;
     const isolate = this.#homes.of(name);
-    const { policy } = this.#ports;
-    if (name !== policy && gated(component)) this.#join(name, GATE_KEY, this.#policyService());
-    for (const [key, service] of Object.entries(component.calls)) this.#join(name, key, service);
+    if (this.#asksGate(component)) {
+      this.#join({ task: name, key: GATE_KEY }, this.#policyService());
+    }
+    for (const [key, service] of Object.entries(component.calls)) {
+      this.#join({ task: name, key }, service);
+    }
     await this.#grantDevices(component, isolate);
     await isolate.begin(name, this.#ports.args[name] ?? {});
-    if (this.#faulted !== undefined) throw new BootError("daemon_faulted", this.#faulted);
     const ready = markersOf(component)["ready"];
     if (ready === undefined) return;
     this.#prove(name, ready, { endpoints: Math.max(1, endpointsOf(component).length) });
   }
 
-  #join(task: string, key: string, service: Service): void {
-    this.#homes.join({ caller: { task, key }, ...this.#mint(service) });
+  /** Until the node is up a fault ends it. */
+  #refuseFaulted(): void {
+    if (this.#faulted !== undefined) throw new BootError("daemon_faulted", this.#faulted);
+  }
+
+  /** The way of {@linkcode start} for one daemon that ended. */
+  async #startAgain(name: string): Promise<void> {
+    const component = this.#component(name);
+    await this.#spawnTask(component);
+    await this.#begin(component);
+  }
+
+  #asksGate(component: AnyComponent): boolean {
+    return component.name !== this.#ports.policy && gated(component);
+  }
+
+  /** Whom a daemon calls, and who decides over it and its devices. */
+  #serversOf(component: AnyComponent): readonly string[] {
+    const called = Object.values(component.calls).map((service) => this.#serverOf(service).name);
+    const decided = this.#asksGate(component) || Object.keys(component.uses).length > 0;
+    return decided ? [...called, this.#ports.policy] : called;
+  }
+
+  /** A daemon's life is over: who calls it is cut off, and whom it called is told. */
+  #ended(name: string): void {
+    // Whoever faulted has no task any more; who lacks a device, or is taken to be broken, has.
+    this.#homes.of(name).stop(name);
+    this.#homes.ended(name);
+    for (const { join: { caller } } of this.#rights.to(name)) {
+      if (this.#supervisor.alive(caller.task)) this.#homes.of(caller.task).cut(caller);
+    }
+    const who = { name, sid: fnv1a64(name) };
+    for (const [server, rights] of this.#rights.drop(name)) {
+      if (this.#supervisor.alive(server)) this.#homes.of(server).departed(server, { who, rights });
+    }
+  }
+
+  /** Every caller that lives gets its right to a daemon again, under its old key. */
+  async #restored(name: string): Promise<void> {
+    for (const { join: { caller }, service } of this.#rights.to(name)) {
+      if (this.#supervisor.alive(caller.task)) this.#join(caller, service);
+    }
+    await this.#ports.settle?.(this, name);
+    if (this.#supervisor.of(name).state !== "serving") return;
+    this.#prove(INIT_NAME, INIT_MARKERS.restarted, { name });
+  }
+
+  #degraded(what: Degradation, name: string): void {
+    this.#prove(INIT_NAME, INIT_MARKERS.degraded, { what, name });
+    this.#ports.degraded?.(what, name);
+  }
+
+  /** A right to a daemon that is down leads nowhere until it is up again. */
+  #join(caller: CallerPlace, service: Service): void {
+    const join = { caller, ...this.#mint(service) };
+    this.#rights.add({ join, service });
+    if (this.#supervisor.alive(join.server.task)) this.#homes.join(join);
+    else this.#homes.of(caller.task).cut(caller);
   }
 
   /** The endpoint that serves a protocol, and a badge of its own for a right to it. */
   #mint(service: Service) {
-    const server = serverOf(this.#ports.components, service);
-    assert(server !== undefined, "a called service is served by a spawned component");
+    const server = this.#serverOf(service);
     const badge = ++this.#badges;
     const place = { task: server.name, endpoint: endpointOf(service) };
     return { server: place, badge, depth: server.depth ?? DEPTH };
   }
 
-  /** A channel of a principal that is no daemon. */
-  #outsideChannel(task: Task, service: Service, as: Service = service): SyscallChannel {
-    const caller = { task: task.self.name, key: service.name };
-    const right = this.#homes.wiresOf({ caller, ...this.#mint(service) });
-    return this.#host.channel(task, as, right);
+  #serverOf(service: Service): AnyComponent {
+    const server = serverOf(this.#ports.components, service);
+    assert(server !== undefined, "a called service is served by a spawned component");
+    return server;
   }
 
   #policyService(): Service {
@@ -238,16 +333,18 @@ class Node implements Booted {
 
   #initDecider(): Client<typeof decider> {
     if (this.#decide === undefined) {
-      const channel = this.#outsideChannel(this.#init, this.#policyService(), decider);
-      this.#decide = createClient(decider, channel);
+      const caller = { task: INIT_NAME, key: GATE_KEY };
+      this.#join(caller, this.#policyService());
+      this.#decide = createClient(decider, this.#host.channel(caller, decider));
     }
     return this.#decide;
   }
 
   #fault(name: string, reason: string): void {
-    this.#faulted ??= name;
     this.#prove(INIT_NAME, INIT_MARKERS.fault, { name });
     this.#ports.faulted(name, reason);
+    if (this.#up) this.#supervisor.faulted(name, reason);
+    else this.#faulted ??= name;
   }
 
   #proveOwn(

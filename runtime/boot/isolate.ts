@@ -1,5 +1,7 @@
 import type { MachineDevice, WireEnd } from "../core/ports.ts";
+import type { Principal } from "../core/syscalls.ts";
 import type { Evidence } from "./component.ts";
+import type { HeldRight } from "./rights.ts";
 
 /** Name of the isolate that the boot itself runs in. */
 export const HOST_ISOLATE = "host";
@@ -33,6 +35,13 @@ export interface Join {
   readonly server: EndpointPlace;
   /** Stamped on every message that comes over it; no other right of the node has the same one. */
   readonly badge: number;
+}
+
+/** A caller that ended, as one of its servers is told. */
+export interface Departure {
+  readonly who: Principal;
+  /** What it held of this server's. */
+  readonly rights: readonly HeldRight[];
 }
 
 /** A wire of a right that crosses isolates: the right's number in the node, and one end. */
@@ -85,20 +94,25 @@ export interface ArrivingRight {
  */
 export interface Isolate {
   readonly name: string;
-  /** Makes a daemon's task and its endpoints. */
+  /** Makes a daemon's task and its endpoints. One that ended gets a successor of the same name. */
   spawn(task: string, endpoints: readonly EndpointPlan[]): void;
-  /** Gives a caller of this isolate a right to an endpoint of this isolate. */
+  /**
+   * Gives a caller of this isolate a right to an endpoint of this isolate, in the place of what its
+   * key led to before: calls under way there are `gone`.
+   */
   join(join: Join): void;
-  /** Gives a caller of this isolate a right to an endpoint in another. */
+  /** What a caller's key led to is gone: so are calls under way, and those to come until it joins. */
+  cut(caller: CallerPlace): void;
+  /** As {@linkcode join}, to an endpoint in another isolate. */
   attach(wires: CallerWires): void;
   /** Lets a caller of another isolate reach an endpoint of this one. */
-  admit(wires: ServerWires): void;
+  letIn(wires: ServerWires): void;
   /** Lets the new holder of an exported right reach its endpoint. */
-  admitExported(wire: ExportedWire): void;
+  letInExported(wire: ExportedWire): void;
   /** Opens the way of a right that came with a message, or is about to. */
   arrive(right: ArrivingRight): void;
   /** Whoever was at the other end of these rights is gone. */
-  cut(rights: readonly number[]): void;
+  sever(rights: readonly number[]): void;
   /** Hands a device to a daemon, which finds it under `key`. */
   grant(task: string, key: string, device: MachineDevice): void;
   /**
@@ -110,6 +124,10 @@ export interface Isolate {
   begin(task: string, args: Readonly<Record<string, string>>): Promise<void>;
   /** Every daemon serves. */
   settle(): void;
+  /** Ends a daemon, and says nothing of it to the observer. */
+  stop(task: string): void;
+  /** A caller of a daemon has ended: its way back is dropped, and the daemon hears who it was. */
+  departed(task: string, departure: Departure): void;
 }
 
 /** What an isolate tells the boot. */

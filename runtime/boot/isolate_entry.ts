@@ -56,7 +56,7 @@ class IsolateEntry {
     });
     ports.control.listen((order) => {
       // Orders come from the boot alone, which is the kernel's other half.
-      this.#done = this.#done.then(() => this.#carryOut(order as Order));
+      this.#done = this.#done.then(() => this.#carryOut(order as Order)).catch(this.#failed);
     });
   }
 
@@ -84,14 +84,20 @@ class IsolateEntry {
         return this.#host.join(order[1]);
       case "attach":
         return this.#host.attach(order[1]);
-      case "admit":
-        return this.#host.admit(order[1]);
-      case "admitExported":
-        return this.#host.admitExported(order[1]);
+      case "letIn":
+        return this.#host.letIn(order[1]);
+      case "letInExported":
+        return this.#host.letInExported(order[1]);
       case "arrive":
         return this.#host.arrive(order[1]);
+      case "sever":
+        return this.#host.sever(order[1]);
       case "cut":
         return this.#host.cut(order[1]);
+      case "stop":
+        return this.#host.stop(order[1]);
+      case "departed":
+        return this.#host.departed(order[1], order[2]);
       case "settle":
         return this.#host.settle();
     }
@@ -99,14 +105,14 @@ class IsolateEntry {
 
   /** Not waited for: what the daemon needs to begin may be the next order. */
   #begin(task: string, args: Readonly<Record<string, string>>): void {
-    this.#host.begin(task, args).then(
-      () => this.#tell(["began", task]),
-      (error) => {
-        if (!(error instanceof BootError)) throw error;
-        this.#tell(["failed", error.task, error.code]);
-      },
-    );
+    this.#host.begin(task, args).then(() => this.#tell(["began", task])).catch(this.#failed);
   }
+
+  /** A bug of the entry's own ends the isolate: what is thrown here is caught by nobody. */
+  readonly #failed = (error: unknown): void => {
+    if (!(error instanceof BootError)) throw error;
+    this.#tell(["failed", error.task, error.code]);
+  };
 
   #device({ dma, dmaBase, end, ...place }: DeviceHandover) {
     const wire = this.#ports.wires.open(end);

@@ -48,6 +48,20 @@ export const INIT_MARKERS = {
     proves: "a daemon hit a bug and was stopped",
     evidence: ["name"],
   },
+  restarted: {
+    line: "init: restarted <name>",
+    phase: null,
+    role: "allowed",
+    proves: "a daemon that was stopped serves again, and its callers reach it",
+    evidence: ["name"],
+  },
+  degraded: {
+    line: "degraded: <what> <name>",
+    phase: null,
+    role: "failure",
+    proves: "a daemon stays down: the node goes on without it",
+    evidence: ["what", "name"],
+  },
 } as const;
 
 /** What the boot needs of the component that decides: DECIDE alone. */

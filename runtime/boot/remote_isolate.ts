@@ -5,7 +5,9 @@ import type { Evidence } from "./component.ts";
 import {
   type ArrivingRight,
   BootError,
+  type CallerPlace,
   type CallerWires,
+  type Departure,
   type EndpointPlan,
   type ExportedWire,
   type Isolate,
@@ -52,10 +54,13 @@ export type Order =
   | readonly ["spawn", string, readonly EndpointPlan[]]
   | readonly ["join", Join]
   | readonly ["attach", CallerWires]
-  | readonly ["admit", ServerWires]
-  | readonly ["admitExported", ExportedWire]
+  | readonly ["letIn", ServerWires]
+  | readonly ["letInExported", ExportedWire]
   | readonly ["arrive", ArrivingRight]
-  | readonly ["cut", readonly number[]]
+  | readonly ["sever", readonly number[]]
+  | readonly ["cut", CallerPlace]
+  | readonly ["stop", string]
+  | readonly ["departed", string, Departure]
   | readonly ["grant", string, string, DeviceHandover]
   | readonly ["begin", string, Readonly<Record<string, string>>]
   | readonly ["settle"];
@@ -75,6 +80,8 @@ export class RemoteIsolate implements Isolate {
   readonly #parts: RemoteIsolateParts;
   /** Who waits for a daemon to serve. */
   readonly #beginning = new Map<string, (failure: BootError | undefined) => void>();
+  /** Who cannot begin, because an order before could not be carried out. */
+  readonly #failed = new Map<string, BootError>();
 
   constructor(parts: RemoteIsolateParts) {
     this.name = parts.name;
@@ -94,20 +101,32 @@ export class RemoteIsolate implements Isolate {
     this.#order(["attach", wires], [wires.requests.end, wires.replies.end]);
   }
 
-  admit(wires: ServerWires): void {
-    this.#order(["admit", wires], [wires.requests.end, wires.replies.end]);
+  letIn(wires: ServerWires): void {
+    this.#order(["letIn", wires], [wires.requests.end, wires.replies.end]);
   }
 
-  admitExported(wire: ExportedWire): void {
-    this.#order(["admitExported", wire], [wire.requests.end]);
+  letInExported(wire: ExportedWire): void {
+    this.#order(["letInExported", wire], [wire.requests.end]);
   }
 
   arrive(right: ArrivingRight): void {
     this.#order(["arrive", right], [right.requests.end]);
   }
 
-  cut(rights: readonly number[]): void {
-    this.#order(["cut", rights]);
+  sever(rights: readonly number[]): void {
+    this.#order(["sever", rights]);
+  }
+
+  cut(caller: CallerPlace): void {
+    this.#order(["cut", caller]);
+  }
+
+  stop(task: string): void {
+    this.#order(["stop", task]);
+  }
+
+  departed(task: string, departure: Departure): void {
+    this.#order(["departed", task, departure]);
   }
 
   grant(task: string, key: string, device: MachineDevice): void {
@@ -119,6 +138,9 @@ export class RemoteIsolate implements Isolate {
   }
 
   begin(task: string, args: Readonly<Record<string, string>>): Promise<void> {
+    const failed = this.#failed.get(task);
+    this.#failed.delete(task);
+    if (failed !== undefined) return Promise.reject(failed);
     return new Promise((resolve, reject) => {
       this.#beginning.set(task, (failure) => {
         this.#beginning.delete(task);
@@ -143,6 +165,12 @@ export class RemoteIsolate implements Isolate {
     this.#parts.started.control.post(order, ends);
   }
 
+  #fail(failure: BootError): void {
+    const tell = this.#beginning.get(failure.task);
+    if (tell === undefined) this.#failed.set(failure.task, failure);
+    else tell(failure);
+  }
+
   #hear(message: unknown): void {
     const { observer } = this.#parts;
     const news = newsOf(message);
@@ -151,7 +179,7 @@ export class RemoteIsolate implements Isolate {
       case "began":
         return this.#beginning.get(news[1])?.(undefined);
       case "failed":
-        return this.#beginning.get(news[1])?.(new BootError(news[2], news[1]));
+        return this.#fail(new BootError(news[2], news[1]));
       case "proved":
         return observer.proved(news[1], news[2], news[3], news[4]);
       case "faulted":

@@ -1,106 +1,52 @@
-import type { Wires } from "../core/ports.ts";
-import { ENDPOINT_DEPTH_MAX } from "../kernel/endpoint.ts";
-import type { RightMove } from "../kernel/crossing.ts";
-import type { CallerPlace, CallerWires, Crossing, EndpointPlace, Isolate } from "./isolate.ts";
+import type { CallerPlace, Join } from "./isolate.ts";
+import type { Service } from "../idl/service.ts";
 
-/** Rights between isolates that a node may have at a time. */
-export const CROSSING_RIGHTS_MAX = 4096;
-
-/** A task and the isolate that it lives in. */
-export interface TaskPlace {
-  readonly isolate: Isolate;
-  readonly task: string;
+/** A right that was minted, with the protocol that it is for. */
+export interface Minted {
+  readonly join: Join;
+  readonly service: Service;
 }
 
-/** One right that crosses isolates: who sends, and who receives. */
-interface Right {
-  readonly holder: TaskPlace;
-  readonly home: TaskPlace;
-}
-
-/** A right to call, as it is asked for. */
-export interface CallRequest {
-  readonly caller: { readonly isolate: Isolate; readonly place: CallerPlace };
-  readonly server: { readonly isolate: Isolate; readonly place: EndpointPlace };
+/** A right at its server: which of its endpoints it leads to, under which badge. */
+export interface HeldRight {
+  readonly endpoint: string;
   readonly badge: number;
-  /** Messages that may wait at the endpoint. */
-  readonly depth: number;
 }
 
-/**
- * Every right whose holder and whose endpoint live in different isolates. The boot alone mints wires,
- * so this table is what decides who may send where, and under whose name.
- */
+/** Who may call whom on this node: every right as it was minted last, by its caller. */
 export class Rights {
-  readonly #wires: Wires;
-  readonly #rights = new Map<number, Right>();
-  #lastId = 0;
+  readonly #byCaller = new Map<string, Map<string, Minted>>();
 
-  constructor(wires: Wires) {
-    this.#wires = wires;
+  /** Remembers a right, in the place of what its key led to before. */
+  add(minted: Minted): void {
+    const { task, key } = minted.join.caller;
+    const own = this.#byCaller.get(task) ?? new Map<string, Minted>();
+    own.set(key, minted);
+    this.#byCaller.set(task, own);
   }
 
-  /** Lets the server's isolate in, and returns what the caller's is to be given. */
-  mintCall({ caller, server, badge, depth }: CallRequest): CallerWires {
-    const calling = { isolate: caller.isolate, task: caller.place.task };
-    const serving = { isolate: server.isolate, task: server.place.task };
-    const [requests, requestsIn] = this.#mint(calling, serving);
-    const [replies, repliesIn] = this.#mint(serving, calling);
-    server.isolate.admit({
-      server: server.place,
-      caller: calling.task,
-      badge,
-      requests: requestsIn,
-      replies,
+  /** Rights that lead to a daemon. */
+  to(server: string): readonly Minted[] {
+    return [...this.#byCaller.values()].flatMap((own) => [...own.values()])
+      .filter(({ join }) => join.server.task === server);
+  }
+
+  /** Rights of one caller. */
+  of(caller: CallerPlace["task"]): readonly Minted[] {
+    return [...this.#byCaller.get(caller)?.values() ?? []];
+  }
+
+  /** A caller has ended. @returns what it held, by server. */
+  drop(caller: string): ReadonlyMap<string, readonly HeldRight[]> {
+    const dropped = Map.groupBy(this.of(caller), ({ join }) => join.server.task);
+    this.#byCaller.delete(caller);
+    const held = [...dropped].map(([server, minted]) => {
+      const rights = minted.map(({ join: { server: { endpoint }, badge } }) => ({
+        endpoint,
+        badge,
+      }));
+      return [server, rights] as const;
     });
-    return {
-      caller: caller.place,
-      server: serving.task,
-      window: depth,
-      requests,
-      replies: repliesIn,
-    };
-  }
-
-  /**
-   * Mints a send right anew for whom it travels to.
-   *
-   * @returns false when the isolate may not: the right over which it travels is not its own, or it
-   *   names what no kernel would.
-   */
-  move(from: Isolate, { via, ticket, exported, depth }: RightMove): boolean {
-    const way = this.#rights.get(via);
-    const deep = Number.isInteger(depth) && depth >= 1 && depth <= ENDPOINT_DEPTH_MAX;
-    if (way === undefined || way.holder.isolate !== from || !deep) return false;
-    if (this.#rights.size >= CROSSING_RIGHTS_MAX) return false;
-    const [out, into] = this.#mint(way.home, way.holder);
-    from.admitExported({ exported, sender: way.home.task, requests: into });
-    way.home.isolate.arrive({ via, ticket, window: depth, requests: out });
-    return true;
-  }
-
-  /** Nobody sends or receives over it any more. */
-  ended(id: number): void {
-    this.#rights.delete(id);
-  }
-
-  /** A task is gone: whoever is at the other end of its rights is told. */
-  cut(gone: (place: TaskPlace) => boolean): void {
-    const told = new Map<Isolate, number[]>();
-    for (const [id, { holder, home }] of this.#rights) {
-      const [holds, serves] = [gone(holder), gone(home)];
-      if (!holds && !serves) continue;
-      this.#rights.delete(id);
-      const left = holds ? home : holder;
-      told.set(left.isolate, [...told.get(left.isolate) ?? [], id]);
-    }
-    for (const [isolate, ids] of told) isolate.cut(ids);
-  }
-
-  #mint(holder: TaskPlace, home: TaskPlace): readonly [Crossing, Crossing] {
-    const id = ++this.#lastId;
-    const [out, into] = this.#wires.pair();
-    this.#rights.set(id, { holder, home });
-    return [{ id, end: out }, { id, end: into }];
+    return new Map(held);
   }
 }

@@ -63,6 +63,11 @@ function handle(
 ): Promise<void> | undefined {
   const { syscalls, fault } = served;
   const { moved, sender } = message;
+  if (message.badge > 0 && !served.replyTo.has(message.badge)) {
+    // Its sender has ended since: what it would be given here nobody could ever take back.
+    if (moved !== undefined) syscalls.capClose(moved);
+    return undefined;
+  }
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
   const call = new ServedCall(sender, payload ? moved : undefined);
   const finish = (reply: ReplyFrame | undefined) => {

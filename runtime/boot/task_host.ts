@@ -1,7 +1,7 @@
 import { assert, InvariantError } from "../core/assert.ts";
 import type { MachineDevice, Wires } from "../core/ports.ts";
-import type { Slot } from "../core/syscalls.ts";
-import { SyscallChannel } from "../idl/channel.ts";
+import type { Principal, Slot } from "../core/syscalls.ts";
+import { type ChannelSlots, SyscallChannel } from "../idl/channel.ts";
 import { createClient, nonceReaderOf } from "../idl/client.ts";
 import type { Gate } from "../idl/policy.ts";
 import { bind, type Bound, type Handlers, serve } from "../idl/server.ts";
@@ -20,8 +20,10 @@ import {
 import {
   type ArrivingRight,
   BootError,
+  type CallerPlace,
   type CallerWires,
   type Crossing,
+  type Departure,
   type EndpointPlan,
   type ExportedWire,
   GATE_KEY,
@@ -47,22 +49,29 @@ export interface TaskHostPorts {
   readonly observer: IsolateObserver;
 }
 
-/** Both slots of a right to call. */
-interface ChannelSlots {
-  readonly send: Slot;
-  readonly receive: Slot;
+/** A right to call. Absent slots: there is nobody to call. */
+interface Right {
+  readonly slots: ChannelSlots | undefined;
+  /** Made when the caller first asks for it; the slots are the channel's from then on. */
+  readonly channel: SyscallChannel | undefined;
 }
 
-interface Hosted {
-  readonly component: AnyComponent;
+/** A task of this isolate: a daemon, or a principal that only calls. */
+interface Caller {
   readonly task: Task;
+  /** Rights to call, by key. */
+  readonly calls: Map<string, Right>;
+}
+
+interface Hosted extends Caller {
+  readonly component: AnyComponent;
   /** Receive rights by endpoint name. */
   readonly receive: Map<string, Slot>;
   /** Reply rights by the badge of the caller's send right, one map for each endpoint. */
   readonly replyTo: Map<string, Map<number, Slot>>;
-  /** Rights to call, by key. */
-  readonly calls: Map<string, ChannelSlots>;
   readonly devices: Map<string, DevicePorts>;
+  /** Who is told that a caller has ended. */
+  readonly listeners: Set<(who: Principal) => void>;
 }
 
 /**
@@ -73,6 +82,8 @@ export class TaskHost implements Isolate {
   readonly name: string;
   readonly #ports: TaskHostPorts;
   readonly #hosted = new Map<string, Hosted>();
+  /** Principals that are no daemons. */
+  readonly #outside = new Map<string, Caller>();
   readonly #settled: Promise<void>;
   #settle: () => void = () => {};
 
@@ -88,26 +99,38 @@ export class TaskHost implements Isolate {
     const replyTo = new Map<string, Map<number, Slot>>();
     for (const { name: endpoint, depth } of endpoints) {
       const pair = task.endpointCreate(depth);
-      if (pair.status !== "ok") throw new BootError("no_space", name);
+      if (pair.status !== "ok") {
+        task.exit();
+        throw new BootError("no_space", name);
+      }
       receive.set(endpoint, pair.receive);
       replyTo.set(endpoint, new Map());
     }
     const component = this.#ports.componentOf(name);
-    const parts = { calls: new Map(), devices: new Map() };
+    const parts = { calls: new Map(), devices: new Map(), listeners: new Set<never>() };
     this.#hosted.set(name, { component, task, receive, replyTo, ...parts });
   }
 
+  /** Takes in a principal that is no daemon: it calls, and nobody calls it. */
+  admit(task: Task): void {
+    this.#outside.set(task.self.name, { task, calls: new Map() });
+  }
+
   join({ caller, server, badge }: Join): void {
-    const hosted = this.#of(caller.task);
-    hosted.calls.set(caller.key, this.#mint(hosted.task, server, badge));
+    const { task } = this.#caller(caller.task);
+    this.#lead(caller, this.#mint(task, server, badge));
+  }
+
+  cut(caller: CallerPlace): void {
+    this.#lead(caller, undefined);
   }
 
   attach(wires: CallerWires): void {
-    const { task, calls } = this.#of(wires.caller.task);
-    calls.set(wires.caller.key, this.#attach(task, wires));
+    const { task } = this.#caller(wires.caller.task);
+    this.#lead(wires.caller, this.#attach(task, wires));
   }
 
-  admit({ server, caller, badge, requests, replies }: ServerWires): void {
+  letIn({ server, caller, badge, requests, replies }: ServerWires): void {
     const hosted = this.#of(server.task);
     const { crossings } = this.#ports.kernel;
     const endpoint = this.#endpoint(hosted.task, hosted.receive.get(server.endpoint));
@@ -118,7 +141,7 @@ export class TaskHost implements Isolate {
     hosted.replyTo.get(server.endpoint)?.set(badge, back);
   }
 
-  admitExported({ exported, sender, requests }: ExportedWire): void {
+  letInExported({ exported, sender, requests }: ExportedWire): void {
     const { crossings } = this.#ports.kernel;
     const { endpoint, done } = crossings.takeExported(exported);
     const source = { id: requests.id, sender: principalNamed(sender), badge: 0 };
@@ -130,14 +153,19 @@ export class TaskHost implements Isolate {
     this.#ports.kernel.crossings.arrive({ via, ticket }, this.#opened(requests), window);
   }
 
-  cut(rights: readonly number[]): void {
+  sever(rights: readonly number[]): void {
     for (const id of rights) this.#ports.kernel.crossings.cut(id);
   }
 
-  /** A channel for a principal that is no daemon, to a daemon beside it or in another isolate. */
-  channel(task: Task, service: Service, to: Omit<Join, "caller"> | CallerWires): SyscallChannel {
-    const slots = "badge" in to ? this.#mint(task, to.server, to.badge) : this.#attach(task, to);
-    return new SyscallChannel(task, slots, nonceReaderOf(service));
+  /** What a caller's key leads to, now and after each further {@linkcode join}. */
+  channel({ task: name, key }: CallerPlace, service: Service): SyscallChannel {
+    const { task, calls } = this.#caller(name);
+    const right = calls.get(key);
+    if (right === undefined) throw new BootError("no_space", name);
+    const channel = right.channel ??
+      new SyscallChannel(task, right.slots, nonceReaderOf(service));
+    calls.set(key, { slots: undefined, channel });
+    return channel;
   }
 
   grant(name: string, key: string, device: MachineDevice): void {
@@ -155,6 +183,8 @@ export class TaskHost implements Isolate {
     const hosted = this.#of(name);
     const gate = this.#gateOf(hosted);
     const behaviour = await this.#create(hosted, { gate, args });
+    // Meanwhile a loop of its own may have faulted it, or the boot have ended it.
+    if (hosted.task.exited) throw new BootError("daemon_faulted", name);
     for (const endpoint of hosted.receive.keys()) {
       this.#serve(hosted, { endpoint, behaviour, gate });
     }
@@ -162,6 +192,38 @@ export class TaskHost implements Isolate {
 
   settle(): void {
     this.#settle();
+  }
+
+  stop(name: string): void {
+    this.#hosted.get(name)?.task.exit();
+  }
+
+  departed(name: string, { who, rights }: Departure): void {
+    const hosted = this.#of(name);
+    for (const { endpoint, badge } of rights) {
+      const replies = hosted.replyTo.get(endpoint);
+      const back = replies?.get(badge);
+      replies?.delete(badge);
+      if (back !== undefined) hosted.task.capClose(back);
+    }
+    try {
+      for (const listener of hosted.listeners) listener(who);
+    } catch (error) {
+      this.#fault(hosted, error);
+    }
+  }
+
+  #caller(name: string): Caller {
+    return this.#outside.get(name) ?? this.#of(name);
+  }
+
+  /** What a channel leads to changes under its users; slots that nobody used yet are dropped. */
+  #lead({ task: name, key }: CallerPlace, slots: ChannelSlots | undefined): void {
+    const { task, calls } = this.#caller(name);
+    const before = calls.get(key);
+    if (before?.channel !== undefined) return before.channel.bind(slots);
+    for (const slot of Object.values(before?.slots ?? {})) task.capClose(slot);
+    calls.set(key, { slots, channel: undefined });
   }
 
   #of(name: string): Hosted {
@@ -213,16 +275,11 @@ export class TaskHost implements Isolate {
     return endpoint;
   }
 
-  #channelOf({ task, calls }: Hosted, key: string, service: Service): SyscallChannel {
-    const slots = calls.get(key);
-    if (slots === undefined) throw new BootError("no_space", task.self.name);
-    return new SyscallChannel(task, slots, nonceReaderOf(service));
-  }
-
   /** A daemon that was given no way to policyd gates nothing: it denies. */
   #gateOf(hosted: Hosted): Gate {
     if (!hosted.calls.has(GATE_KEY)) return () => Promise.resolve(false);
-    const client = createClient(decider, this.#channelOf(hosted, GATE_KEY, decider));
+    const caller = { task: hosted.task.self.name, key: GATE_KEY };
+    const client = createClient(decider, this.channel(caller, decider));
     return async (ask) => (await client.decide(ask)).status === "ok";
   }
 
@@ -233,7 +290,9 @@ export class TaskHost implements Isolate {
     const { component, task, devices } = hosted;
     const called = Object.entries(component.calls);
     const channel = Object.fromEntries(
-      called.map(([key, service]) => [key, this.#channelOf(hosted, key, service)] as const),
+      called.map(([key, service]) =>
+        [key, this.channel({ task: task.self.name, key }, service)] as const
+      ),
     );
     const given = {
       call: clientsOf(component, channel),
@@ -245,6 +304,7 @@ export class TaskHost implements Isolate {
       gate,
       prove: this.#proveOf(hosted),
       settled: this.#settled,
+      departed: (listener: (who: Principal) => void) => void hosted.listeners.add(listener),
       spawn: (loop: () => Promise<void>) => {
         loop().catch((error) => this.#fault(hosted, error));
       },

@@ -43,41 +43,70 @@ interface Pending {
 /** Reads the nonce of a reply frame; `undefined` when it has none or does not parse. */
 export type NonceReader = (frame: Uint8Array) => bigint | undefined;
 
+/** Both slots of a right to call: to send requests with, and to receive their replies at. */
+export interface ChannelSlots {
+  readonly send: Slot;
+  readonly receive: Slot;
+}
+
 /**
- * A channel over a send right and a reply endpoint of the task's own.
+ * A channel over a send right and a reply endpoint of the task's own. Both end with the server; the
+ * successor of the server is reached by the same channel once it is bound to new ones.
  *
  * Replies of protocols with a nonce come in any order. Without one they come in the order of the
  * requests, so a call that missed its deadline keeps its place and its late reply is dropped there.
  */
 export class SyscallChannel implements RawChannel {
   readonly #syscalls: Syscalls;
-  readonly #send: Slot;
-  readonly #receive: Slot;
+  /** Absent while there is nobody to call. */
+  #bound: ChannelSlots | undefined;
   readonly #nonceOf: NonceReader | undefined;
   readonly #timer: Timer;
   /** In the order of the requests. */
   readonly #pending = new Map<bigint, Pending>();
   #lastKey = 0n;
   #timerNs = Number.POSITIVE_INFINITY;
-  #gone = false;
 
   /** @param nonceOf Absent on protocols without a nonce. */
   constructor(
     syscalls: Syscalls,
-    slots: { readonly send: Slot; readonly receive: Slot },
+    slots: ChannelSlots | undefined,
     nonceOf: NonceReader | undefined,
   ) {
     this.#syscalls = syscalls;
-    this.#send = slots.send;
-    this.#receive = slots.receive;
     this.#nonceOf = nonceOf;
     this.#timer = syscalls.timerCreate();
-    this.#collect();
+    this.bind(slots);
     this.#expire();
   }
 
+  /**
+   * Leads to another server from now on, or nowhere. Calls under way are `gone`: their replies cannot
+   * come. So are those to come while it leads nowhere.
+   */
+  bind(slots: ChannelSlots | undefined): void {
+    this.#unbind();
+    this.#bound = slots;
+    if (slots !== undefined) this.#collect(slots);
+  }
+
+  #unbind(): void {
+    const bound = this.#bound;
+    if (bound === undefined) return;
+    this.#bound = undefined;
+    this.#syscalls.capClose(bound.send);
+    this.#syscalls.capClose(bound.receive);
+    for (const pending of this.#pending.values()) pending.settle({ status: "gone" });
+    this.#pending.clear();
+    this.#timerNs = Number.POSITIVE_INFINITY;
+    this.#timer.set(undefined);
+  }
+
   exchange(exchange: Exchange): Promise<RawReply | NoReply> {
-    if (this.#gone || this.#pending.size >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)) {
+    const bound = this.#bound;
+    if (
+      bound === undefined || this.#pending.size >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)
+    ) {
       return Promise.resolve({ status: "gone" });
     }
     const deadlineNs = exchange.timeoutMs === undefined
@@ -92,7 +121,7 @@ export class SyscallChannel implements RawChannel {
       };
       this.#pending.set(pending.key, pending);
       this.#watch(deadlineNs);
-      this.#dispatch(exchange, pending);
+      this.#dispatch(bound.send, exchange, pending);
     });
   }
 
@@ -101,14 +130,14 @@ export class SyscallChannel implements RawChannel {
     return nonce !== undefined && this.#pending.has(nonce);
   }
 
-  #dispatch(exchange: Exchange, pending: Pending): void {
+  #dispatch(send: Slot, exchange: Exchange, pending: Pending): void {
     if (exchange.move === undefined) {
-      const status = this.#syscalls.trySend(this.#send, exchange.frame);
+      const status = this.#syscalls.trySend(send, exchange.frame);
       if (status === "ok") return;
       if (status !== "queue_full" && status !== "no_space") return this.#fail(pending, status);
     }
     const deadlineNs = Number.isFinite(pending.deadlineNs) ? pending.deadlineNs : undefined;
-    this.#syscalls.send(this.#send, exchange.frame, { move: exchange.move, deadlineNs })
+    this.#syscalls.send(send, exchange.frame, { move: exchange.move, deadlineNs })
       .then((status) => {
         if (status !== "ok") this.#fail(pending, status);
       });
@@ -123,20 +152,18 @@ export class SyscallChannel implements RawChannel {
     return this.#pending.get(pending.key) === pending && this.#pending.delete(pending.key);
   }
 
-  async #collect(): Promise<void> {
-    for (;;) {
-      const message = await this.#syscalls.receive(this.#receive);
-      if (message.status !== "ok") break;
-      this.#settle(message);
+  /** Takes replies until the server ends or another takes its place. */
+  async #collect(slots: ChannelSlots): Promise<void> {
+    while (this.#bound === slots) {
+      const message = await this.#syscalls.receive(slots.receive);
+      if (message.status === "ok") this.#settle(message, this.#bound === slots);
+      else if (this.#bound === slots) this.#unbind();
     }
-    this.#gone = true;
-    for (const pending of this.#pending.values()) pending.settle({ status: "gone" });
-    this.#pending.clear();
-    this.#timer.set(undefined);
   }
 
-  #settle(message: Message): void {
-    const pending = this.#takeAnswered(message.frame);
+  /** @param wanted Whether the server that sent it is still the one that is called. */
+  #settle(message: Message, wanted: boolean): void {
+    const pending = wanted ? this.#takeAnswered(message.frame) : undefined;
     if (pending !== undefined) {
       return pending.settle({ status: "ok", frame: message.frame, moved: message.moved });
     }
@@ -169,7 +196,7 @@ export class SyscallChannel implements RawChannel {
   }
 
   async #expire(): Promise<void> {
-    while (!this.#gone) {
+    for (;;) {
       await this.#timer.wait();
       this.#timerNs = Number.POSITIVE_INFINITY;
       this.#expireDue(this.#syscalls.clock.nowNs());

@@ -33,8 +33,14 @@ export type Client<S extends Service> = {
  *
  * A reply that does not parse is `gone`: the other end does not speak the protocol. The cast of the
  * client side stands here.
+ *
+ * @param garbled Hears of each reply that did not parse.
  */
-export function createClient<S extends Service>(service: S, channel: RawChannel): Client<S> {
+export function createClient<S extends Service>(
+  service: S,
+  channel: RawChannel,
+  garbled: () => void = () => {},
+): Client<S> {
   let lastNonce = 0n;
   const arena = new Arena();
   const named = service.plane === "packed" && correlated(service);
@@ -50,7 +56,9 @@ export function createClient<S extends Service>(service: S, channel: RawChannel)
         : options.timeoutMs ?? CALL_TIMEOUT_MS;
       const reply = await channel.exchange({ frame, nonce, move: options.move, timeoutMs });
       if (reply.status !== "ok") return reply;
-      return flattened(parsed(service, opName, reply.frame), reply.moved);
+      const answer = parsed(service, opName, reply.frame);
+      if (answer === undefined) garbled();
+      return flattened(answer, reply.moved);
     };
     return [opName, method] as const;
   });

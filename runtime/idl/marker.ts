@@ -24,7 +24,7 @@ export type Phase = typeof PHASES[number];
  * One marker line.
  *
  * `<name>` in the line is a typed placeholder: `<id>` is 64 lower-case hex digits, `<ip>` a dotted
- * IPv4 address, `<count>` a decimal number, `<name>` a principal's name.
+ * IPv4 address, `<count>` a decimal number, `<name>` a principal's name, `<what>` words.
  */
 export interface MarkerDeclaration {
   /** The line, literal but for placeholders. */
@@ -51,6 +51,7 @@ export const PLACEHOLDERS: Readonly<Record<string, RegExp>> = {
   ip: /\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/,
   count: /\d+/,
   name: /[a-z][a-z0-9.:_-]*/,
+  what: /[a-z]+(?: [a-z]+)*/,
 };
 
 const SPLIT = /<([a-z]+)>/;

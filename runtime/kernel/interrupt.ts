@@ -23,6 +23,17 @@ export class InterruptRouter {
     return line;
   }
 
+  /**
+   * The line's owner has ended: what it waits for never comes, and what it did not complete is
+   * completed, or the source would stay silent for whoever binds it next.
+   */
+  free(source: number): void {
+    const line = this.#lines.get(source);
+    if (line === undefined) return;
+    this.#lines.set(source, new Line(source, this.#controller, this.#run));
+    line.retire();
+  }
+
   /** Claims until nothing is pending: a claim that reads 0 is the normal end of every interrupt. */
   #trap(): void {
     for (let source = this.#controller.claim(); source !== 0; source = this.#controller.claim()) {
@@ -38,6 +49,8 @@ class Line implements Irq {
   readonly #controller: InterruptController;
   readonly #run: (step: () => void) => void;
   #pending = false;
+  #claimed = false;
+  #retired = false;
   #waiter: (() => void) | undefined;
 
   constructor(
@@ -52,19 +65,31 @@ class Line implements Irq {
 
   raise(): void {
     this.#pending = true;
+    this.#claimed = true;
     this.#wake();
   }
 
   wait(): Promise<void> {
     assert(this.#waiter === undefined, "an interrupt has one waiter at a time");
     return new Promise((resolve) => {
+      if (this.#retired) return;
       this.#waiter = resolve;
       this.#wake();
     });
   }
 
   complete(): void {
+    if (this.#retired) return;
+    this.#claimed = false;
     this.#controller.complete(this.#source);
+  }
+
+  /** Nobody is woken by it any more. */
+  retire(): void {
+    if (this.#claimed) this.complete();
+    this.#retired = true;
+    this.#pending = false;
+    this.#waiter = undefined;
   }
 
   #wake(): void {

@@ -81,12 +81,16 @@ export class Kernel {
   }
 
   /**
-   * Registers a principal and makes its task.
+   * Registers a principal and makes its task. A name whose task has exited gets a successor: the same
+   * principal, with nothing of what the task before it held.
    *
    * @throws {SpawnError} when the name is taken, malformed, or hashes to a sid in use.
    */
   spawn(name: string): Task {
-    const principal = this.#principals.register(name);
+    const before = this.#tasks.get(name);
+    const principal = before === undefined
+      ? this.#principals.register(name)
+      : this.#principals.succeed(name, before);
     if (typeof principal === "string") throw new SpawnError(principal, name);
     const budget: ByteBudget = { max: QUEUED_BYTES_PER_OWNER_MAX, used: 0 };
     const task = new Task(principal, this.#taskKernel(), budget);
@@ -147,6 +151,7 @@ export class Kernel {
       held: (capability) => counted(capability, (endpoint) => endpoint.sendHeld()),
       dropped: (capability) => this.#dropped(capability),
       irq: (source) => this.#interrupts.line(source),
+      irqFreed: (source) => this.#interrupts.free(source),
     };
   }
 

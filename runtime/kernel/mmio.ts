@@ -13,26 +13,44 @@ export const PAGE_SIZE = 4096;
  *
  * Source: Open Nexus OS, TASK-0010 "Device MMIO access model".
  */
-export function windowWithin(device: MmioWindow, offset: number, length: number): Mapped {
+export function windowWithin(
+  device: MmioWindow,
+  { offset, length }: { readonly offset: number; readonly length: number },
+  lease: Lease,
+): Mapped {
   if (!pages(offset) || !pages(length) || length === 0) return { status: "invalid_argument" };
   if (offset + length > device.length) return { status: "permission_denied" };
-  return { status: "ok", window: new WindowPart(device, offset, length) };
+  return { status: "ok", window: new WindowPart(device, { base: offset, length }, lease) };
 }
 
 function pages(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value % PAGE_SIZE === 0;
 }
 
-/** Registers of a device from `#base` on; an access that leaves them is a bug of their driver. */
+/** Whether the task that mapped a window still lives. */
+export interface Lease {
+  ended: boolean;
+}
+
+/**
+ * Registers of a device from `#base` on; an access that leaves them is a bug of their driver, and so
+ * is one of a driver that has ended: the device may be its successor's.
+ */
 class WindowPart implements MmioWindow {
   readonly length: number;
   readonly #device: MmioWindow;
   readonly #base: number;
+  readonly #lease: Lease;
 
-  constructor(device: MmioWindow, base: number, length: number) {
+  constructor(
+    device: MmioWindow,
+    { base, length }: { readonly base: number; readonly length: number },
+    lease: Lease,
+  ) {
     this.length = length;
     this.#device = device;
     this.#base = base;
+    this.#lease = lease;
   }
 
   read8(offset: number): number {
@@ -60,6 +78,7 @@ class WindowPart implements MmioWindow {
   }
 
   #at(offset: number, width: number): number {
+    assert(!this.#lease.ended, "a task that has ended touches no device");
     assert(offset >= 0 && offset + width <= this.length, "an access stays within what was mapped");
     return this.#base + offset;
   }

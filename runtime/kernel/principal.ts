@@ -45,6 +45,17 @@ export class PrincipalRegistry {
     return principal;
   }
 
+  /**
+   * The principal of a task that ended, for its successor: the same name, the same sid. Whoever is not
+   * that task's successor gets nothing: the name stays taken.
+   */
+  succeed(name: string, predecessor: { readonly self: Principal; readonly exited: boolean }):
+    | Principal
+    | PrincipalRefusal {
+    const known = this.#byName.get(name);
+    return predecessor.exited && known === predecessor.self ? known : "name_taken";
+  }
+
   byName(name: string): Principal | undefined {
     return this.#byName.get(name);
   }

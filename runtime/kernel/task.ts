@@ -26,7 +26,7 @@ import {
   type SendWaiter,
   type Sink,
 } from "./endpoint.ts";
-import { windowWithin } from "./mmio.ts";
+import { type Lease, windowWithin } from "./mmio.ts";
 import { Receiving, type ReceivingTask } from "./receiving.ts";
 import { createTimer } from "./task_timer.ts";
 import { Vmo, VMO_BYTES_PER_TASK_MAX, vmoLengthValid } from "./vmo.ts";
@@ -44,6 +44,8 @@ export interface TaskKernel {
   held(capability: Capability): void;
   dropped(capability: Capability): void;
   irq(source: number): Irq;
+  /** Whoever held a source's device has ended. */
+  irqFreed(source: number): void;
 }
 
 /** One task: its principal, its capability table, and the system calls over both. */
@@ -55,8 +57,8 @@ export class Task implements Syscalls {
   readonly budget: ByteBudget;
   readonly #kernel: TaskKernel;
   readonly #receivingTask: ReceivingTask;
+  readonly #lease: Lease = { ended: false };
   #vmoBytes = 0;
-  #exited = false;
 
   constructor(self: Principal, kernel: TaskKernel, budget: ByteBudget) {
     this.self = self;
@@ -74,7 +76,7 @@ export class Task implements Syscalls {
   }
 
   get exited(): boolean {
-    return this.#exited;
+    return this.#lease.ended;
   }
 
   trySend(slot: Slot, frame: Uint8Array): CallStatus {
@@ -120,7 +122,7 @@ export class Task implements Syscalls {
     if (!(Number.isInteger(depth) && depth >= 1 && depth <= ENDPOINT_DEPTH_MAX)) {
       return { status: "invalid_argument" };
     }
-    const endpoint = this.#exited ? undefined : this.#kernel.makeEndpoint(this, depth);
+    const endpoint = this.exited ? undefined : this.#kernel.makeEndpoint(this, depth);
     if (endpoint === undefined) return { status: "no_space" };
     const object = { kind: "endpoint", endpoint, badge: 0 } as const;
     const receive = this.allot({ object, rights: RIGHT_RECV });
@@ -191,7 +193,7 @@ export class Task implements Syscalls {
     if (capability?.object.kind !== "mmio" || !holds(capability, RIGHT_MAP)) {
       return { status: "permission_denied" };
     }
-    return windowWithin(capability.object.device.window, offset, length);
+    return windowWithin(capability.object.device.window, { offset, length }, this.#lease);
   }
 
   dmaMap(slot: Slot): DmaRegion | undefined {
@@ -213,25 +215,38 @@ export class Task implements Syscalls {
   }
 
   timerCreate(): Timer {
-    return createTimer(this.#kernel);
+    return createTimer({
+      run: (step) => this.#kernel.run(step),
+      setDeadline: (atNs, fire) =>
+        this.#kernel.setDeadline(atNs, () => {
+          if (!this.exited) fire();
+        }),
+      cancelDeadline: (deadline) => this.#kernel.cancelDeadline(deadline),
+    });
   }
 
   /** Puts a capability into the table on the kernel's behalf; `undefined` when the table is full. */
   allot(capability: Capability): Slot | undefined {
-    const slot = this.#exited ? undefined : this.table.allocate(capability);
+    const slot = this.exited ? undefined : this.table.allocate(capability);
     if (slot === undefined) return undefined;
     if (capability.object.kind === "vmo") this.#vmoBytes += capability.object.vmo.length;
     this.#kernel.held(capability);
     return slot;
   }
 
-  /** Ends the task: its capabilities are dropped and its endpoints close for everybody. */
+  /**
+   * Ends the task: its capabilities are dropped and its endpoints close for everybody. What still runs
+   * of its code reaches no device, and no timer and no interrupt wakes it: both may be its successor's.
+   */
   exit(): void {
-    if (this.#exited) return;
-    this.#exited = true;
+    if (this.#lease.ended) return;
+    this.#lease.ended = true;
     for (const endpoint of this.endpoints) endpoint.close();
     this.endpoints.clear();
-    for (const capability of this.table.drain()) this.#kernel.dropped(capability);
+    for (const capability of this.table.drain()) {
+      this.#kernel.dropped(capability);
+      if (capability.object.kind === "mmio") this.#kernel.irqFreed(capability.object.device.irq);
+    }
   }
 
   /** Where a send right leads. */
@@ -326,7 +341,7 @@ export class Task implements Syscalls {
   /** Takes over a capability that came with a message; it was counted when it was made. */
   #accept(capability: Capability): Slot | undefined {
     const bytes = capability.object.kind === "vmo" ? capability.object.vmo.length : 0;
-    if (this.#exited || !this.#vmoFits(bytes)) return undefined;
+    if (this.exited || !this.#vmoFits(bytes)) return undefined;
     const slot = this.table.allocate(bound(capability));
     if (slot !== undefined) this.#vmoBytes += bytes;
     return slot;
@@ -335,7 +350,7 @@ export class Task implements Syscalls {
   #vmoRoom(length: number): "ok" | "invalid_argument" | "no_space" {
     if (!vmoLengthValid(length)) return "invalid_argument";
     const room = this.#vmoFits(length) && !this.table.full;
-    return room && !this.#exited ? "ok" : "no_space";
+    return room && !this.exited ? "ok" : "no_space";
   }
 
   /** Memory that went to another isolate counts here until it was taken there: looked at when it matters. */

@@ -15,6 +15,8 @@ export default defineComponent({
   calls: { entropy: rngd, log: logdV2 },
   uses: {},
   asks: ["policy.delegate", "rng.entropy"],
+  // A second key would be a second device: while the first is in RAM alone, it ends with the daemon.
+  irreplaceable: "identity",
   async create({ call }) {
     const slot = new KeySlot(call.entropy);
     const drawn = await slot.key() !== undefined;

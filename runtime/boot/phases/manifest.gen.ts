@@ -11,6 +11,8 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"nexus-init","line":"init: ready","phase":"bring-up","role":"required","proves":"every daemon serves","evidence":["daemons"]},
   {"task":"nexus-init","line":"init: mmio policy deny ok","phase":"mmio","role":"required","proves":"policyd refused a device to a daemon without a grant for it","evidence":["capability"]},
   {"task":"nexus-init","line":"init: fault <name>","phase":null,"role":"failure","proves":"a daemon hit a bug and was stopped","evidence":["name"]},
+  {"task":"nexus-init","line":"init: restarted <name>","phase":null,"role":"allowed","proves":"a daemon that was stopped serves again, and its callers reach it","evidence":["name"]},
+  {"task":"nexus-init","line":"degraded: <what> <name>","phase":null,"role":"failure","proves":"a daemon stays down: the node goes on without it","evidence":["what","name"]},
   {"task":"logd","line":"logd: ready","phase":"bring-up","role":"required","proves":"the journal takes records","evidence":[]},
   {"task":"logd","line":"logd: reject invalid_args","phase":"logd","role":"allowed","proves":"a record whose fields claim an identity was refused","evidence":["refused"]},
   {"task":"logd","line":"logd: reject over_limit","phase":"logd","role":"allowed","proves":"a record longer than its bounds was refused","evidence":["refused"]},
