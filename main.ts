@@ -22,10 +22,10 @@ import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
 import { GatewayLog } from "@services/nx/gateway_log.ts";
-import { daemonRegistrar } from "@services/nx/register_daemons.ts";
+import { NodeKeeper } from "@services/nx/node_keeper.ts";
 import { runNx } from "@services/nx/nx.ts";
 import { placeOfPeer } from "@services/nx/place.ts";
-import type { Fault, NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
 import { within } from "@services/nx/within.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 
@@ -52,12 +52,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const console = textConsole(options.console);
   const machine = createMachine({ entropy, link: gateway, console, clock, later: turns.later });
   const kernel = new Kernel({ clock, turns, machine });
-  const faults: Fault[] = [];
-  const { promise: faulted, resolve: tellFault } = Promise.withResolvers<Fault>();
   const placeOf: RunningNode["placeOf"] = (peer) => placeOfPeer(peer, { sockets, gateway });
   const places = await Promise.all(options.peers.map(placeOf));
   const unplaced = options.peers.filter((_, index) => places[index] === undefined);
   const daemons = COMPONENTS.map(({ name }) => name);
+  const keeper = new NodeKeeper(daemons);
   const components = options.components?.(COMPONENTS) ?? COMPONENTS;
   const close = async () => {
     log.end();
@@ -73,12 +72,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
-    settle: daemonRegistrar(daemons),
+    settle: keeper.settle,
     observe: options.observe ?? (() => {}),
-    faulted(name, reason) {
-      faults.push({ name, reason });
-      tellFault({ name, reason });
-    },
+    faulted: keeper.faulted,
+    degraded: keeper.degraded,
   }).catch(async (error) => {
     kernel.stop();
     await close();
@@ -93,7 +90,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await close();
   };
   return {
-    ...{ listen, faults, faulted, unplaced, placeOf, stop },
+    ...{ listen, faults: keeper.faults, runaway: keeper.runaway, unplaced, placeOf, stop },
     connect: (principal, service) => node.connect(principal, service),
   };
 }

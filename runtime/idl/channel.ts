@@ -20,7 +20,7 @@ export interface Exchange {
   readonly frame: Uint8Array;
   /** Ties the reply to the request; `undefined` on protocols without a nonce. */
   readonly nonce: bigint | undefined;
-  /** Capability that travels along. */
+  /** Capability that travels along: the channel's from now on. One that cannot go is closed. */
   readonly move: Slot | undefined;
   /** How long to wait for the reply; `undefined` for ever: an operation that parks. */
   readonly timeoutMs: number | undefined;
@@ -104,9 +104,9 @@ export class SyscallChannel implements RawChannel {
 
   exchange(exchange: Exchange): Promise<RawReply | NoReply> {
     const bound = this.#bound;
-    if (
-      bound === undefined || this.#pending.size >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce)
-    ) {
+    const full = this.#pending.size >= IN_FLIGHT_MAX || this.#inFlight(exchange.nonce);
+    if (bound === undefined || full) {
+      this.#discard(exchange);
       return Promise.resolve({ status: "gone" });
     }
     const deadlineNs = exchange.timeoutMs === undefined
@@ -139,8 +139,14 @@ export class SyscallChannel implements RawChannel {
     const deadlineNs = Number.isFinite(pending.deadlineNs) ? pending.deadlineNs : undefined;
     this.#syscalls.send(send, exchange.frame, { move: exchange.move, deadlineNs })
       .then((status) => {
-        if (status !== "ok") this.#fail(pending, status);
+        if (status === "ok") return;
+        this.#discard(exchange);
+        this.#fail(pending, status);
       });
+  }
+
+  #discard({ move }: Exchange): void {
+    if (move !== undefined) this.#syscalls.capClose(move);
   }
 
   #fail(pending: Pending, status: CallStatus): void {

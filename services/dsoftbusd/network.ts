@@ -53,31 +53,68 @@ export async function openNetwork(
   syscalls: NetworkMemory,
   port: number,
 ): Promise<OpenedNetwork | { readonly failed: string }> {
-  const listener = await netstack.listen({ ip: ANY_IPV4, port });
-  if (listener.status !== "ok") return { failed: listener.status };
-  const { handle } = listener;
+  const listener = new Listener(netstack, port);
+  const opened = await listener.open();
+  if (opened !== "ok") return { failed: opened };
   const ports = { netstack, syscalls, payloads: { count: 0 } };
   return {
     async accept() {
-      const reply = await netstack.accept({ handle, timeoutMs: FOREVER_MS }, {
-        timeoutMs: "never",
-      });
-      if (reply.status === "not_found" || reply.status === "gone") return "gone";
-      if (reply.status !== "ok") return "failed";
-      return new NetstackStream(ports, reply.handle, {
-        address: addressOf(reply.ip),
-        port: reply.port,
-      });
+      const accepted = await listener.accept();
+      if (typeof accepted === "string") return accepted;
+      const { handle, ip, port } = accepted;
+      return new NetstackStream(ports, handle, { address: addressOf(ip), port });
     },
     connect: (to) => connect(ports, to),
-    async stopListening() {
-      await netstack.close({ handle });
-    },
+    stopListening: () => listener.stop(),
     async turnedAway() {
       const stats = await netstack.stats({});
       return stats.status === "ok" ? Number(stats.synsDropped) : 0;
     },
   };
+}
+
+/** A listener that outlives netstackd: the next netstackd is asked to listen as the one before. */
+class Listener {
+  readonly #netstack: Netstack;
+  readonly #port: number;
+  #handle: number | undefined;
+  #stopped = false;
+
+  constructor(netstack: Netstack, port: number) {
+    this.#netstack = netstack;
+    this.#port = port;
+  }
+
+  /** @returns netstackd's status when it does not listen. */
+  async open(): Promise<string> {
+    const reply = await this.#netstack.listen({ ip: ANY_IPV4, port: this.#port });
+    if (reply.status !== "ok") return reply.status;
+    this.#handle = reply.handle;
+    if (this.#stopped) await this.stop();
+    return "ok";
+  }
+
+  /** `gone` once it was stopped; `failed` asks to try again later. */
+  async accept(): Promise<
+    { readonly handle: number; readonly ip: string; readonly port: number } | "gone" | "failed"
+  > {
+    if (this.#handle === undefined && !this.#stopped) await this.open();
+    const handle = this.#handle;
+    if (handle === undefined) return this.#stopped ? "gone" : "failed";
+    const request = { handle, timeoutMs: FOREVER_MS };
+    const reply = await this.#netstack.accept(request, { timeoutMs: "never" });
+    if (reply.status === "ok") return reply;
+    // The next call asks to listen again; between the two the caller rests.
+    if (reply.status === "not_found" || reply.status === "gone") this.#handle = undefined;
+    return this.#stopped ? "gone" : "failed";
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const handle = this.#handle;
+    this.#handle = undefined;
+    if (handle !== undefined) await this.#netstack.close({ handle });
+  }
 }
 
 interface Ports {

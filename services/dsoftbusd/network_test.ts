@@ -89,20 +89,43 @@ test("turnedAway is what netstackd could not let wait, and nothing when it does 
   }
 });
 
-test("accept ends for good only with the listener", async () => {
-  for (
-    const [status, outcome] of [
-      ["not_found", "gone"],
-      ["limit", "failed"],
-      ["io", "failed"],
-      ["timed_out", "failed"],
-    ] as const
-  ) {
+test("accept ends for good only when it is told to stop", async () => {
+  for (const status of ["not_found", "limit", "io", "timed_out"] as const) {
     const netstack = directClient(netstackd, facade({ accept: () => ({ status }) }));
     const network = await openNetwork(netstack, memory(), 1);
     ok(!("failed" in network));
-    equal(await network.accept(), outcome);
+    equal(await network.accept(), "failed");
+    await network.stopListening();
+    equal(await network.accept(), "gone");
   }
+});
+
+test("accept listens again where the next netstackd does not know the listener", async () => {
+  const listened: number[] = [];
+  let known = 1;
+  const netstack = directClient(
+    netstackd,
+    facade({
+      listen({ port }) {
+        listened.push(port);
+        return listened.length === 2
+          ? { status: "in_use" }
+          : { status: "ok", handle: listened.length };
+      },
+      accept: ({ handle }) =>
+        handle === known
+          ? { status: "ok", handle: 9, ip: "10.0.2.2", port: 4_000 }
+          : { status: "not_found" },
+    }),
+  );
+  const network = await openNetwork(netstack, memory(), 7);
+  ok(!("failed" in network));
+  equal(typeof await network.accept(), "object");
+  known = 3;
+  // Found gone; asked to listen again and was refused; listened.
+  deepEqual([await network.accept(), await network.accept()], ["failed", "failed"]);
+  equal(typeof await network.accept(), "object");
+  deepEqual(listened, [7, 7, 7]);
 });
 
 test("connect tells apart who refused, was silent, is unreachable or denied", async () => {

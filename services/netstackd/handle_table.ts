@@ -81,6 +81,11 @@ export class HandleTable {
     return true;
   }
 
+  /** Everything that belongs to an owner. */
+  of(owner: bigint): readonly AnyEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.owner === owner);
+  }
+
   /** The owner's entry, whatever it is. */
   any(handle: number, owner: bigint): AnyEntry | undefined {
     const entry = this.#entries.get(handle);

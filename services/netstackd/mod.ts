@@ -4,6 +4,7 @@ import { formatIpv4 } from "@net/wire/ipv4.ts";
 import { defineComponent } from "@runtime/boot/component.ts";
 import { rngd } from "../rngd/protocol.ts";
 import { networkConfig } from "./config.ts";
+import { HandleTable } from "./handle_table.ts";
 import { Network } from "./network.ts";
 import { netstackd, netstackV1 } from "./protocol.ts";
 import { keyedRandom32, SEED_LENGTH } from "./random.ts";
@@ -35,7 +36,7 @@ export default defineComponent({
   asks: ["policy.delegate", "device.mmio.net", "rng.entropy"],
   concurrency: CONCURRENCY,
   depth: DEPTH,
-  async create({ args, call, clock, device, prove, spawn, syscalls }) {
+  async create({ args, call, clock, departed, device, prove, spawn, syscalls }) {
     const config = networkConfig(args);
     const card = openVirtioNet(device.net);
     prove("card", { mac: card.mac });
@@ -47,13 +48,16 @@ export default defineComponent({
     const mtu = Math.min(card.mtu, config.mtu ?? card.mtu);
     const stack = createStack({ mac: card.mac, mtu, addresses, prefixLength, router, random32 });
     const network = new Network({ card, stack, clock, timer: syscalls.timerCreate(), spawn });
+    // A handle of the netstackd before this one must not name anything of this one's.
+    const table = new HandleTable(random32());
     const sockets = new Sockets({
       stack,
       addresses,
       random32,
       nowMs: () => network.nowMs(),
       touch: () => network.touch(),
-    });
+    }, table);
+    departed(({ sid }) => sockets.release(sid));
     network.begin(sockets);
     const ip = formatIpv4(address);
     prove("facade", { address: ip, entropy: drawn.entropy.length });

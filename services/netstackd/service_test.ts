@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
-import { watchedGate } from "@tests/fakes/direct.ts";
+import { principal, watchedGate } from "@tests/fakes/direct.ts";
 import { netPair, OWN_IP, PEER_IP, testOwnAddress as OWN } from "@tests/fakes/net_pair.ts";
 import { joined, TALK_PORT as PORT, watched } from "@tests/fakes/net_talk.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -164,4 +164,28 @@ test("netstackd tells a taken port and a foreign address apart", async () => {
   deepEqual(await client.listen({ ip: ANY_IPV4, port: PORT }), { status: "in_use" });
   deepEqual(await client.listen({ ip: PEER_IP, port: PORT }), { status: "unreachable" });
   deepEqual(await client.udpBind({ ip: PEER_IP, port: PORT }), { status: "unreachable" });
+});
+
+test("netstackd frees what an owner that has ended left behind, and nothing of others", async () => {
+  const net = netPair();
+  const [dead, other] = [net.v2("dead"), net.v2("other")];
+  const listening = await dead.listen({ ip: ANY_IPV4, port: PORT });
+  ok(listening.status === "ok");
+  await other.listen({ ip: ANY_IPV4, port: PORT + 1 });
+  await dead.udpBind({ ip: ANY_IPV4, port: 9 });
+  const socket = net.peer.connectTcp({ remote: { address: OWN, port: PORT } });
+  ok(typeof socket !== "string");
+  await net.settle();
+  const accepted = await dead.accept({ handle: listening.handle, ...SOON });
+  ok(accepted.status === "ok");
+  const accepting = watched(dead.accept({ handle: listening.handle, ...SOON }));
+  const reading = watched(dead.read({ handle: accepted.handle, min: 1, max: 1, ...SOON }));
+  net.sockets.release(principal("dead").sid);
+  await net.settle();
+  deepEqual([accepting.reply?.status, reading.reply?.status], ["not_found", "reset"]);
+  equal(net.sockets.table.countOf(principal("dead").sid), 0);
+  equal(net.sockets.table.size, 1);
+  equal(socket.state, "CLOSED");
+  // The port is free for whoever comes next.
+  equal((await net.v2("dead").listen({ ip: ANY_IPV4, port: PORT })).status, "ok");
 });

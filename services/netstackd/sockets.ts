@@ -164,6 +164,14 @@ export class Sockets implements Served {
     this.touch();
   }
 
+  /** The owner has ended: nobody will read, write or accept any more. */
+  release(owner: bigint): void {
+    for (const entry of this.table.of(owner)) {
+      if (entry.kind === "stream") this.abort(entry);
+      else this.close(entry);
+    }
+  }
+
   /** Lets go of the handle of a connection that is over. */
   forget(entry: Entry<"stream">): void {
     this.#leave(entry);

@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 2,
   notFound: 3,
   denied: 4,
+  restart: 75,
   timedOut: 124,
 } as const;
 

@@ -25,7 +25,7 @@ export interface RunPlan {
 
 /** Why a node in the foreground ended. */
 export interface RunEnd {
-  readonly reason: "signal" | "until" | "timed_out" | "faulted" | "input_ended";
+  readonly reason: "signal" | "until" | "timed_out" | "runaway" | "input_ended";
   readonly exitCode: number;
   /** What a person should read about it. */
   readonly complaint: string | undefined;
@@ -84,9 +84,9 @@ export class NodeRun {
   }
 
   async #serve(node: RunningNode): Promise<RunEnd> {
-    node.faulted.then(({ name, reason }) => {
-      const complaint = `${name} faulted: ${reason}`;
-      this.#end({ reason: "faulted", exitCode: EXIT.failed, complaint });
+    node.runaway.then((name) => {
+      const complaint = `${name} does not answer any more: start the node again`;
+      this.#end({ reason: "runaway", exitCode: EXIT.restart, complaint });
     });
     let entry: NodeEntry | undefined;
     let server: ControlServer | undefined;

@@ -51,8 +51,8 @@ export interface RunningNode {
   readonly listen: HostAddress | undefined;
   /** Every fault so far. */
   readonly faults: readonly Fault[];
-  /** Resolves with the first one. */
-  readonly faulted: Promise<Fault>;
+  /** Resolves with the first daemon that is out of control: the node must be started anew. */
+  readonly runaway: Promise<string>;
   /** Peers whose names led nowhere at the start: the node does not dial them. */
   readonly unplaced: readonly PeerAddress[];
   /**

@@ -123,12 +123,23 @@ test("nx up --timeout 0 is no limit", async () => {
   equal(await ended, EXIT.ok);
 });
 
-test("nx up ends with 1 when a daemon faults, and says which", async () => {
+test("nx up goes on when a daemon faults: the boot starts it again", async () => {
   const { world, node, ended } = up([]);
   await settled();
   node.fault({ name: "rngd", reason: "Invariant broken: x" });
-  equal(await ended, EXIT.failed);
-  ok(world.error().endsWith("nx: rngd faulted: Invariant broken: x\n"));
+  await settled();
+  equal(node.stops(), 0);
+  world.signal("SIGINT");
+  equal(await ended, EXIT.ok);
+});
+
+test("nx up ends in order, and asks to be started again, when a daemon runs away", async () => {
+  const { world, node, ended } = up([]);
+  await settled();
+  node.runAway("rngd");
+  equal(await ended, EXIT.restart);
+  equal(node.stops(), 1);
+  ok(world.error().endsWith("nx: rngd does not answer any more: start the node again\n"));
 });
 
 test("nx up ends with its input only as a child", async () => {

@@ -2,6 +2,7 @@ import { defineComponent } from "@runtime/boot/component.ts";
 import { INIT_NAME } from "@runtime/boot/protocol.ts";
 import { fnv1a64 } from "@runtime/core/fnv.ts";
 import { samgrd, samgrdCapnp } from "./protocol.ts";
+import { Registry } from "./registry.ts";
 import { createSamgrd } from "./service.ts";
 
 export default defineComponent({
@@ -10,5 +11,9 @@ export default defineComponent({
   calls: {},
   uses: {},
   asks: ["policy.delegate"],
-  create: () => ({ ...createSamgrd(fnv1a64(INIT_NAME)) }),
+  create({ departed }) {
+    const registry = new Registry(fnv1a64(INIT_NAME));
+    departed(({ sid }) => registry.drop(sid));
+    return { ...createSamgrd(registry) };
+  },
 });

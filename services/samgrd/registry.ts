@@ -47,6 +47,20 @@ export class Registry {
     return true;
   }
 
+  /** The owner has ended: what it registered leads nowhere. */
+  drop(owner: bigint): void {
+    const prefix = keyOf(owner, "");
+    for (const key of this.#entries.keys()) {
+      if (!key.startsWith(prefix)) continue;
+      this.#entries.delete(key);
+      const name = key.slice(prefix.length);
+      const others = (this.#named.get(name) ?? 1) - 1;
+      if (others === 0) this.#named.delete(name);
+      else this.#named.set(name, others);
+    }
+    this.#heldBy.delete(owner);
+  }
+
   /** Finds a name for a caller. */
   lookup(caller: bigint, name: string): Place | undefined {
     return (this.#entries.get(keyOf(caller, name)) ?? this.#entries.get(keyOf(this.#boot, name)))

@@ -1,6 +1,6 @@
 import type { Handlers } from "@runtime/idl/server.ts";
 import { type samgrd, type samgrdCapnp, SERVICE_NAME_LENGTH_MAX } from "./protocol.ts";
-import { Registry } from "./registry.ts";
+import type { Registry } from "./registry.ts";
 
 const PONG = Uint8Array.of(0x50, 0x4f, 0x4e, 0x47);
 const UTF8 = new TextEncoder();
@@ -11,9 +11,7 @@ export interface SamgrdHandlers {
   readonly capnp: Handlers<typeof samgrdCapnp>;
 }
 
-/** @param boot Service id of the principal that registers for everyone. */
-export function createSamgrd(boot: bigint): SamgrdHandlers {
-  const registry = new Registry(boot);
+export function createSamgrd(registry: Registry): SamgrdHandlers {
   return { samgrd: packedHandlers(registry), capnp: capnpHandlers(registry) };
 }
 

@@ -5,16 +5,18 @@ import { directClient, directFrames, watchedGate } from "@tests/fakes/direct.ts"
 import { goldenFrames } from "@tests/fakes/golden.ts";
 import { test } from "@tests/fakes/test.ts";
 import { samgrd, samgrdCapnp } from "./protocol.ts";
-import { ENTRIES_MAX, ENTRIES_PER_OWNER_MAX } from "./registry.ts";
+import { ENTRIES_MAX, ENTRIES_PER_OWNER_MAX, Registry } from "./registry.ts";
 import { createSamgrd } from "./service.ts";
 
 const BOOT = "nexus-init";
 const golden = goldenFrames("samgrd");
 
 function registryOf() {
-  const handlers = createSamgrd(fnv1a64(BOOT));
+  const registry = new Registry(fnv1a64(BOOT));
+  const handlers = createSamgrd(registry);
   return {
     handlers,
+    registry,
     as: (sender: string) => directClient(samgrd, handlers.samgrd, { sender }),
     capnpAs: (sender: string) => directClient(samgrdCapnp, handlers.capnp, { sender }),
   };
@@ -132,4 +134,19 @@ test("samgrd's heartbeat is for endpoints that the caller registered", async () 
   deepEqual(await capnpAs("vfsd").heartbeat({ endpoint: 9 }), { status: "ok", endpoint: 9 });
   deepEqual(await capnpAs("other").heartbeat({ endpoint: 9 }), NOT_FOUND);
   deepEqual(await capnpAs("vfsd").heartbeat({ endpoint: 8 }), NOT_FOUND);
+});
+
+test("samgrd drops what a principal registered that has ended, and nothing of others", async () => {
+  const { as, registry } = registryOf();
+  const place = { send: 5, receive: 6 };
+  for (let index = 0; index < ENTRIES_PER_OWNER_MAX; index++) {
+    await as("vfsd").register({ name: `n${index}`, ...place });
+  }
+  await as("execd").register({ name: "n1", ...place });
+  registry.drop(fnv1a64("vfsd"));
+  deepEqual(await as("vfsd").lookup({ name: "n0" }), NOT_FOUND);
+  deepEqual(await as("execd").lookup({ name: "n1" }), { status: "ok", ...place });
+  equal((await as("tester").resolveStatus({ name: "n0" })).status, "not_found");
+  equal((await as("tester").resolveStatus({ name: "n1" })).status, "ok");
+  equal((await as("vfsd").register({ name: "again", ...place })).status, "ok");
 });

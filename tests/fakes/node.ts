@@ -70,6 +70,8 @@ export interface TestNode extends RunningNode {
   readonly port: number;
   /** Resolves once a line of the console is this one; rejects when none comes for a long time. */
   printed(line: string | RegExp): Promise<void>;
+  /** The same for a daemon that came back so often. */
+  restarted(name: string, times: number): Promise<void>;
 }
 
 /** Boots a node with everything that `nx up` gives it, on a port of the host's choice. */
@@ -90,17 +92,17 @@ export async function bootNode(options: Partial<NodeOptions> = {}): Promise<Test
       for (const look of [...waiting]) look();
     },
   });
-  const printed = (wanted: string | RegExp) =>
+  const printed = (wanted: string | RegExp, times = 1) =>
     new Promise<void>((resolve, reject) => {
       const hung = setTimeout(() => {
         waiting.delete(look);
         reject(new Error(`no line ${wanted} among:\n${lines.join("\n")}`));
       }, LADDER_TIMEOUT_MS);
       const look = () => {
-        const came = lines.some((line) =>
+        const came = lines.filter((line) =>
           typeof wanted === "string" ? line === wanted : wanted.test(line)
         );
-        if (!came) return;
+        if (came.length < times) return;
         clearTimeout(hung);
         waiting.delete(look);
         resolve();
@@ -108,12 +110,13 @@ export async function bootNode(options: Partial<NodeOptions> = {}): Promise<Test
       waiting.add(look);
       look();
     });
+  const restarted = (name: string, times: number) => printed(`init: restarted ${name}`, times);
   const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
   const stop = async () => {
     await node.stop();
     await hostAtRest();
   };
-  return { ...node, lines, control, port: node.listen?.port ?? 0, printed, stop };
+  return { ...node, lines, control, port: node.listen?.port ?? 0, printed, restarted, stop };
 }
 
 /** Where to dial a node of this host, and optionally who must be there. */
@@ -149,6 +152,24 @@ function givenElse(name: string, change: (given: LooseGiven) => LooseGiven): Rep
     ...own,
     create: (given: never) => own.create(change(given as LooseGiven) as never),
   }));
+}
+
+/** A daemon that throws when it is told to. */
+export interface Trap {
+  readonly replace: Replace;
+  /** Faults the daemon as it runs now. */
+  spring(): void;
+}
+
+export function trapped(name: string): Trap {
+  let spring = () => {};
+  const replace = givenElse(name, (given) => {
+    given.spawn(() =>
+      new Promise((_, reject) => spring = () => reject(new TypeError("told to throw")))
+    );
+    return given;
+  });
+  return { replace, spring: () => spring() };
 }
 
 /** A daemon that does nothing of its own: other handlers in the place of all that it serves. */

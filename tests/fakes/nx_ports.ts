@@ -95,6 +95,8 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
 export interface FakeNode extends RunningNode {
   readonly stops: () => number;
   fault(fault: Fault): void;
+  /** A daemon of it does not answer any more. */
+  runAway(name: string): void;
 }
 
 export function fakeNode(
@@ -114,7 +116,7 @@ export function fakeNode(
   } = {},
 ): FakeNode {
   const faults: Fault[] = [];
-  let tell: (fault: Fault) => void = () => {};
+  let tell: (name: string) => void = () => {};
   let stops = 0;
   const channel: RawChannel = handlers === undefined
     ? { exchange: () => Promise.resolve({ status: "gone" }) }
@@ -122,7 +124,7 @@ export function fakeNode(
   return {
     listen,
     faults,
-    faulted: new Promise((resolve) => tell = resolve),
+    runaway: new Promise((resolve) => tell = resolve),
     unplaced,
     placeOf,
     connect: () => channel,
@@ -131,10 +133,8 @@ export function fakeNode(
       return stop();
     },
     stops: () => stops,
-    fault(fault) {
-      faults.push(fault);
-      tell(fault);
-    },
+    fault: (fault) => void faults.push(fault),
+    runAway: (name) => tell(name),
   };
 }
 
