@@ -22,11 +22,16 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
 
 const COMPILE_TIMEOUT_MS = 300_000;
 
+/** What no import of the program reaches: what `deno.json` puts in the place of builtins. */
+const INCLUDED = ["hw/host/no_builtin.ts"];
+
 export interface CompileOptions {
   readonly target: string;
   readonly output: string;
   readonly entry: string;
   readonly offlinePair: boolean;
+  /** Entries of workers: no import of the program reaches them. */
+  readonly workers?: readonly string[];
 }
 
 /** @returns Path of the executable, or `undefined` when it could not be made; why is then printed. */
@@ -57,7 +62,8 @@ async function compiled(
   // With the lock file every package of the import map is embedded, the benches' rivals too: 50 MB.
   // The pins are exact, and what the gate ran before this was checked against the lock file.
   const shape = ["--no-check", "--no-lock", "--target", options.target, "--output", path];
-  const flags = [...shape, ...PROGRAM_PERMISSIONS];
+  const included = [...INCLUDED, ...options.workers ?? []].flatMap((file) => ["--include", file]);
+  const flags = [...shape, ...included, ...PROGRAM_PERMISSIONS];
   const args = ["compile", "--quiet", ...flags, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;

@@ -312,8 +312,8 @@ async function writeExample(folder: string): Promise<void> {
       await Deno.copyFile(`${ROOT}/${path}`, `${folder}/${path}`);
     }
   }
-  const { imports, compilerOptions, unstable } = JSON.parse(textOf("deno.json")) as Record<
-    "imports" | "compilerOptions" | "unstable",
+  const { imports, scopes, compilerOptions, unstable } = JSON.parse(textOf("deno.json")) as Record<
+    "imports" | "scopes" | "compilerOptions" | "unstable",
     Record<string, string>
   >;
   const here = new Set(["@tests/", "@services/"]);
@@ -321,7 +321,14 @@ async function writeExample(folder: string): Promise<void> {
     alias,
     target.startsWith("./") && !here.has(alias) ? `file://${ROOT}/${target.slice(2)}` : target,
   ]);
-  const config = { imports: Object.fromEntries(mapped), compilerOptions, unstable };
+  // The copied folders are at home in both places: here, and where what they import lies.
+  const there = Object.entries(scopes).map(([at, open]) => [`file://${ROOT}/${at.slice(2)}`, open]);
+  const config = {
+    imports: Object.fromEntries(mapped),
+    scopes: { ...scopes, ...Object.fromEntries(there) },
+    compilerOptions,
+    unstable,
+  };
   await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
 }
 

@@ -18,9 +18,11 @@ const fastImmediate = denoAtLeast(2, 9);
  * A run of immediates keeps the loop from its sockets (60 turns for one poll). Once turns have
  * followed each other for a millisecond, one goes through the thread pool, which makes the loop
  * wait for the host. Nothing is pending, and the process may end, when no timer is set and no work
- * is put off.
+ * is put off. It goes on where the names that it uses are taken away later.
  */
 export function hostTurns(clock: Clock): Turns {
+  const { setTimeout, clearTimeout, crypto: { subtle } } = globalThis;
+  const timers: Timers = { set: setTimeout, clear: clearTimeout };
   let postponed: (() => void)[] = [];
   let runFromNs = 0;
   let lastTurnNs = -Infinity;
@@ -32,7 +34,7 @@ export function hostTurns(clock: Clock): Turns {
       return;
     }
     runFromNs = now;
-    throughHost(drain);
+    throughHost(subtle, drain);
   };
   const drain = () => {
     const works = postponed;
@@ -44,7 +46,7 @@ export function hostTurns(clock: Clock): Turns {
     });
   };
   return {
-    at: (atNs, work) => timer(clock, atNs, work),
+    at: (atNs, work) => timer(clock, timers, { atNs, work }),
     later(work) {
       if (postponed.push(work) === 1) schedule();
     },
@@ -67,20 +69,32 @@ function runAll(works: readonly (() => void)[], keep: (rest: readonly (() => voi
 const NOTHING = new Uint8Array(0);
 
 /** Runs `work` after the loop has polled the host once: a round trip to the thread pool. */
-function throughHost(work: () => void): void {
-  crypto.subtle.digest("SHA-256", NOTHING).then(work);
+function throughHost(subtle: SubtleCrypto, work: () => void): void {
+  subtle.digest("SHA-256", NOTHING).then(work);
 }
 
-function timer(clock: Clock, atNs: number, work: () => void): () => void {
+/** The host's own timers. */
+interface Timers {
+  readonly set: typeof setTimeout;
+  readonly clear: typeof clearTimeout;
+}
+
+/** Something to do, and when. */
+interface Appointment {
+  readonly atNs: number;
+  readonly work: () => void;
+}
+
+function timer(clock: Clock, { set, clear }: Timers, { atNs, work }: Appointment): () => void {
   let id: ReturnType<typeof setTimeout> | undefined;
   const arm = () => {
     const leftMs = Math.ceil((atNs - clock.nowNs()) / NS_PER_MS);
-    id = setTimeout(fire, Math.min(Math.max(leftMs, 0), TIMER_MS_MAX));
+    id = set(fire, Math.min(Math.max(leftMs, 0), TIMER_MS_MAX));
   };
   const fire = () => {
     if (clock.nowNs() < atNs) arm();
     else work();
   };
   arm();
-  return () => clearTimeout(id);
+  return () => clear(id);
 }

@@ -43,10 +43,22 @@ export async function offlinePair(target: string): Promise<OfflinePair | string>
   const cache = cacheFolder();
   if (cache === undefined) return "neither XDG_CACHE_HOME nor HOME says where the cache is";
   if (installProblem(cache) !== undefined) await install(cache);
-  const problem = installProblem(cache);
-  if (problem !== undefined) return problem;
-  const base = `${cache}/node_modules/@vltpkg/cli-linux-x64/vlt`;
-  return { deno: `${cache}/node_modules/@deno/linux-x64-glibc/deno`, base };
+  return installProblem(cache) ?? pairIn(cache);
+}
+
+/** @returns The pair if it lies in the user's cache already: nothing is installed. */
+export function installedPair(): OfflinePair | undefined {
+  const cache = cacheFolder();
+  if (cache === undefined || Deno.build.target !== PAIR_TARGET) return undefined;
+  return installProblem(cache) === undefined ? pairIn(cache) : undefined;
+}
+
+function pairIn(cache: string): OfflinePair {
+  const modules = `${cache}/node_modules`;
+  return {
+    deno: `${modules}/@deno/linux-x64-glibc/deno`,
+    base: `${modules}/@vltpkg/cli-linux-x64/vlt`,
+  };
 }
 
 function cacheFolder(): string | undefined {

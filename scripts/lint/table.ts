@@ -102,7 +102,11 @@ export const NODE_PLACES: readonly string[] = ["runtime/crypto", "hw/host", "scr
 export const AUTHORITY_PLACES: readonly string[] = ["main.ts", "hw/host", "scripts", "tests"];
 
 /** Where a dynamic `import()` may stand; in `runtime/crypto` of a `node:` module only. */
-export const DYNAMIC_IMPORT_PLACES: readonly string[] = ["scripts", "services/tasks.gen.ts"];
+export const DYNAMIC_IMPORT_PLACES: readonly string[] = [
+  "scripts",
+  "services/tasks.gen.ts",
+  "tests/lockdown",
+];
 
 /** Names of the host's authority. Whoever needs one of them takes a port instead. */
 export const AMBIENT_NAMES: ReadonlySet<string> = new Set([
