@@ -27,9 +27,8 @@ interface WorkerScope {
 export function hostAccess(): HostAccess {
   const { postMessage, close } = globalThis as unknown as WorkerScope;
   const { MessageChannel, queueMicrotask, Deno: { memoryUsage } } = globalThis;
-  const { load, store, wait, notify } = Atomics;
   return {
-    atomics: Object.assign(Object.create(Atomics), { load, store, wait, notify }),
+    atomics: Atomics,
     messageChannel: () => new MessageChannel(),
     post: (message, transfer) => postMessage.call(globalThis, message, transfer),
     close: () => close.call(globalThis),
@@ -46,23 +45,18 @@ export function hostAccess(): HostAccess {
  * its port: no listener of the global object is left, and none can be added. A port's own stays.
  */
 export function lockdown(): void {
-  // The runtime looks for the engine's own `queueMicrotask` at its first use of it.
+  // At its first use of it the runtime looks below its own `queueMicrotask` for the engine's, which
+  // would be uncovered by a deletion before.
   queueMicrotask(() => {});
   tameIntrinsics();
-  for (const name of Object.getOwnPropertyNames(globalThis)) {
-    if (!GLOBALS_ALLOWED.has(name)) deleteGlobal(name);
-  }
+  const others = Object.getOwnPropertyNames(globalThis).filter((name) =>
+    !GLOBALS_ALLOWED.has(name)
+  );
+  for (const name of others) Reflect.deleteProperty(globalThis, name);
   dropListeners();
   Object.setPrototypeOf(globalThis, Object.prototype);
   const kept = pinGlobals();
   harden(kept, globalThis);
-}
-
-/** Below the runtime's own `queueMicrotask` lies the engine's: one deletion uncovers the other. */
-function deleteGlobal(name: string): void {
-  while (Object.hasOwn(globalThis, name)) {
-    assert(Reflect.deleteProperty(globalThis, name), "what is not allowed can be deleted");
-  }
 }
 
 /**
@@ -97,6 +91,7 @@ function pinGlobals(): unknown[] {
   Object.defineProperty(globalThis, "dispatchEvent", { value: deafDispatchEvent });
   const kept: unknown[] = [];
   for (const key of Reflect.ownKeys(globalThis)) {
+    assert(typeof key === "symbol" || GLOBALS_ALLOWED.has(key), "what is not allowed is deleted");
     const value: unknown = Reflect.get(globalThis, key);
     kept.push(value);
     // Some are pairs of functions that make the value at its first use: it is used here.

@@ -146,6 +146,7 @@ const PATCHES: Readonly<Record<string, Attempt>> = {
   "a setter for every array": () => overheard(Array.prototype, 0),
   "a setter for every function": () => overheard(Function.prototype, "data"),
   "a setter for every error": () => overheard(Error.prototype, "cause"),
+  "a new name": () => Reflect.defineProperty(world, "added", { configurable: true }),
   "another TextEncoder": () => redefinable(world, "TextEncoder"),
   "Error.prepareStackTrace": () => {
     const set = Reflect.set(Error, "prepareStackTrace", undefined);
