@@ -4,6 +4,7 @@ import {
   FileFailure,
   type Files,
 } from "@runtime/core/program_ports.ts";
+import { openPrivate } from "./private_file.ts";
 
 const PRIVATE_FOLDER_MODE = 0o700;
 const PERMISSION_BITS = 0o7777;
@@ -39,6 +40,11 @@ export function hostFiles(): Files {
   return {
     readBytes,
     readText: (path, lengthMax) => new TextDecoder().decode(readBytes(path, lengthMax)),
+    readPrivateText: (path, lengthMax) =>
+      attempt(path, () => {
+        using file = openPrivate(path, { read: true });
+        return new TextDecoder().decode(readOpen(file, { path, lengthMax }));
+      }),
     writeBytes: replace,
     writeText: (path, text, mode) => replace(path, new TextEncoder().encode(text), mode),
     appendBytes: (path, bytes, mode) =>
@@ -72,17 +78,24 @@ export function fileErrorOf(error: unknown): FileError {
 function readBytes(path: string, lengthMax: number): Uint8Array {
   return attempt(path, () => {
     using file = Deno.openSync(path, { read: true });
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    while (length <= lengthMax) {
-      const part = new Uint8Array(Math.min(lengthMax + 1 - length, 65_536));
-      const count = file.readSync(part);
-      if (count === null) return joined(parts, length);
-      parts.push(part.subarray(0, count));
-      length += count;
-    }
-    throw new FileFailure("too_large", path);
+    return readOpen(file, { path, lengthMax });
   });
+}
+
+function readOpen(
+  file: Deno.FsFile,
+  { path, lengthMax }: { readonly path: string; readonly lengthMax: number },
+): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  while (length <= lengthMax) {
+    const part = new Uint8Array(Math.min(lengthMax + 1 - length, 65_536));
+    const count = file.readSync(part);
+    if (count === null) return joined(parts, length);
+    parts.push(part.subarray(0, count));
+    length += count;
+  }
+  throw new FileFailure("too_large", path);
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array {

@@ -21,6 +21,7 @@ export function hostProcesses(): Processes {
     id: Deno.pid,
     userId: Deno.uid() ?? undefined,
     spawnSelf,
+    spawnOnConsole,
     onStop,
     inputEnded,
     setExitCode(code) {
@@ -71,10 +72,28 @@ function spawnSelf(options: ChildOptions): Child {
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const told = Promise.all([
-    tellLines(child.stdout, options.outLine),
-    tellLines(child.stderr, options.errorLine),
-  ]);
+  return childOf(
+    child,
+    Promise.all([
+      tellLines(child.stdout, options.outLine),
+      tellLines(child.stderr, options.errorLine),
+    ]),
+  );
+}
+
+/** The child stays in this process's group: what a terminal does to one it does to both. */
+function spawnOnConsole(args: readonly string[]): Child {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...programArgs(), ...args],
+    stdin: "piped",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  return childOf(child, Promise.resolve());
+}
+
+/** @param told Resolves once all that it wrote was passed on. */
+function childOf(child: Deno.ChildProcess, told: Promise<unknown>): Child {
   let inputOpen = true;
   const endInput = () => {
     if (inputOpen) child.stdin.close().catch(() => {}); // the child may be gone already

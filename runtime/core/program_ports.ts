@@ -53,6 +53,7 @@ export type FileError =
   | "not_found"
   | "not_private"
   | "permission_denied"
+  | "replaced"
   | "too_large"
   | "wrong_kind";
 
@@ -85,6 +86,13 @@ export interface Files {
   /** @throws {FileFailure} `too_large` when the file is longer than `lengthMax` bytes. */
   readBytes(path: string, lengthMax: number): Uint8Array;
   readText(path: string, lengthMax: number): string;
+  /**
+   * Reads a file that is this user's alone (its mode lets nobody else in), and no link to another.
+   *
+   * @throws {FileFailure} `wrong_kind` for a link or anything that is no file, `not_private` for one
+   *   that others could have written, `replaced` for one that changed places while it was opened.
+   */
+  readPrivateText(path: string, lengthMax: number): string;
   /** Replaces the file in one step: a reader sees the old bytes or the new, never a part. */
   writeBytes(path: string, bytes: Uint8Array, mode: number): void;
   writeText(path: string, text: string, mode: number): void;
@@ -144,6 +152,8 @@ export interface Processes {
   readonly userId: number | undefined;
   /** Starts this same program again, from source or as the compiled executable. */
   spawnSelf(options: ChildOptions): Child;
+  /** The same, with a child that writes straight to this process's own standard output and error. */
+  spawnOnConsole(args: readonly string[]): Child;
   /** Runs `stop` at each such signal, in place of ending. Returns what takes the handler away. */
   onStop(stop: (signal: StopSignal) => void): () => void;
   /** Resolves when standard input has ended. May be asked once. */

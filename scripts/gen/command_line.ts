@@ -22,6 +22,7 @@ Exit codes mean the same for every command:
 | 2    | wrong usage: arguments out of range, or several nodes run and none was named |
 | 3    | no such node, peer or service                                                |
 | 4    | denied by policy                                                             |
+| 75   | a node cannot go on and must be started again; its supervisor does that      |
 | 124  | timed out                                                                    |
 
 Standard output holds what was asked for, standard error everything else. With \`--json\` each line of

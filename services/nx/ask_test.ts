@@ -101,7 +101,7 @@ async function ask(
 ) {
   const node = fakeNode({ host: "127.0.0.1", port: 7401 }, { handlers, gate });
   const world = nxWorld({ startNode: () => Promise.resolve(node) });
-  const up = runNx(["up", "--json"], world.ports);
+  const up = runNx(["up", "--no-supervise", "--json"], world.ports);
   await settled();
   const before = world.out().length;
   const code = await runNx(argv, world.ports);

@@ -115,7 +115,8 @@ class Demo {
 
   async #boot(number: number, more: readonly string[]) {
     this.#begin(`boot node ${number}`);
-    const args = ["up", "--child", "--json", "--selftest", "--listen", "127.0.0.1:0", ...more];
+    const alone = ["up", "--no-supervise", "--child"]; // a demo shows a crash, and ends with it
+    const args = [...alone, "--json", "--selftest", "--listen", "127.0.0.1:0", ...more];
     const { output, ports } = this.#shell;
     const node = new DemoNode(ports.processes, args, {
       marker: (line) => {

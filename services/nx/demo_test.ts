@@ -109,7 +109,15 @@ function demo(argv: readonly string[], play: Play = {}) {
 test("nx demo joins two children, asks both ways, and ends them", async () => {
   const { world, ended, spawned, ends } = demo([]);
   equal(await ended, EXIT.ok, world.error());
-  const common = ["up", "--child", "--json", "--selftest", "--listen", "127.0.0.1:0"];
+  const common = [
+    "up",
+    "--no-supervise",
+    "--child",
+    "--json",
+    "--selftest",
+    "--listen",
+    "127.0.0.1:0",
+  ];
   deepEqual(spawned, [common, [...common, "--peer", "127.0.0.1:7000"]]);
   deepEqual([ends, world.clock.nextNs()], [[1, 2], undefined]);
   const out = world.out();

@@ -5,13 +5,14 @@ export const EXIT = {
   usage: 2,
   notFound: 3,
   denied: 4,
+  /** A node that cannot go on, and may when it is started again. Source: BSD, EX_TEMPFAIL. */
   restart: 75,
   timedOut: 124,
 } as const;
 
 /** The same as text, at the end of every help. */
 export const EXIT_CODES_TEXT = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such node or peer,
-            4 denied by policy, 124 timed out`;
+            4 denied by policy, 75 node must be started again, 124 timed out`;
 
 /** A command that cannot do what it was asked. The message is one line that says what to do. */
 export class CommandFailure extends Error {

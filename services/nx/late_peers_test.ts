@@ -41,7 +41,7 @@ async function late(...places: readonly (Place | Promise<Place>)[]) {
     },
   });
   const world = nxWorld({ startNode: () => Promise.resolve(node) });
-  const ended = runNx(["up"], world.ports);
+  const ended = runNx(["up", "--no-supervise"], world.ports);
   await settled();
   const pass = async (ms: number) => {
     world.clock.advanceMs(ms);

@@ -92,7 +92,9 @@ function runsAlready(files: Files, entry: NodeEntry): CommandFailure {
 /** What a node says of itself in its folder; nothing where it cannot be read. */
 function factsOf(files: Files, { folder }: NodeEntry): { readonly listen?: string } {
   try {
-    const facts: unknown = JSON.parse(files.readText(`${folder}/${FACTS_NAME}`, FACTS_LENGTH_MAX));
+    const facts: unknown = JSON.parse(
+      files.readPrivateText(`${folder}/${FACTS_NAME}`, FACTS_LENGTH_MAX),
+    );
     const known = typeof facts === "object" && facts !== null && "listen" in facts;
     return known && typeof facts.listen === "string" ? { listen: printable(facts.listen) } : {};
   } catch (error) {

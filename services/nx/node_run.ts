@@ -6,6 +6,7 @@ import { EXIT } from "./exit_code.ts";
 import { dialLater } from "./late_peers.ts";
 import { checkEntry, claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
 import type { NodeOptions, RunningNode } from "./ports.ts";
+import { RunReport } from "./run_report.ts";
 import type { Shell } from "./shell.ts";
 import { within } from "./within.ts";
 
@@ -21,6 +22,8 @@ export interface RunPlan {
   readonly child: boolean;
   readonly control: boolean;
   readonly json: boolean;
+  /** File for what a supervisor reads after a crash. */
+  readonly report?: string | undefined;
 }
 
 /** Why a node in the foreground ended. */
@@ -34,10 +37,20 @@ export interface RunEnd {
 const DONE: RunEnd = { reason: "until", exitCode: EXIT.ok, complaint: undefined };
 const LATE: RunEnd = { reason: "timed_out", exitCode: EXIT.timedOut, complaint: "timed out" };
 
+/** The end of a node in which a task loops: only a new process is rid of it. */
+function runawayEnd(task: string): RunEnd {
+  const complaint = `degraded: runaway ${task}`;
+  return { reason: "runaway", exitCode: EXIT.restart, complaint };
+}
+
+/** What a node is started with beside what {@linkcode NodeRun} adds. */
+export type AskedNode = Omit<NodeOptions, "console" | "observe" | "suspect">;
+
 /** One node from its start to its end, in this process. */
 export class NodeRun {
   readonly #shell: Shell;
   readonly #plan: RunPlan;
+  readonly #report: RunReport;
   readonly #ended: Promise<RunEnd>;
   #end: (end: RunEnd) => void = () => {};
   readonly #undo: (() => void)[] = [];
@@ -46,6 +59,7 @@ export class NodeRun {
   constructor(shell: Shell, plan: RunPlan) {
     this.#shell = shell;
     this.#plan = plan;
+    this.#report = new RunReport(shell.ports.files, plan.report);
     this.#ended = new Promise((resolve) => this.#end = resolve);
   }
 
@@ -54,7 +68,7 @@ export class NodeRun {
    *
    * @throws whatever `startNode` does, and {@linkcode CommandFailure} when it cannot register.
    */
-  async toEnd(options: Omit<NodeOptions, "console" | "observe">): Promise<RunEnd> {
+  async toEnd(options: AskedNode): Promise<RunEnd> {
     this.#watch();
     const { ports } = this.#shell;
     try {
@@ -69,7 +83,7 @@ export class NodeRun {
     }
   }
 
-  #start(options: Omit<NodeOptions, "console" | "observe">): Promise<RunningNode> {
+  #start(options: AskedNode): Promise<RunningNode> {
     const { output, ports } = this.#shell;
     const { json, until } = this.#plan;
     const wanted = until === undefined ? undefined : markerPattern(until);
@@ -79,15 +93,13 @@ export class NodeRun {
         if (!json) output.line(line);
         if (wanted?.test(line)) this.#end(this.#late() ? LATE : DONE);
       },
+      suspect: (suspect) => this.#report.suspect(suspect),
       observe: json ? (marker) => output.json({ event: "marker", ...marker }) : undefined,
     });
   }
 
   async #serve(node: RunningNode): Promise<RunEnd> {
-    node.runaway.then((name) => {
-      const complaint = `${name} does not answer any more: start the node again`;
-      this.#end({ reason: "runaway", exitCode: EXIT.restart, complaint });
-    });
+    node.runaway.then((task) => this.#end(runawayEnd(task)));
     let entry: NodeEntry | undefined;
     let server: ControlServer | undefined;
     let endLate = () => {};
@@ -101,6 +113,7 @@ export class NodeRun {
         const channel = node.connect(CONTROL_PRINCIPAL, controld);
         server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
       }
+      this.#report.listening(node.listen);
       this.#announce(node, entry);
       endLate = dialLater(this.#shell, node);
       return await this.#ended;
@@ -141,10 +154,10 @@ export class NodeRun {
   #watch(): void {
     const { clock, processes, turns } = this.#shell.ports;
     const { child, timeoutMs } = this.#plan;
-    this.#undo.push(
-      processes.onStop(() =>
-        this.#end({ reason: "signal", exitCode: EXIT.ok, complaint: undefined })
-      ),
+    // Heard until the process is gone: Ctrl-C reaches a whole group, and a supervisor passes its own
+    // on, so a second signal comes at any time and must not cut the orderly stop short.
+    processes.onStop(() =>
+      this.#end({ reason: "signal", exitCode: EXIT.ok, complaint: undefined })
     );
     if (timeoutMs !== undefined) {
       this.#deadlineNs = clock.nowNs() + timeoutMs * 1e6;

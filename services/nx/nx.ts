@@ -87,7 +87,7 @@ const COMMANDS = [
 export async function runNx(argv: readonly string[], ports: NxPorts): Promise<number> {
   const output = outputOver(ports.terminal);
   let exitCode: number = EXIT.ok;
-  const shell: Shell = { ports, output, finish: (code) => void (exitCode = code) };
+  const shell: Shell = { ports, output, argv, finish: (code) => void (exitCode = code) };
   try {
     await nxProgram(shell).parseAsync(argv, { from: "user" });
     return exitCode;

@@ -91,7 +91,7 @@ test("runNx shows help for every command", async () => {
 test("COMMAND_PATHS names every command", () => {
   const { ports } = nxWorld();
   const output = { line() {}, json() {}, complain() {} };
-  const program = nxProgram({ ports, output, finish() {} });
+  const program = nxProgram({ ports, output, argv: [], finish() {} });
   const paths = (command: typeof program, above: readonly string[]): (readonly string[])[] => [
     above,
     ...command.commands.flatMap((below) => paths(below, [...above, below.name()])),
@@ -116,7 +116,7 @@ test("runNx says in its help every form that a node and a peer can be named by",
 
 test("nx up hands over exactly what was asked for", async () => {
   const argv = [
-    ...["up", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],
+    ...["up", "--no-supervise", "--listen", "[::1]:7401", "--advertise", "80", "--peer", "h:1"],
     ...["--peer", `nx://${ID}@192.0.2.1:2?static=${KEY}`, "--profile", "test", "--seed", "s"],
     ...["--per-address", "3", "--selftest", "--until", "init: ready"],
     ...["--isolation", "secrets"],
@@ -129,7 +129,7 @@ test("nx up hands over exactly what was asked for", async () => {
   });
   equal(code, EXIT.ok);
   ok(error.includes("INSECURE"));
-  const { console: _console, observe: _observe, ...asked } = started[0] ?? {};
+  const { console: _console, observe: _observe, suspect: _suspect, ...asked } = started[0] ?? {};
   deepEqual(asked, {
     listen: { host: "::1", port: 7401 },
     advertise: 80,
@@ -146,13 +146,13 @@ test("nx up hands over exactly what was asked for", async () => {
 });
 
 test("nx up asks for nothing that was not said", async () => {
-  const { started } = await nx(["up", "--until", "init: ready"], {
+  const { started } = await nx(["up", "--no-supervise", "--until", "init: ready"], {
     startNode(options) {
       options.console("init: ready");
       return Promise.resolve(fakeNode(undefined));
     },
   });
-  const { console: _console, observe: _observe, ...asked } = started[0] ?? {};
+  const { console: _console, observe: _observe, suspect: _suspect, ...asked } = started[0] ?? {};
   deepEqual(asked, {
     listen: undefined,
     advertise: undefined,
@@ -174,7 +174,9 @@ test("runNx tells in one line why a node does not start", async () => {
     [new BootError("daemon_faulted", "rngd"), /Cannot boot rngd: daemon_faulted/],
   ] as const;
   for (const [cause, text] of causes) {
-    const { code, error } = await nx(["up"], { startNode: () => Promise.reject(cause) });
+    const { code, error } = await nx(["up", "--no-supervise"], {
+      startNode: () => Promise.reject(cause),
+    });
     equal(code, EXIT.failed);
     ok(text.test(error) && error.trimEnd().split("\n").length === 1, error);
   }
@@ -193,7 +195,7 @@ test("runNx tells in one line that its answer cannot be written", async () => {
 
 test("runNx hides no bug", async () => {
   const startNode = () => Promise.reject(new TypeError("a bug"));
-  await rejects(nx(["up"], { startNode }), TypeError);
+  await rejects(nx(["up", "--no-supervise"], { startNode }), TypeError);
 });
 
 test("nx version tells what it runs on", async () => {

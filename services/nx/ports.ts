@@ -6,6 +6,7 @@ import type { AnyComponent } from "@runtime/boot/component.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import type { Service } from "@runtime/idl/service.ts";
 import type { PeerAddress } from "./address.ts";
+import type { Suspect } from "./run_report.ts";
 
 export type { PeerAddress } from "./address.ts";
 
@@ -33,6 +34,11 @@ export interface NodeOptions {
   readonly console: (line: string) => void;
   /** Each marker, after its line. */
   readonly observe?: ((marker: ProvenMarker) => void) | undefined;
+  /**
+   * Told when a task stops answering its heartbeat, and with `undefined` when all answer again. What
+   * was told last is what a supervisor says after a crash, so it is told before anything is tried.
+   */
+  readonly suspect?: ((suspect: Suspect | undefined) => void) | undefined;
   /** For tests of the ladder: the daemons to boot in the place of the node's own. */
   readonly components?:
     | ((own: readonly AnyComponent[]) => readonly AnyComponent[])

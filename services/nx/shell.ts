@@ -11,6 +11,8 @@ import type { NxPorts } from "./ports.ts";
 export interface Shell {
   readonly ports: NxPorts;
   readonly output: Output;
+  /** The whole command line, after the program's name. */
+  readonly argv: readonly string[];
   /** Names the exit code; the last word counts. */
   finish(code: number): void;
 }

@@ -4,10 +4,12 @@ import type { Isolation } from "@runtime/boot/placement.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
-import { NodeRun } from "./node_run.ts";
+import { type AskedNode, NodeRun } from "./node_run.ts";
 import { losingOutput } from "./output.ts";
-import { type NodeOptions, type Profile, PROFILES } from "./ports.ts";
+import { type Profile, PROFILES } from "./ports.ts";
+import { RESTART_WINDOW_MS, RESTARTS_MAX } from "./restart_budget.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
+import { type SupervisePlan, Supervisor } from "./supervise.ts";
 import { declaredLine } from "./until_line.ts";
 import {
   durationOption,
@@ -20,11 +22,19 @@ import {
 } from "./up_options.ts";
 
 const PER_ADDRESS_MAX = 65_535;
+const WINDOW_MINUTES = RESTART_WINDOW_MS / 60_000;
 const EXAMPLES = `
-The node runs in the foreground and prints its console. It ends in order, with exit code 0, at SIGINT,
-SIGTERM or SIGHUP (a closed terminal: setsid keeps a node from it) and at the line named with
---until; also at a fault, and after --timeout. A signal in the moment in which the program itself is
-being loaded ends it as it would any other: a shell then shows 130 or 143.
+The node runs in the foreground and prints its console, under a supervisor: the process that is started
+holds no key, starts the node as a second one, passes signals on, and ends with the node's exit code.
+It starts the node again, on the port it had and as a new device, when it was killed, died of memory
+exhaustion or crashed otherwise, or asks for it (exit code 75); each time it waits longer, and after
+${RESTARTS_MAX} restarts within ${WINDOW_MINUTES} minutes it gives up with exit code 1. With --no-supervise the node runs in
+this process and nothing starts it again.
+
+The node ends in order, with exit code 0, at SIGINT, SIGTERM or SIGHUP (a closed terminal: setsid
+keeps a node from it) and at the line named with --until; also at a fault, and after --timeout. A
+signal in the moment in which the program itself is being loaded ends it as it would any other: a
+shell then shows 130 or 143.
 
 Other commands reach it over its control socket, in $XDG_RUNTIME_DIR/nexus/<listen port>, or
 pid-<process id> where it does not listen. A port names one node, whatever its address.
@@ -58,7 +68,14 @@ export interface UpOptions {
   readonly json?: true;
   readonly control: boolean;
   readonly selftest?: true;
+  readonly supervise: boolean;
   readonly child?: true;
+  /** Of a node under a supervisor: the file that tells it what happened. */
+  readonly report?: string;
+  /** Of one that was started again: the port that it had. */
+  readonly keptPort?: number;
+  /** The same: what is left of its time, in milliseconds. */
+  readonly timeLeft?: number;
 }
 
 /** `nx up`: a node in the foreground. */
@@ -102,7 +119,13 @@ export function addUp(program: Command, shell: Shell): void {
     )
     .option("--json", "one JSON object a line: markers and events")
     .option("--no-control", "no control socket")
+    .option("--no-supervise", "run the node in this process: nothing starts it again")
     .addOption(new Option("--child", "end when standard input does").hideHelp())
+    .addOption(new Option("--report <file>", "tell a supervisor").hideHelp())
+    .addOption(
+      new Option("--kept-port <port>", "in the place of 0").argParser(portOption).hideHelp(),
+    )
+    .addOption(new Option("--time-left <ms>", "of --timeout").argParser(durationOption).hideHelp())
     .addHelpText("after", EXAMPLES)
     .action((options: UpOptions) => up(shell, options));
 }
@@ -112,6 +135,24 @@ const SELFTEST_LINE = "SELFTEST:";
 
 async function up(shell: Shell, options: UpOptions): Promise<void> {
   refuseContradictions(options);
+  if (options.supervise) shell.finish(await new Supervisor(shell, supervisePlan(options)).toEnd());
+  else await runHere(shell, options);
+}
+
+function supervisePlan(options: UpOptions): SupervisePlan {
+  return {
+    timeoutMs: timeoutOf(options),
+    anyPort: options.listen?.port === 0,
+    child: options.child === true,
+    json: options.json === true,
+  };
+}
+
+function timeoutOf({ timeout, timeLeft = timeout }: UpOptions): number | undefined {
+  return timeLeft === 0 ? undefined : timeLeft;
+}
+
+async function runHere(shell: Shell, options: UpOptions): Promise<void> {
   const output = losingOutput(shell.output, ({ message }) => {
     shell.output.complain(`${message}: the console is lost, the node goes on`);
   });
@@ -120,10 +161,11 @@ async function up(shell: Shell, options: UpOptions): Promise<void> {
   }
   const run = new NodeRun({ ...shell, output }, {
     until: options.until,
-    timeoutMs: options.timeout === 0 ? undefined : options.timeout,
+    timeoutMs: timeoutOf(options),
     child: options.child === true,
     control: options.control,
     json: options.json === true,
+    report: options.report,
   });
   const end = await run.toEnd(nodeOptions(options));
   if (options.json) output.json({ event: "stopped", reason: end.reason });
@@ -144,9 +186,10 @@ function refuseContradictions({ seed, profile, advertise, listen, until }: UpOpt
   }
 }
 
-function nodeOptions(options: UpOptions): Omit<NodeOptions, "console" | "observe"> {
+function nodeOptions(options: UpOptions): AskedNode {
+  const { listen, keptPort } = options;
   return {
-    listen: options.listen,
+    listen: listen?.port === 0 && keptPort !== undefined ? { ...listen, port: keptPort } : listen,
     advertise: options.advertise,
     peers: options.peer ?? [],
     profile: options.profile,

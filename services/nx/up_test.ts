@@ -6,6 +6,7 @@ import { test } from "@tests/fakes/test.ts";
 import { EXIT } from "./exit_code.ts";
 import { STOP_TIMEOUT_MS } from "./node_run.ts";
 import { runNx } from "./nx.ts";
+import { readReport, type Suspect } from "./run_report.ts";
 
 const LISTEN = { host: "127.0.0.1", port: 7401 };
 
@@ -23,10 +24,11 @@ function up(
       return Promise.resolve(node);
     },
   });
-  const ended = runNx(["up", ...argv], world.ports);
+  const ended = runNx(["up", "--no-supervise", ...argv], world.ports);
   const say = (line: string) => options?.console(line);
   const prove = (line: string) => options?.observe?.({ line, task: "x", atNs: 5 });
-  return { world, node, ended, say, prove };
+  const suspect = (suspect: Suspect) => options?.suspect?.(suspect);
+  return { world, node, ended, say, prove, suspect };
 }
 
 test("nx up ends in order at a signal: node stopped, socket and entry gone, exit 0", async () => {
@@ -110,7 +112,10 @@ test("nx up ends with 124 when the line of --until comes after its time, before 
       },
     });
     const late = { ...ports, clock: { ...clock, nowNs: () => clock.nowNs() + bootedNs } };
-    equal(await runNx(["up", "--until", "init: ready", "--timeout", "1ms"], late), code);
+    equal(
+      await runNx(["up", "--no-supervise", "--until", "init: ready", "--timeout", "1ms"], late),
+      code,
+    );
     equal(node.stops(), 1);
   }
 });
@@ -206,7 +211,10 @@ test("nx up starts no node that cannot register", async () => {
   for (const listen of [[], ["--listen", "127.0.0.1:7401"], ["--listen", "127.0.0.1:0"]]) {
     const world = nxWorld();
     world.files.put("/run/me/nexus", { kind: "folder", mode: 0o755 });
-    equal(await runNx(["up", "--timeout", "1h", ...listen], world.ports), EXIT.failed);
+    equal(
+      await runNx(["up", "--no-supervise", "--timeout", "1h", ...listen], world.ports),
+      EXIT.failed,
+    );
     const line = "/run/me/nexus is open to other users (mode 0755); run: chmod 700 /run/me/nexus";
     equal(world.error(), `nx: ${line}\n`);
     deepEqual([world.started, world.clock.nextNs()], [[], undefined]);
@@ -217,7 +225,7 @@ test("nx up starts no node where one runs already", async () => {
   const first = up([]);
   await settled();
   for (const listen of ["127.0.0.1:7401", "[::1]:7401"]) {
-    const code = await runNx(["up", "--listen", listen], first.world.ports);
+    const code = await runNx(["up", "--no-supervise", "--listen", listen], first.world.ports);
     equal(code, EXIT.failed);
     const lines = first.world.error().trimEnd().split("\n");
     equal(
@@ -243,11 +251,68 @@ test("nx up whose time is up while the node starts stops the node when it has", 
   const node = fakeNode(LISTEN);
   let start: () => void = () => {};
   const world = nxWorld({ startNode: () => new Promise((resolve) => start = () => resolve(node)) });
-  const ended = runNx(["up", "--timeout", "1ms"], world.ports);
+  const ended = runNx(["up", "--no-supervise", "--timeout", "1ms"], world.ports);
   await settled();
   world.clock.advanceMs(1);
   await settled();
   start();
   equal(await ended, EXIT.timedOut);
   equal(node.stops(), 1);
+});
+
+test("nx up ends with the restart code when a task runs away, and says which", async () => {
+  let run: (task: string) => void = () => {};
+  const runaway = new Promise<string>((resolve) => run = resolve);
+  for (const argv of [[], ["--json"]]) {
+    const { world, node, ended } = up(argv, fakeNode(LISTEN, { runaway }));
+    await settled();
+    run("netstackd");
+    equal(await ended, EXIT.restart);
+    equal(node.stops(), 1);
+    if (argv.length === 0) ok(world.error().endsWith("nx: degraded: runaway netstackd\n"));
+    else ok(world.out().endsWith('{"event":"stopped","reason":"runaway"}\n'));
+  }
+});
+
+test("nx up stops once, in order, at however many signals come and whenever", async () => {
+  let finish: () => void = () => {};
+  const stop = () => new Promise<void>((resolve) => finish = resolve);
+  const { world, node, ended } = up([], fakeNode(LISTEN, { stop }));
+  await settled();
+  world.signal("SIGINT");
+  world.signal("SIGINT");
+  await settled();
+  world.signal("SIGTERM");
+  finish();
+  equal(await ended, EXIT.ok);
+  equal(node.stops(), 1);
+  ok(world.hearsStops(), "a signal after the end would end the process by its own code");
+});
+
+test("nx up --report leaves its port and what it suspects, for a supervisor", async () => {
+  const { world, ended, suspect } = up(["--report", "/tmp/report"]);
+  await settled();
+  deepEqual(readReport(world.files, "/tmp/report"), { port: 7401, suspect: undefined });
+  suspect({ task: "rngd", sinceNs: 7 });
+  deepEqual(readReport(world.files, "/tmp/report").suspect, { task: "rngd", sinceNs: 7 });
+  world.signal("SIGINT");
+  equal(await ended, EXIT.ok);
+});
+
+test("nx up takes the port that it had in the place of 0, and no other's", async () => {
+  const asked = ["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:1"];
+  for (const [listen, port] of [[asked.slice(0, 2), 7401], [asked.slice(2), 1]] as const) {
+    const { world, ended } = up([...listen, "--kept-port", "7401"]);
+    await settled();
+    equal(world.started[0]?.listen?.port, port);
+    world.signal("SIGINT");
+    await ended;
+  }
+});
+
+test("nx up --time-left is what is left of --timeout", async () => {
+  const { world, ended } = up(["--timeout", "1h", "--time-left", "5ms"]);
+  await settled();
+  world.clock.advanceMs(5);
+  equal(await ended, EXIT.timedOut);
 });

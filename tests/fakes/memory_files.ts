@@ -38,6 +38,14 @@ export function memoryFiles(): MemoryFiles {
     put,
     paths: () => [...entries.keys()].sort(),
     readText: text,
+    readPrivateText(path, lengthMax) {
+      const found = facts(path);
+      if (found !== undefined && found.kind !== "file") throw new FileFailure("wrong_kind", path);
+      const open = found !== undefined && (!found.own || (found.mode & OTHERS_BITS) !== 0);
+      if (open) throw new FileFailure("not_private", path);
+      if ((found?.length ?? 0) > lengthMax) throw new FileFailure("too_large", path);
+      return text(path);
+    },
     readBytes: (path) => new TextEncoder().encode(text(path)),
     writeText: (path, text, mode) => put(path, { kind: "file", mode, text }),
     writeBytes: (path, bytes, mode) =>

@@ -23,6 +23,8 @@ export interface NxWorld {
   /** What nodes were started with. */
   readonly started: NodeOptions[];
   signal(signal: StopSignal): void;
+  /** Whether a stop signal would be heard. */
+  hearsStops(): boolean;
   endInput(): void;
 }
 
@@ -31,6 +33,7 @@ export interface NxWorldOptions {
   /** Called before each write to standard output, which it may keep from being written. */
   readonly beforeOut?: (() => void) | undefined;
   readonly spawnSelf?: (options: ChildOptions) => Child;
+  readonly spawnOnConsole?: (args: readonly string[]) => Child;
 }
 
 export function nxWorld(options: NxWorldOptions = {}): NxWorld {
@@ -63,9 +66,8 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
       env: (name) => env.get(name),
       id: 42,
       userId: 7,
-      spawnSelf: options.spawnSelf ?? (() => {
-        throw new TypeError("no child in this test");
-      }),
+      spawnSelf: options.spawnSelf ?? noChild,
+      spawnOnConsole: options.spawnOnConsole ?? noChild,
       onStop(stop) {
         stops.add(stop);
         return () => void stops.delete(stop);
@@ -87,8 +89,13 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     out: () => printed.out,
     error: () => printed.error,
     signal: (signal) => stops.forEach((stop) => stop(signal)),
+    hearsStops: () => stops.size > 0,
     endInput: () => endInput(),
   };
+}
+
+function noChild(): never {
+  throw new TypeError("no child in this test");
 }
 
 /** A node that runs nowhere: it answers as `handlers` do and remembers whether it was stopped. */
@@ -107,16 +114,18 @@ export function fakeNode(
     stop = () => Promise.resolve(),
     unplaced = [],
     placeOf = () => Promise.resolve(undefined),
+    runaway,
   }: {
     readonly handlers?: Handlers<typeof controld>;
     readonly gate?: Gate;
     readonly stop?: () => Promise<void>;
     readonly unplaced?: RunningNode["unplaced"];
     readonly placeOf?: RunningNode["placeOf"];
+    readonly runaway?: RunningNode["runaway"];
   } = {},
 ): FakeNode {
   const faults: Fault[] = [];
-  let tell: (name: string) => void = () => {};
+  const running = Promise.withResolvers<string>();
   let stops = 0;
   const channel: RawChannel = handlers === undefined
     ? { exchange: () => Promise.resolve({ status: "gone" }) }
@@ -124,7 +133,7 @@ export function fakeNode(
   return {
     listen,
     faults,
-    runaway: new Promise((resolve) => tell = resolve),
+    runaway: runaway ?? running.promise,
     unplaced,
     placeOf,
     connect: () => channel,
@@ -134,7 +143,7 @@ export function fakeNode(
     },
     stops: () => stops,
     fault: (fault) => void faults.push(fault),
-    runAway: (name) => tell(name),
+    runAway: (name) => running.resolve(name),
   };
 }
 

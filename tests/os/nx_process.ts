@@ -27,8 +27,14 @@ export class NxWorld {
     this.#folder = folder;
   }
 
-  /** Starts `nx` with these arguments and `--json`. */
+  /** Starts `nx` with these arguments and `--json`; a node without a supervisor. */
   start(...args: readonly string[]): NxProcess {
+    const [command, ...rest] = args;
+    return this.supervised(...(command === "up" ? ["up", "--no-supervise", ...rest] : args));
+  }
+
+  /** Starts `nx` with these arguments and `--json`, a node under its supervisor. */
+  supervised(...args: readonly string[]): NxProcess {
     const process = new NxProcess(args, this.#folder);
     this.#running.add(process);
     return process;
@@ -45,6 +51,18 @@ export class NxWorld {
     const listening = await process.event(({ event }) => event === "listening");
     await process.event(({ event }) => event === "ready");
     return new NxNode(this, process, Number(listening["port"]));
+  }
+
+  /** Id of the process in which a node runs, supervised or not. */
+  async nodeProcess(port: number): Promise<number> {
+    const facts = await Deno.readTextFile(`${this.#folder}/nexus/${port}/node.json`);
+    return Number(JSON.parse(facts).pid);
+  }
+
+  /** Names of what lies in its folder. */
+  async files(): Promise<string[]> {
+    const entries = await Array.fromAsync(Deno.readDir(this.#folder));
+    return entries.map(({ name }) => name).sort();
   }
 
   /** Ends what still runs. */
@@ -80,7 +98,7 @@ export class NxProcess {
   constructor(args: readonly string[], folder: string) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", "--allow-all", "--quiet", PROGRAM, ...args, "--json"],
-      env: { XDG_RUNTIME_DIR: folder },
+      env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -123,6 +141,10 @@ ${this.errors.join("\n")}`),
       return typeof line === "string" ? text === line : line.test(text);
     });
     return String(event["line"]);
+  }
+
+  get id(): number {
+    return this.#child.pid;
   }
 
   kill(signal: Deno.Signal): void {
