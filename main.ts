@@ -5,6 +5,7 @@ import { hostEntropy } from "@hw/host/entropy.ts";
 import { seededEntropy } from "@hw/host/entropy_seeded.ts";
 import { hostFiles } from "@hw/host/files.ts";
 import { controlSockets } from "@hw/host/frame_stream.ts";
+import { hostGuard } from "@hw/host/guard.ts";
 import { hostPlacement } from "@hw/host/isolates.ts";
 import { random32Of } from "@hw/host/random32.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
@@ -16,29 +17,24 @@ import { boot } from "@runtime/boot/init.ts";
 import type { EntropySource } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
-import { createClient } from "@runtime/idl/client.ts";
 import { Kernel } from "@runtime/kernel/kernel.ts";
-import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
 import { GatewayLog } from "@services/nx/gateway_log.ts";
 import { NodeKeeper } from "@services/nx/node_keeper.ts";
 import { runNx } from "@services/nx/nx.ts";
+import { stopSessions } from "@services/nx/orderly_stop.ts";
 import { placeOfPeer } from "@services/nx/place.ts";
 import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
-import { within } from "@services/nx/within.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 
 /** Largest IP packet between the machine and its own gateway, in bytes. */
 const MTU = 65_535;
-/** How long an orderly stop waits for the daemons. */
-const STOP_TIMEOUT_MS = 500;
-/** How long it then waits for the ends of sessions to reach the peers, and for theirs. */
-const DRAIN_TIMEOUT_MS = 300;
 
 const clock = hostClock();
 const turns = hostTurns(clock);
 const sockets = hostSockets();
+const guard = hostGuard({ clock, turns });
 
 /** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -83,9 +79,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   });
   log.begin(node);
   const stop = async () => {
-    const control = createClient(controld, node.connect(CONTROL_PRINCIPAL, controld));
-    await control.stop({}, { timeoutMs: STOP_TIMEOUT_MS });
-    await within(gateway.idle(), { clock, turns, timeoutMs: DRAIN_TIMEOUT_MS });
+    await stopSessions(node, { clock, turns, drained: () => gateway.idle() });
     node.stop();
     await close();
   };
@@ -104,7 +98,10 @@ function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {
 if (import.meta.main) {
   const processes = hostProcesses();
   const code = await runNx(Deno.args, {
-    startNode,
+    async startNode(options) {
+      await guard.admit(options.profile === "test");
+      return await startNode(options);
+    },
     clock,
     turns,
     files: hostFiles(),

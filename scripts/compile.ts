@@ -20,6 +20,12 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
   --offline-pair   compile with Deno 2.4.2 and a base executable, both from npm, instead of a
                    download of the base of the running Deno (which is tried first otherwise)`;
 
+/** Modules that the program reaches by their address alone: workers. */
+export const EMBEDDED: readonly string[] = [
+  "hw/host/first_bytes_worker.ts",
+  "hw/host/task_worker.ts",
+];
+
 const COMPILE_TIMEOUT_MS = 300_000;
 
 /** What no import of the program reaches: what `deno.json` puts in the place of builtins. */
@@ -62,8 +68,8 @@ async function compiled(
   // With the lock file every package of the import map is embedded, the benches' rivals too: 50 MB.
   // The pins are exact, and what the gate ran before this was checked against the lock file.
   const shape = ["--no-check", "--no-lock", "--target", options.target, "--output", path];
-  const included = [...INCLUDED, ...options.workers ?? []].flatMap((file) => ["--include", file]);
-  const flags = [...shape, ...included, ...PROGRAM_PERMISSIONS];
+  const files = [...INCLUDED, ...EMBEDDED, ...options.workers ?? []];
+  const flags = [...shape, ...files.flatMap((file) => ["--include", file]), ...PROGRAM_PERMISSIONS];
   const args = ["compile", "--quiet", ...flags, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;

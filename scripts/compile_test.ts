@@ -2,7 +2,8 @@ import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { foreignPackage, offlinePair, PACKAGES } from "./ci/offline_pair.ts";
 import { PROGRAM_PERMISSIONS } from "@hw/host/permissions.ts";
-import { writeChecksums } from "./compile.ts";
+import { sourceFiles, textOf } from "@tests/source_tree.ts";
+import { EMBEDDED, writeChecksums } from "./compile.ts";
 
 test("writeChecksums lists every executable of a folder and nothing else", async () => {
   const folder = await Deno.makeTempDir();
@@ -46,4 +47,15 @@ test("the tasks give the program the permissions that are compiled into it", asy
   for (const [name, rest] of [["nx", ""], ["demo", " demo"], ["test-os", " test-os"]] as const) {
     deepEqual(tasks[name], `deno run ${PROGRAM_PERMISSIONS.join(" ")} main.ts${rest}`);
   }
+});
+
+test("every worker of the program is compiled into it", () => {
+  const product = sourceFiles().filter((path) =>
+    /^(hw|net|runtime|services)\//.test(path) && !path.endsWith("_test.ts")
+  );
+  const workers = product.flatMap((path) =>
+    [...textOf(path).matchAll(/new Worker\(\s*new URL\("([^"]+)", import\.meta\.url\)/g)]
+      .map(([, at = ""]) => new URL(at, `file:///${path}`).pathname.slice(1))
+  );
+  deepEqual(workers.sort(), [...EMBEDDED].sort());
 });

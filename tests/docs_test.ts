@@ -20,6 +20,7 @@ import { ENTROPY_LENGTH_MAX } from "@services/rngd/protocol.ts";
 import { LAYERS, PACKAGES } from "../scripts/lint/table.ts";
 import { deepEqual, equal, ok } from "./fakes/assert.ts";
 import { test } from "./fakes/test.ts";
+import { inspectorPort } from "./os/inspector_port.ts";
 import { filesBelow, present, ROOT, textOf } from "./source_tree.ts";
 
 /** A fenced block of a page. */
@@ -244,6 +245,7 @@ test("docs: bounds that are told are the code's", () => {
 
 /** Runs this Deno in the repository, or in `cwd`. */
 async function deno(args: readonly string[], cwd = ROOT) {
+  using _port = await inspectorPort("shared");
   const folder = await Deno.makeTempDir({ prefix: "nx-docs-" });
   try {
     const command = new Deno.Command(Deno.execPath(), {

@@ -140,6 +140,30 @@ export interface Child {
   kill(signal: StopSignal | "SIGKILL"): void;
 }
 
+/** Why no key may exist in this process. */
+export type HostRefusalCode = "inspector_open" | "random_unchecked" | "seeded_runtime";
+
+const REFUSALS: Readonly<Record<HostRefusalCode, string>> = {
+  "inspector_open":
+    "the inspector of this process is open, and who connects to it reads every key: " +
+    "start without it, or under the test profile",
+  "random_unchecked": "whether random numbers are random here cannot be told: no worker starts",
+  "seeded_runtime":
+    "this runtime was given a --seed, or has one compiled in: its random numbers, " +
+    "and with them every key, can be known beforehand; start one without",
+};
+
+/** A process in which keys would be no secret. */
+export class HostRefusal extends Error {
+  override readonly name = "HostRefusal";
+  readonly code: HostRefusalCode;
+
+  constructor(code: HostRefusalCode) {
+    super(REFUSALS[code]);
+    this.code = code;
+  }
+}
+
 /** Signals that ask a node to stop; `SIGHUP` is a terminal that was closed. */
 export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 

@@ -7,7 +7,7 @@
 
 import { Command, CommanderError } from "commander";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
-import { FileFailure } from "@runtime/core/program_ports.ts";
+import { FileFailure, HostRefusal } from "@runtime/core/program_ports.ts";
 import { BootError } from "@runtime/boot/isolate.ts";
 import { hostPortText } from "./address.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
@@ -139,7 +139,8 @@ function failureOf(error: unknown): CommandFailure | undefined {
       `cannot use ${place}: ${SOCKET[error.code] ?? error.code}`,
     );
   }
-  if (error instanceof FileFailure || error instanceof BootError) {
+  const told = [FileFailure, HostRefusal, BootError];
+  if (error instanceof Error && told.some((kind) => error instanceof kind)) {
     return new CommandFailure(EXIT.failed, error.message);
   }
   return undefined;

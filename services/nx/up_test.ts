@@ -138,15 +138,6 @@ test("nx up goes on when a daemon faults: the boot starts it again", async () =>
   equal(await ended, EXIT.ok);
 });
 
-test("nx up ends in order, and asks to be started again, when a daemon runs away", async () => {
-  const { world, node, ended } = up([]);
-  await settled();
-  node.runAway("rngd");
-  equal(await ended, EXIT.restart);
-  equal(node.stops(), 1);
-  ok(world.error().endsWith("nx: rngd does not answer any more: start the node again\n"));
-});
-
 test("nx up ends with its input only as a child", async () => {
   const child = up(["--child"]);
   await settled();

@@ -8,6 +8,7 @@
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { test } from "../fakes/test.ts";
 import { ROOT, textOf } from "../source_tree.ts";
+import { inspectorPort } from "./inspector_port.ts";
 import { MISSING_GUARDS } from "./mutations/guards.ts";
 
 /** What `main.ts` is made of, and what Deno reads beside it. */
@@ -22,6 +23,7 @@ function copyTree(from: string, to: string): void {
 
 /** Exit code and lines of `nx test-os` over the program in a folder. */
 async function testOs(folder: string): Promise<{ code: number; lines: readonly string[] }> {
+  using _port = await inspectorPort("shared");
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", "--allow-all", "--quiet", `${folder}/main.ts`, "test-os"].concat(
       ["--timeout", TIMEOUT, "--log-dir", `${folder}/consoles`],

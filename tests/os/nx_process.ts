@@ -4,6 +4,8 @@
  * @module
  */
 
+import { inspectorPort } from "./inspector_port.ts";
+
 const PROGRAM = new URL("../../main.ts", import.meta.url).pathname;
 /** A process that says nothing for so long has hung: the test fails and does not stall the suite. */
 const HANG_MS = 20_000;
@@ -35,7 +37,12 @@ export class NxWorld {
 
   /** Starts `nx` with these arguments and `--json`, a node under its supervisor. */
   supervised(...args: readonly string[]): NxProcess {
-    const process = new NxProcess(args, this.#folder);
+    return this.flagged([], ...args);
+  }
+
+  /** The same, with flags for Deno itself. */
+  flagged(flags: readonly string[], ...args: readonly string[]): NxProcess {
+    const process = new NxProcess(args, { folder: this.#folder, flags });
     this.#running.add(process);
     return process;
   }
@@ -74,6 +81,12 @@ export class NxWorld {
 
 /** Runs `body` in a world of its own, and leaves nothing of it behind. */
 export async function inWorld(body: (world: NxWorld) => Promise<void>): Promise<void> {
+  using _port = await inspectorPort("shared");
+  await inWorldAlone(body);
+}
+
+/** The same for who holds the inspector's port alone. */
+export async function inWorldAlone(body: (world: NxWorld) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "nx-" });
   const world = new NxWorld(folder);
   try {
@@ -95,9 +108,13 @@ export class NxProcess {
   readonly #waiting = new Set<() => void>();
   #over = false;
 
-  constructor(args: readonly string[], folder: string) {
+  constructor(
+    args: readonly string[],
+    { folder, flags }: { readonly folder: string; readonly flags: readonly string[] },
+  ) {
+    const run = ["run", "--no-prompt", "--allow-all", "--quiet", ...flags];
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--allow-all", "--quiet", PROGRAM, ...args, "--json"],
+      args: [...run, PROGRAM, ...args, "--json"],
       env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder },
       stdin: "piped",
       stdout: "piped",

@@ -1,0 +1,35 @@
+import type { Clock, Turns } from "@runtime/core/ports.ts";
+import { HostRefusal } from "@runtime/core/program_ports.ts";
+import { randomBytesRepeat } from "./first_bytes.ts";
+import { holdInspectorDoor, type InspectorDoor } from "./inspector_door.ts";
+
+/** What stands between this process's keys and the host. */
+export interface HostGuard {
+  /** The inspector's port, from the first admission on. */
+  readonly door: InspectorDoor | undefined;
+  /**
+   * Must have resolved before the first key exists; asked again it costs nothing.
+   *
+   * @param inspectable Whether an open inspector is no reason to refuse.
+   * @throws {HostRefusal} when keys would be no secret in this process.
+   */
+  admit(inspectable: boolean): Promise<void>;
+}
+
+/** Nothing happens before {@linkcode HostGuard.admit}: only a node needs it. */
+export function hostGuard(ports: { readonly clock: Clock; readonly turns: Turns }): HostGuard {
+  let door: InspectorDoor | undefined;
+  let repeat: Promise<boolean> | undefined;
+  return {
+    get door() {
+      return door;
+    },
+    async admit(inspectable) {
+      door ??= holdInspectorDoor(ports);
+      repeat ??= randomBytesRepeat();
+      if (await repeat) throw new HostRefusal("seeded_runtime");
+      // Asked last: whatever opened it before the port was held has by now.
+      if (!inspectable && door.state === "open") throw new HostRefusal("inspector_open");
+    },
+  };
+}
