@@ -4,6 +4,7 @@
  * @module
  */
 
+import { EMBEDDED } from "../scripts/compile.ts";
 import {
   importCycles,
   loadModuleGraph,
@@ -34,10 +35,12 @@ const OWNERLESS_NAMES = new Set(["utils", "common", "types", "helpers", "lib", "
 /** Without the composition root there is no whole to judge: these tests are then ignored. */
 const incomplete = { ignore: !present("main.ts") };
 
-/** Every file that could start something: the program, an isolate's entry, the tests, the scripts. */
+/** Every file that could start something: the program, its workers, the tests, the scripts. */
 function roots(): string[] {
-  const starts = ["main.ts", "hw/host/task_worker.ts"];
-  return sourceFiles().filter((path) => starts.includes(path) || /^(tests|scripts)\//.test(path));
+  const files = sourceFiles().filter((path) =>
+    path === "main.ts" || /^(tests|scripts)\//.test(path)
+  );
+  return [...files, ...EMBEDDED];
 }
 
 let graph: Promise<ModuleGraph> | undefined;

@@ -17,6 +17,12 @@ import { HANDSHAKE_TIMEOUT_MS } from "@services/dsoftbusd/bus.ts";
 import { IDLE_TIMEOUT_MS, KEEPALIVE_MS } from "@services/dsoftbusd/session.ts";
 import { STREAM_INLINE_MAX, STREAM_LENGTH_MAX } from "@services/netstackd/protocol.ts";
 import { ENTROPY_LENGTH_MAX } from "@services/rngd/protocol.ts";
+import {
+  RESTART_BACKOFF_MIN_MS,
+  RESTART_WINDOW_MS,
+  RESTARTS_MAX,
+} from "@services/nx/restart_budget.ts";
+import { STOP_LIMIT_MS } from "@services/nx/supervise.ts";
 import { LAYERS, PACKAGES } from "../scripts/lint/table.ts";
 import { deepEqual, equal, ok } from "./fakes/assert.ts";
 import { test } from "./fakes/test.ts";
@@ -230,6 +236,12 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ["docs/architecture.md", `growing waits of up to ${BACKOFF_MAX_MS / SECOND} s`],
   ["docs/architecture.md", `up to ${STREAM_INLINE_MAX.toLocaleString("en")} bytes in the frame`],
   ["docs/architecture.md", `(${CALL_TIMEOUT_MS / SECOND} s by default)`],
+  [
+    "docs/architecture.md",
+    `after ${RESTART_BACKOFF_MIN_MS} ms and then twice as long each time, at most ` +
+    `${RESTARTS_MAX} times in ${RESTART_WINDOW_MS / SECOND / 60} minutes`,
+  ],
+  ["docs/architecture.md", `does not end within ${STOP_LIMIT_MS / SECOND} s is killed`],
   ["docs/interop.md", `${CONNECTIONS_PER_ADDRESS} for one address, ${CONNECTIONS_MAX} in all`],
   ["docs/interop.md", `moves up to ${STREAM_LENGTH_MAX >> 20} MiB`],
   ["docs/security.md", `At most ${ENTROPY_LENGTH_MAX} bytes a request`],
