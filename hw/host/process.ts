@@ -83,13 +83,17 @@ function spawnSelf(options: ChildOptions): Child {
 
 /** The child stays in this process's group: what a terminal does to one it does to both. */
 function spawnOnConsole(args: readonly string[]): Child {
-  const child = new Deno.Command(Deno.execPath(), {
+  const command = new Deno.Command(Deno.execPath(), {
     args: [...programArgs(), ...args],
     stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",
-  }).spawn();
-  return childOf(child, Promise.resolve());
+  });
+  try {
+    return childOf(command.spawn(), Promise.resolve());
+  } catch (error) {
+    throw new FileFailure(fileErrorOf(error), Deno.execPath());
+  }
 }
 
 /** @param told Resolves once all that it wrote was passed on. */

@@ -83,3 +83,16 @@ test("hostProcesses tells of each stop signal in the place of ending", async () 
     deepEqual(told, { code: 0, signal: null, out: `${signal}\n` });
   }
 });
+
+test("hostProcesses names what keeps a child from being started", async () => {
+  const { out } = await evaluate(`
+    import { hostProcesses } from "${PROCESS}";
+    Deno.permissions.revokeSync({ name: "run" });
+    try {
+      hostProcesses().spawnOnConsole([]);
+    } catch (error) {
+      console.log(error.name, error.code);
+    }
+  `);
+  equal(out, "FileFailure permission_denied\n");
+});

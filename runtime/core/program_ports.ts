@@ -176,7 +176,11 @@ export interface Processes {
   readonly userId: number | undefined;
   /** Starts this same program again, from source or as the compiled executable. */
   spawnSelf(options: ChildOptions): Child;
-  /** The same, with a child that writes straight to this process's own standard output and error. */
+  /**
+   * The same, with a child that writes straight to this process's own standard output and error.
+   *
+   * @throws {FileFailure} when the host, or the permissions of this process, let it start none.
+   */
   spawnOnConsole(args: readonly string[]): Child;
   /** Runs `stop` at each such signal, in place of ending. Returns what takes the handler away. */
   onStop(stop: (signal: StopSignal) => void): () => void;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Child, StopSignal } from "@runtime/core/program_ports.ts";
+import { type Child, FileFailure, type StopSignal } from "@runtime/core/program_ports.ts";
 import { EXIT } from "./exit_code.ts";
 import { losingOutput, shortDuration } from "./output.ts";
 import { type Restart, RESTART_WINDOW_MS, RestartBudget, RESTARTS_MAX } from "./restart_budget.ts";
@@ -82,7 +82,19 @@ export class Supervisor {
       return await this.#keepRunning(report);
     } finally {
       for (const undo of this.#undo) undo();
-      for (const path of [report, folder]) files.remove(path);
+      this.#remove(folder);
+    }
+  }
+
+  /** With what is in it: a node that died while it wrote leaves a draft beside its report. */
+  #remove(folder: string): void {
+    const { files } = this.#shell.ports;
+    try {
+      for (const name of files.list(folder)) files.remove(`${folder}/${name}`);
+      files.remove(folder);
+    } catch (error) {
+      // It lies among the host's temporary files; the node's exit code matters more.
+      if (!(error instanceof FileFailure)) throw error;
     }
   }
 

@@ -58,6 +58,17 @@ test("nx up starts the node with its own arguments, and ends with its exit code"
   }
 });
 
+test("nx up removes its report's folder, drafts and all, and ends as its node where it cannot", async () => {
+  for (const [left, remains] of [[`${REPORT}.7.new`, []], ["/tmp/nx-up-1/a/b", ["/tmp/nx-up-1"]]]) {
+    const { world, ended, end } = supervised("up");
+    await settled();
+    world.files.put(`${left}`, { kind: "file" });
+    await end(3);
+    equal(await ended, 3);
+    deepEqual(world.files.paths().slice(0, 1), remains);
+  }
+});
+
 test("nx up puts what it adds where no argument hides it", async () => {
   const { ended, children, end } = supervised("--", "up");
   await settled();
@@ -239,4 +250,19 @@ test("nx up --timeout kills a node that outstays its time", async () => {
   deepEqual(children[0]?.heard, ["SIGKILL"]);
   await end(KILLED);
   equal(await ended, EXIT.timedOut);
+});
+
+test("nx up --timeout leaves the first node to say that time is up, however short it was", async () => {
+  const started: (readonly string[])[] = [];
+  const { ports, clock } = nxWorld({
+    spawnOnConsole(args) {
+      started.push(args);
+      return { id: 1, exited: Promise.resolve(EXIT.timedOut), endInput() {}, kill() {} };
+    },
+  });
+  let reads = 0;
+  const slow = { ...ports, clock: { ...clock, nowNs: () => 2e6 * reads++ } };
+  equal(await runNx(["up", "--timeout", "1ms"], slow), EXIT.timedOut);
+  const args = started[0] ?? [];
+  equal(args[args.indexOf("--time-left") + 1], "1ms");
 });
