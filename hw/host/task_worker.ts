@@ -8,38 +8,32 @@
 
 import { runIsolate } from "@runtime/boot/isolate_entry.ts";
 import { atomicAdd } from "@runtime/core/atomic.ts";
+import { assert } from "@runtime/core/assert.ts";
 import { TASKS } from "@services/tasks.gen.ts";
+import { hostClock } from "./clock.ts";
 import type { WorkerGreeting } from "./isolates.ts";
+import { hostAccess, lockdown } from "./lockdown.ts";
 import { hostTurns } from "./turns.ts";
 import { hostWires, openWire } from "./wire.ts";
 
-const NS_PER_MS = 1e6;
-const { wait } = Atomics;
-
-/** The node's clock, in this isolate: workers of a process have one time line. */
-function nodeClock(originMs: number) {
-  const { performance, Date: { now: unixMs } } = globalThis;
-  const aheadMs = performance.timeOrigin - originMs;
-  return {
-    nowNs: () => Math.round((aheadMs + performance.now()) * NS_PER_MS),
-    unixMs,
-  };
-}
+const { atomics } = hostAccess();
 
 function begin({ name, control, order, originMs }: WorkerGreeting): void {
-  const clock = nodeClock(originMs);
+  const clock = hostClock(originMs);
+  const turns = hostTurns(clock);
   const numbered = new Int32Array(order);
+  lockdown();
   runIsolate({
     name,
     control: openWire(control),
     wires: hostWires(),
     clock,
-    turns: hostTurns(clock),
-    wait: (cells, index, value, timeoutMs) => wait(cells, index, value, timeoutMs) !== "timed-out",
+    turns,
+    wait: (cells, index, value, ms) => atomics.wait(cells, index, value, ms) !== "timed-out",
     nextOrder: () => atomicAdd(numbered, 0, 1) + 1,
     load(task) {
       const load = TASKS[task];
-      if (load === undefined) return Promise.reject(new TypeError("no such daemon"));
+      assert(load !== undefined, "the boot names daemons of this program");
       return load();
     },
   });

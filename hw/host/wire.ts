@@ -7,6 +7,7 @@ const CELLS_LENGTH = 8;
 // Taken when this module is loaded: an isolate takes them away from its daemons.
 const Channel = MessageChannel;
 const Port = MessagePort;
+const Event = MessageEvent;
 const { addEventListener } = EventTarget.prototype;
 
 /** Wires over the host's message channels. */
@@ -28,7 +29,7 @@ export function openWire({ port, cells }: WireEnd): Wire {
     cells: new Int32Array(cells),
     listen(hear) {
       addEventListener.call(port, "message", (event) => {
-        if (event instanceof MessageEvent) hear(event.data);
+        if (event instanceof Event) hear(event.data);
       });
       port.start();
     },

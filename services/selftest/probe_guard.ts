@@ -9,8 +9,10 @@ const UTF8 = new TextEncoder();
 const STATIC_LENGTH = 32;
 const ANY = "0.0.0.0";
 const LISTEN_PORT = 34_571;
-/** Handles of others that are tried at most; numbers rise from 1. */
-const HANDLES_TRIED_MAX = 64;
+/** Handles that are tried, those in front of a fresh one: the bus's own is among them. */
+const HANDLES_TRIED = 64;
+/** Behind the largest handle comes 1 again. */
+const HANDLE_MAX = 0xffff_ffff;
 const WAIT_MS = 1;
 
 /** Who the proofs of these probes are of: nobody. Its key is drawn here and wiped behind the probe. */
@@ -101,15 +103,15 @@ const foreignHandle: Probe = async ({ net }) => {
   const taken = { ip: ANY, port: SESSION_PORT };
   const own = await net.listen({ ip: ANY, port: LISTEN_PORT });
   if (own.status !== "ok" || (await net.listen(taken)).status !== "in_use") return undefined;
-  const foreign = Math.min(own.handle - 1, HANDLES_TRIED_MAX);
-  for (let handle = 1; handle <= foreign; handle++) {
+  for (let back = 1; back <= HANDLES_TRIED; back++) {
+    const handle = own.handle > back ? own.handle - back : own.handle - back + HANDLE_MAX;
     const read = await net.read({ handle, min: 1, max: 1, timeoutMs: WAIT_MS });
     const closed = await net.close({ handle });
     if (read.status !== "not_found" || closed.status !== "not_found") return undefined;
   }
   const still = (await net.listen(taken)).status === "in_use";
   const closed = await net.close({ handle: own.handle });
-  return foreign > 0 && still && closed.status === "ok" ? { refused: foreign } : undefined;
+  return still && closed.status === "ok" ? { refused: HANDLES_TRIED } : undefined;
 };
 
 /** What must be refused, asked of the daemons that refuse it. */

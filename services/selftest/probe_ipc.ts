@@ -5,6 +5,8 @@ import type { Probe, Probes } from "./probe.ts";
 
 const VMO_LENGTH = 64 << 10;
 const DEADLINE_NS = 5e6;
+/** How long an answer may take while a host starts other machines in the same thread. */
+const REPLY_NS = 5e9;
 const LOOPBACK_DEPTH = 16;
 const SOAK_CALLS = 1000;
 /** `S M 1`, opcode LOOKUP, a length that the frame does not hold. */
@@ -110,7 +112,7 @@ const capMove: Probe = async ({ syscalls, raw }) => {
     move: pair.send,
     timeoutMs: 1,
   });
-  const reply = await syscalls.receive(pair.receive, syscalls.clock.nowNs() + 1e9);
+  const reply = await syscalls.receive(pair.receive, syscalls.clock.nowNs() + REPLY_NS);
   syscalls.capClose(pair.receive);
   const elsewhere = await sent;
   if (reply.status !== "ok" || elsewhere.status === "ok") return undefined;
