@@ -2,6 +2,7 @@ import { assert, InvariantError } from "../core/assert.ts";
 import type { Isolates } from "../core/ports.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { bridgeDevice, type WakeCell } from "../kernel/remote_device.ts";
+import type { Evidence } from "./component.ts";
 import {
   type CallerPlace,
   type CallerWires,
@@ -43,6 +44,12 @@ export interface HomesParts {
   readonly host: TaskHost;
   readonly placement: PlacementPorts;
   readonly observer: IsolateObserver;
+  /** Whether a daemon declares a marker, and the evidence is what it needs. */
+  readonly provable: (
+    task: string,
+    key: string,
+    evidence: Readonly<Record<string, Evidence>>,
+  ) => boolean;
   /** An isolate as a whole cannot be trusted or used any more; its daemons are told. */
   readonly lost: (tasks: readonly string[], reason: string) => void;
 }
@@ -63,7 +70,8 @@ export class Homes {
   readonly #isolates = new Map<string, Isolate>();
   readonly #remote = new Map<string, RemoteIsolate>();
   readonly #homes = new Map<string, string>();
-  readonly #bridges: (() => void)[] = [];
+  /** What ends the bridges to a daemon's devices. */
+  readonly #bridges = new Map<string, (() => void)[]>();
 
   constructor(parts: HomesParts) {
     this.#parts = parts;
@@ -113,6 +121,7 @@ export class Homes {
 
   /** A daemon has ended: its rights lead nowhere, and so does an isolate that it had for itself. */
   ended(task: string): void {
+    this.#unbridge(task);
     this.#mint.sever((place) => place.task === task);
     const name = this.#homes.get(task) ?? HOST_ISOLATE;
     if (this.#tasksOf(name).length > 1) return;
@@ -127,7 +136,7 @@ export class Homes {
 
   /** Ends every isolate but the boot's own. */
   stop(): void {
-    for (const stop of this.#bridges) stop();
+    for (const task of this.#bridges.keys()) this.#unbridge(task);
     for (const isolate of this.#remote.values()) isolate.end();
     this.#remote.clear();
   }
@@ -140,16 +149,26 @@ export class Homes {
       started,
       wires: isolates.wires,
       observer: {
-        ...observer,
+        proved: (task, key, evidence, order) => {
+          const own = this.#homes.get(task) === name && this.#parts.provable(task, key, evidence);
+          if (own) observer.proved(task, key, evidence, order);
+          else this.#lose(name, "proved what it has not");
+        },
+        faulted: (task, reason) => {
+          if (this.#homes.get(task) === name) observer.faulted(task, reason);
+          else this.#lose(name, "spoke for a daemon that it has not");
+        },
         moved: (move) => {
           if (!this.#mint.move(isolate, move)) this.#lose(name, "moved a right that it has not");
         },
         violated: () => this.#lose(name, "broke the rules of a wire"),
       },
-      bridge: (_task, { window, irq }, end) => {
+      bridge: (task, { window, irq: source }, end) => {
         const wire = isolates.wires.open(end);
         const violated = () => this.#lose(name, "reached outside its device");
-        this.#bridges.push(bridgeDevice({ wire, window, irq: kernel.irq(irq), wake, violated }));
+        const stop = bridgeDevice({ wire, window, irq: kernel.irq(source), wake, violated });
+        const stops = this.#bridges.get(task) ?? [];
+        this.#bridges.set(task, [...stops, stop, () => kernel.freeIrq(source)]);
       },
     });
     return isolate;
@@ -163,6 +182,11 @@ export class Homes {
     isolate.end();
     this.#mint.sever((place) => place.isolate === isolate);
     this.#parts.lost(this.#tasksOf(name), reason);
+  }
+
+  #unbridge(task: string): void {
+    for (const stop of this.#bridges.get(task) ?? []) stop();
+    this.#bridges.delete(task);
   }
 
   #tasksOf(name: string): readonly string[] {

@@ -26,7 +26,7 @@ import {
 } from "./isolate.ts";
 import { MarkerOrder } from "./marker_order.ts";
 import { decider, INIT_MARKERS, INIT_NAME } from "./protocol.ts";
-import { MarkerPrinter, type ProvenMarker } from "./marker.ts";
+import { MarkerPrinter, provable, type ProvenMarker } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
 import { Rights } from "./rights.ts";
 import { type Degradation, Supervisor } from "./supervisor.ts";
@@ -126,7 +126,17 @@ class Node implements Booted {
     this.#order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
     const lost = (tasks: readonly string[], reason: string) =>
       tasks.forEach((task) => this.#fault(task, reason));
-    this.#homes = new Homes({ kernel, host: this.#host, placement, observer, lost });
+    this.#homes = new Homes({
+      kernel,
+      host: this.#host,
+      placement,
+      observer,
+      provable: (task, key, evidence) => {
+        const declaration = markersOf(this.#component(task))[key];
+        return declaration !== undefined && provable(declaration, evidence);
+      },
+      lost,
+    });
     this.#supervisor = new Supervisor({
       clock: ports.clock,
       sleepUntil: (atNs) => this.#init.sleepUntil(atNs),

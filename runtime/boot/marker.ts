@@ -45,6 +45,15 @@ export class MarkerPrinter {
   }
 }
 
+/** Whether a marker could be printed: what an isolate says of its daemons need not be true. */
+export function provable(
+  declaration: MarkerDeclaration,
+  evidence: Readonly<Record<string, Evidence>>,
+): boolean {
+  return declaration.evidence.every((name) => shows(evidence[name])) &&
+    filledMarker(declaration.line, evidence) !== undefined;
+}
+
 /** Holds a marker to its evidence: without it, whoever prints it has a bug. */
 export function assertShown(
   declaration: MarkerDeclaration,

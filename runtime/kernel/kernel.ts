@@ -135,6 +135,11 @@ export class Kernel {
     return this.#interrupts.line(source);
   }
 
+  /** Its handler is gone: the next one to ask for the line finds it silent and ready. */
+  freeIrq(source: number): void {
+    this.#interrupts.free(source);
+  }
+
   /** Ends every task and every timer. */
   stop(): void {
     for (const task of this.#tasks.values()) task.exit();
