@@ -13,20 +13,22 @@ const { addEventListener } = EventTarget.prototype;
 /** Wires over the host's message channels. */
 export function hostWires(): Wires {
   return {
-    pair() {
+    pair(ringLength = 0) {
       const { port1, port2 } = new Channel();
       const cells = new SharedArrayBuffer(CELLS_LENGTH);
-      return [{ port: port1, cells }, { port: port2, cells }];
+      const ring = ringLength === 0 ? undefined : new SharedArrayBuffer(ringLength);
+      return [{ port: port1, cells, ring }, { port: port2, cells, ring }];
     },
     open: openWire,
   };
 }
 
 /** Opens an end that has come to this isolate. */
-export function openWire({ port, cells }: WireEnd): Wire {
+export function openWire({ port, cells, ring }: WireEnd): Wire {
   assert(port instanceof Port, "a wire runs over a port of the host");
   return {
     cells: new Int32Array(cells),
+    ring,
     listen(hear) {
       addEventListener.call(port, "message", (event) => {
         if (event instanceof Event) hear(event.data);

@@ -1,4 +1,6 @@
 import type { Wires } from "../core/ports.ts";
+import { RING_MEMORY_LENGTH } from "../kernel/ring.ts";
+import { bulkBetween } from "./bulk.ts";
 import { ENDPOINT_DEPTH_MAX } from "../kernel/endpoint.ts";
 import type { RightMove } from "../kernel/crossing.ts";
 import type { CallerPlace, CallerWires, Crossing, EndpointPlace, Isolate } from "./isolate.ts";
@@ -99,7 +101,8 @@ export class Mint {
 
   #mint(holder: TaskPlace, home: TaskPlace): readonly [Crossing, Crossing] {
     const id = ++this.#lastId;
-    const [out, into] = this.#wires.pair();
+    const bulk = bulkBetween(holder.task, home.task);
+    const [out, into] = this.#wires.pair(bulk ? RING_MEMORY_LENGTH : 0);
     this.#rights.set(id, { holder, home });
     return [{ id, end: out }, { id, end: into }];
   }

@@ -6,4 +6,9 @@
  * @module
  */
 
-export const { add: atomicAdd, load: atomicLoad, store: atomicStore } = Atomics;
+export const {
+  add: atomicAdd,
+  exchange: atomicExchange,
+  load: atomicLoad,
+  store: atomicStore,
+} = Atomics;

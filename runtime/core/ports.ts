@@ -106,6 +106,8 @@ export interface LinkPort {
 export interface Wire {
   /** A few words that both ends see. */
   readonly cells: Int32Array;
+  /** Memory for a ring, where much is to pass. */
+  readonly ring?: SharedArrayBuffer | undefined;
   /** Names who hears. What came before is heard afterwards, never during this call. */
   listen(hear: (message: unknown) => void): void;
   /** @param moved Buffers, and ends of wires, that leave this isolate instead of being copied. */
@@ -119,11 +121,13 @@ export interface WireEnd {
   /** What the host moves between its isolates; opaque to everybody else. */
   readonly port: object;
   readonly cells: SharedArrayBuffer;
+  readonly ring?: SharedArrayBuffer | undefined;
 }
 
 /** Makes and opens wires. */
 export interface Wires {
-  pair(): readonly [WireEnd, WireEnd];
+  /** @param ringLength Bytes of memory for a ring, 0 for none. */
+  pair(ringLength?: number): readonly [WireEnd, WireEnd];
   open(end: WireEnd): Wire;
 }
 

@@ -5,6 +5,7 @@ import type { Capability } from "./capability.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Inlet, type InletKernel, type InletSource } from "./inlet.ts";
 import { Outlet, type OutletKernel } from "./outlet.ts";
+import { ringReceiver, ringSender } from "./ring_wire.ts";
 import type { Task } from "./task.ts";
 import { Vmo, vmoLengthValid } from "./vmo.ts";
 
@@ -66,7 +67,8 @@ export class Crossings {
 
   /** Takes what comes over a wire to an endpoint of this isolate. */
   openInlet(source: InletSource, wire: Wire, endpoint: Endpoint): void {
-    this.#inlets.set(source.id, new Inlet(source, wire, endpoint, this.#inletKernel));
+    const heard = wire.ring === undefined ? wire : ringReceiver(wire, wire.ring);
+    this.#inlets.set(source.id, new Inlet(source, heard, endpoint, this.#inletKernel));
   }
 
   /** The endpoint under which a right was exported, once: its journey ends here. */
@@ -94,7 +96,7 @@ export class Crossings {
   }
 
   #bind(outlet: Outlet, { id, wire }: OpenedWire, window: number): void {
-    outlet.bind(id, wire, window);
+    outlet.bind(id, wire.ring === undefined ? wire : ringSender(wire, wire.ring), window);
     if (!outlet.closed) this.#outlets.set(id, outlet);
   }
 

@@ -27,17 +27,19 @@ export function fakeWires(): FakeWires {
     get waiting() {
       return letters.map(({ message }) => message);
     },
-    pair() {
+    pair(ringLength = 0) {
       const [near, far] = [new FakePort(), new FakePort()];
       near.peer = far;
       far.peer = near;
       const cells = new SharedArrayBuffer(WIRE_CELLS * Int32Array.BYTES_PER_ELEMENT);
-      return [{ port: near, cells }, { port: far, cells }];
+      const ring = ringLength === 0 ? undefined : new SharedArrayBuffer(ringLength);
+      return [{ port: near, cells, ring }, { port: far, cells, ring }];
     },
-    open({ port, cells }: WireEnd): Wire {
+    open({ port, cells, ring }: WireEnd): Wire {
       if (!(port instanceof FakePort)) throw new TypeError("not a wire of this test");
       return {
         cells: new Int32Array(cells),
+        ring,
         listen(hear) {
           port.hear = hear;
         },
