@@ -16,7 +16,7 @@ import { hostAccess, lockdown } from "./lockdown.ts";
 import { hostTurns } from "./turns.ts";
 import { hostWires, openWire } from "./wire.ts";
 
-const { atomics } = hostAccess();
+const { atomics, memoryUsage } = hostAccess();
 
 function begin({ name, control, order, originMs }: WorkerGreeting): void {
   const clock = hostClock(originMs);
@@ -31,6 +31,10 @@ function begin({ name, control, order, originMs }: WorkerGreeting): void {
     turns,
     wait: (cells, index, value, ms) => atomics.wait(cells, index, value, ms) !== "timed-out",
     nextOrder: () => atomicAdd(numbered, 0, 1) + 1,
+    memoryBytes: () => {
+      const { heapTotal, external } = memoryUsage();
+      return heapTotal + external;
+    },
     load(task) {
       const load = TASKS[task];
       assert(load !== undefined, "the boot names daemons of this program");

@@ -99,6 +99,23 @@ export class Homes {
     return isolate;
   }
 
+  /** Every isolate that runs, the boot's own first. */
+  get living(): readonly Isolate[] {
+    return [this.#parts.host, ...this.#remote.values()];
+  }
+
+  /** Every isolate that was ever started, by name. */
+  get remoteNames(): readonly string[] {
+    return [...this.#isolates.keys()].filter((name) => name !== HOST_ISOLATE);
+  }
+
+  /** Asks an isolate whether it runs. @returns false when there is none of this name now. */
+  ping(name: string): boolean {
+    const isolate = this.#remote.get(name);
+    isolate?.ping();
+    return isolate !== undefined;
+  }
+
   /** Gives one daemon the right to call another. */
   join(call: CallPlan): void {
     const isolate = this.of(call.caller.task);
@@ -158,6 +175,11 @@ export class Homes {
           if (this.#homes.get(task) === name) observer.faulted(task, reason);
           else this.#lose(name, "spoke for a daemon that it has not");
         },
+        garbled: (caller) => {
+          if (this.#homes.get(caller.task) === name) observer.garbled(caller);
+          else this.#lose(name, "spoke for a daemon that it has not");
+        },
+        alive: (_, stats) => observer.alive(name, stats),
         moved: (move) => {
           if (!this.#mint.move(isolate, move)) this.#lose(name, "moved a right that it has not");
         },

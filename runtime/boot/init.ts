@@ -1,24 +1,18 @@
 import { assert } from "../core/assert.ts";
 import { fnv1a64 } from "../core/fnv.ts";
-import type { Clock, MachineDevice, MachinePorts } from "../core/ports.ts";
+import type { MachineDevice } from "../core/ports.ts";
 import type { SyscallChannel } from "../idl/channel.ts";
 import { type Client, createClient } from "../idl/client.ts";
 import type { Gate } from "../idl/policy.ts";
 import type { Service } from "../idl/service.ts";
-import type { Kernel } from "../kernel/kernel.ts";
 import type { Task } from "../kernel/task.ts";
-import {
-  type AnyComponent,
-  DEVICE_CAPABILITY,
-  endpointOf,
-  type Evidence,
-  markersOf,
-} from "./component.ts";
-import { Homes, inlinePlacement, type PlacementPorts } from "./homes.ts";
+import { Accusations } from "./accusations.ts";
+import type { Booted, BootPorts } from "./boot_ports.ts";
+import { type AnyComponent, DEVICE_CAPABILITY, endpointOf, markersOf } from "./component.ts";
+import { Homes, inlinePlacement } from "./homes.ts";
 import {
   BootError,
   type CallerPlace,
-  type EndpointPlan,
   GATE_KEY,
   HOST_ISOLATE,
   type Isolate,
@@ -26,50 +20,25 @@ import {
 } from "./isolate.ts";
 import { MarkerOrder } from "./marker_order.ts";
 import { decider, INIT_MARKERS, INIT_NAME } from "./protocol.ts";
-import { MarkerPrinter, provable, type ProvenMarker } from "./marker.ts";
+import { MarkerPrinter, provable } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
+import { type AboutNode, initComponent, Overview } from "./overview.ts";
+import { DEPTH, endpointsOf, speaksDecide } from "./plan.ts";
 import { Rights } from "./rights.ts";
 import { type Degradation, Supervisor } from "./supervisor.ts";
 import { TaskHost } from "./task_host.ts";
+import { Watchdog } from "./watchdog.ts";
 
-/** Messages that may wait at an endpoint unless its component says otherwise. */
-const DEPTH = 8;
 /** A device right that must be refused, as proof that the boot asks. Source: daemon-wire.md 1.3. */
 const PROOF_OF_DENIAL = { subject: "netstackd", capability: "device.mmio.blk" };
 
-/** What the boot stands on. */
-export interface BootPorts {
-  readonly kernel: Kernel;
-  readonly machine: MachinePorts;
-  readonly clock: Clock;
-  readonly components: readonly AnyComponent[];
-  /** Name of the component that decides for every gate. */
-  readonly policy: string;
-  /** Command line, by component. */
-  readonly args: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** The profile that let entropy come from a seed; absent where it comes from the host. */
-  readonly seededBy?: string | undefined;
-  /**
-   * Runs when every daemon serves and before the boot says so: tells samgrd who offers what. Runs
-   * again for each daemon that was started again.
-   */
-  readonly settle?: (node: Booted, restarted?: string) => Promise<void>;
-  /** Where daemons live; all beside the boot unless said. */
-  readonly placement?: PlacementPorts | undefined;
-  /** Sees every marker that was printed. */
-  readonly observe: (marker: ProvenMarker) => void;
-  /** A daemon could not start or faulted; the reason never holds bytes of a frame. */
-  readonly faulted: (name: string, reason: string) => void;
-  /** A daemon stays down: the node goes on without it. */
-  readonly degraded?: (what: Degradation, name: string) => void;
-}
+/** Why a daemon is stopped whose replies do not parse. */
+const GARBLED = "garbled replies";
 
-/** A node that runs. */
-export interface Booted {
-  /** A channel for a principal outside the tasks, such as the control socket's bridge. */
-  connect(principal: string, service: Service): SyscallChannel;
-  stop(): void;
-}
+/** What is told of a node that nobody told about itself. */
+const ABOUT_UNTOLD: AboutNode = { placement: "inline", inspector: "unknown" };
+
+export type { Booted, BootPorts } from "./boot_ports.ts";
 
 /**
  * Boots every component in the order of its calls: task and rights first, then devices as far as
@@ -86,7 +55,6 @@ export async function boot(ports: BootPorts): Promise<Booted> {
 class Node implements Booted {
   readonly #ports: BootPorts;
   readonly #printer: MarkerPrinter;
-  readonly #order: MarkerOrder;
   readonly #host: TaskHost;
   readonly #homes: Homes;
   readonly #components = new Map<string, AnyComponent>();
@@ -94,6 +62,11 @@ class Node implements Booted {
   readonly #outside = new Map<string, Task>();
   readonly #rights = new Rights();
   readonly #supervisor: Supervisor;
+  readonly #watchdog: Watchdog;
+  readonly #accusations = new Accusations();
+  readonly #overview: Overview;
+  /** The daemons of the node, and the boot as one that they may call. */
+  readonly #servers: readonly AnyComponent[];
   #decide: Client<typeof decider> | undefined;
   /** First daemon that faulted before the node was up. */
   #faulted: string | undefined;
@@ -104,28 +77,11 @@ class Node implements Booted {
 
   constructor(ports: BootPorts) {
     this.#ports = ports;
-    this.#printer = new MarkerPrinter(
-      ports.machine.uart,
-      () => ports.clock.nowNs(),
-      ports.observe,
-    );
-    const { kernel, placement = inlinePlacement() } = ports;
-    const observer: IsolateObserver = {
-      proved: (task, key, evidence, order) => this.#proveOwn(task, key, { evidence, order }),
-      faulted: (task, reason) => this.#fault(task, reason),
-    };
-    this.#host = new TaskHost({
-      name: HOST_ISOLATE,
-      kernel,
-      wires: placement.isolates.wires,
-      componentOf: (task) => this.#component(task),
-      observer,
-    });
-    this.#init = this.#admit(INIT_NAME);
-    const nowNs = () => ports.clock.nowNs();
-    this.#order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
-    const lost = (tasks: readonly string[], reason: string) =>
-      tasks.forEach((task) => this.#fault(task, reason));
+    const { clock, kernel, machine, placement = inlinePlacement() } = ports;
+    const observer = this.#observer();
+    const componentOf = (task: string) => this.#component(task);
+    const { isolates: { wires } } = placement;
+    this.#host = new TaskHost({ name: HOST_ISOLATE, kernel, wires, componentOf, observer });
     this.#homes = new Homes({
       kernel,
       host: this.#host,
@@ -135,11 +91,35 @@ class Node implements Booted {
         const declaration = markersOf(this.#component(task))[key];
         return declaration !== undefined && provable(declaration, evidence);
       },
-      lost,
+      lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
     });
+    this.#init = kernel.spawn(INIT_NAME);
+    this.#outside.set(INIT_NAME, this.#init);
+    const nowNs = () => clock.nowNs();
+    const order = new MarkerOrder(placement.order, { timer: this.#init.timerCreate(), nowNs });
+    this.#printer = new MarkerPrinter(machine.uart, nowNs, ports.observe, order);
+    const time = { clock, sleepUntil: (atNs: number) => this.#init.sleepUntil(atNs) };
+    this.#watchdog = new Watchdog({
+      ...time,
+      ping: (name) => {
+        if (!this.#homes.ping(name)) this.#watchdog.answered(name); // nobody is at home
+      },
+      runaway: (isolate) => this.#runaway(isolate),
+      suspect: ports.suspect,
+    });
+    this.#overview = new Overview({
+      ...time,
+      isolates: () => this.#homes.living,
+      daemons: () => this.#daemons(),
+      of: (name) => this.#supervisor.of(name),
+      about: ports.about ?? (() => ABOUT_UNTOLD),
+    });
+    const own = initComponent(() => this.#overview.look());
+    this.#servers = [own, ...ports.components];
+    this.#components.set(INIT_NAME, own);
+    this.#host.adopt(this.#init, endpointsOf(own));
     this.#supervisor = new Supervisor({
-      clock: ports.clock,
-      sleepUntil: (atNs) => this.#init.sleepUntil(atNs),
+      ...time,
       serversOf: (name) => this.#serversOf(this.#component(name)),
       ended: (name) => this.#ended(name),
       start: (name) => this.#startAgain(name),
@@ -154,6 +134,8 @@ class Node implements Booted {
     const decides = components.find(({ name }) => name === policy);
     const order = bootOrder(components, decides);
     for (const component of order) await this.#spawn(component);
+    this.#initDecider(); // the same way to policyd, for what the boot serves itself
+    await this.#host.begin(INIT_NAME, {});
     let denialProven = false;
     for (const component of order) {
       if (Object.keys(component.uses).length > 0 && !denialProven) {
@@ -169,6 +151,7 @@ class Node implements Booted {
     this.#up = true;
     this.#prove(INIT_NAME, INIT_MARKERS.ready, { daemons: order.length });
     this.#homes.settle();
+    this.#watchdog.begin(this.#homes.remoteNames);
   }
 
   connect(principal: string, service: Service): SyscallChannel {
@@ -180,6 +163,7 @@ class Node implements Booted {
 
   stop(): void {
     this.#supervisor.stop();
+    this.#watchdog.stop();
     this.#homes.stop();
     this.#ports.kernel.stop();
   }
@@ -196,6 +180,33 @@ class Node implements Booted {
     const component = this.#components.get(name);
     assert(component !== undefined, "only components of the node are spawned");
     return component;
+  }
+
+  #daemons() {
+    return [...this.#components.keys()].filter((name) => name !== INIT_NAME).map((name) => {
+      return { name, isolate: this.#homes.of(name).name };
+    });
+  }
+
+  #runaway(isolate: string): void {
+    for (const daemon of this.#daemons()) {
+      if (daemon.isolate === isolate) this.#supervisor.abandon(daemon.name, "runaway");
+    }
+  }
+
+  /** A reply that does not parse: its server may be broken, or its caller may say so falsely. */
+  #garbled(caller: CallerPlace): void {
+    const minted = this.#rights.of(caller.task).find(({ join }) => join.caller.key === caller.key);
+    const server = minted?.join.server.task;
+    if (server === undefined || server === INIT_NAME || !this.#supervisor.alive(server)) return;
+    const callers = new Set(this.#rights.to(server).map(({ join }) => join.caller.task));
+    const reporting = [...callers].filter((name) => this.#components.has(name)).length;
+    const nowNs = this.#ports.clock.nowNs();
+    const guilty = this.#accusations.add({ caller: caller.task, server }, {
+      callers: reporting,
+      nowNs,
+    });
+    if (guilty) this.#fault(server, GARBLED);
   }
 
   async #spawn(component: AnyComponent): Promise<void> {
@@ -257,6 +268,7 @@ class Node implements Booted {
     // Whoever faulted has no task any more; who lacks a device, or is taken to be broken, has.
     this.#homes.of(name).stop(name);
     this.#homes.ended(name);
+    this.#accusations.forget(name);
     for (const { join: { caller } } of this.#rights.to(name)) {
       if (this.#supervisor.alive(caller.task)) this.#homes.of(caller.task).cut(caller);
     }
@@ -298,7 +310,7 @@ class Node implements Booted {
   }
 
   #serverOf(service: Service): AnyComponent {
-    const server = serverOf(this.#ports.components, service);
+    const server = serverOf(this.#servers, service);
     assert(server !== undefined, "a called service is served by a spawned component");
     return server;
   }
@@ -345,7 +357,8 @@ class Node implements Booted {
     if (this.#decide === undefined) {
       const caller = { task: INIT_NAME, key: GATE_KEY };
       this.#join(caller, this.#policyService());
-      this.#decide = createClient(decider, this.#host.channel(caller, decider));
+      const garbled = () => this.#garbled(caller);
+      this.#decide = createClient(decider, this.#host.channel(caller, decider), garbled);
     }
     return this.#decide;
   }
@@ -357,37 +370,23 @@ class Node implements Booted {
     else this.#faulted ??= name;
   }
 
-  #proveOwn(
-    task: string,
-    key: string,
-    { evidence, order }: {
-      readonly evidence: Readonly<Record<string, Evidence>>;
-      readonly order: number | undefined;
-    },
-  ): void {
-    const declaration = markersOf(this.#component(task))[key];
-    assert(declaration !== undefined, "a daemon prints markers of its own protocol");
-    this.#prove(task, declaration, evidence, order);
+  #observer(): IsolateObserver {
+    return {
+      proved: (task, key, evidence, order) => {
+        const declaration = markersOf(this.#component(task))[key];
+        assert(declaration !== undefined, "a daemon prints markers of its own protocol");
+        this.#printer.prove(task, declaration, evidence, order);
+      },
+      faulted: (task, reason) => this.#fault(task, reason),
+      garbled: (caller) => this.#garbled(caller),
+      alive: (isolate, stats) => {
+        this.#watchdog.answered(isolate);
+        this.#overview.heard(isolate, stats);
+      },
+    };
   }
 
-  #prove(
-    task: string,
-    declaration: Parameters<MarkerPrinter["prove"]>[1],
-    evidence: Readonly<Record<string, Evidence>>,
-    order = this.#order.draw(),
-  ): void {
-    this.#order.put(order, () => this.#printer.prove(task, declaration, evidence));
+  #prove(...marker: Parameters<MarkerPrinter["prove"]>): void {
+    this.#printer.prove(...marker);
   }
-}
-
-/** The endpoints of a component: one for each name that its protocols with operations give. */
-function endpointsOf(component: AnyComponent): readonly EndpointPlan[] {
-  const served = Object.values(component.serves).filter(({ ops }) => Object.keys(ops).length > 0);
-  const names = new Set(served.map(endpointOf));
-  return [...names].map((name) => ({ name, depth: component.depth ?? DEPTH }));
-}
-
-function speaksDecide(service: Service): boolean {
-  return service.plane === "packed" && service.magic === decider.magic &&
-    service.version === decider.version;
 }

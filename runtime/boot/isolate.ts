@@ -128,6 +128,43 @@ export interface Isolate {
   stop(task: string): void;
   /** A caller of a daemon has ended: its way back is dropped, and the daemon hears who it was. */
   departed(task: string, departure: Departure): void;
+  /** Asks whether it still runs, and how its daemons fare: answered through the observer. */
+  ping(): void;
+}
+
+/** Messages that wait at an endpoint, of as many as may. */
+export interface QueueStats {
+  readonly endpoint: string;
+  readonly waiting: number;
+  readonly depth: number;
+}
+
+/** What a task holds, by kind: send and receive rights, memory objects, devices. */
+export interface RightsStats {
+  readonly send: number;
+  readonly receive: number;
+  readonly vmo: number;
+  readonly mmio: number;
+}
+
+/** How one daemon fares, since its task was made. */
+export interface TaskStats {
+  readonly task: string;
+  /** Requests that came. */
+  readonly frames: number;
+  /** Time in which at least one request was between its delivery and its reply. */
+  readonly busyNs: number;
+  /** How long the task lives. */
+  readonly ageNs: number;
+  readonly queues: readonly QueueStats[];
+  readonly rights: RightsStats;
+}
+
+/** How an isolate fares. */
+export interface IsolateStats {
+  /** Of its whole heap; `null` where that cannot be told apart. */
+  readonly memoryBytes: number | null;
+  readonly tasks: readonly TaskStats[];
 }
 
 /** What an isolate tells the boot. */
@@ -145,6 +182,10 @@ export interface IsolateObserver {
   ): void;
   /** A daemon hit a bug and was stopped; the reason never holds bytes of a frame. */
   faulted(task: string, reason: string): void;
+  /** A client that the boot gave a daemon got a reply that does not parse; `key` says from whom. */
+  garbled(caller: CallerPlace): void;
+  /** It runs: the answer to a ping. */
+  alive(isolate: string, stats: IsolateStats): void;
 }
 
 /** Why a node cannot boot. */

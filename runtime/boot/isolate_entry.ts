@@ -3,7 +3,8 @@ import { type Border, Kernel } from "../kernel/kernel.ts";
 import { RemoteInterrupts, remoteWindow, type WaitForCell } from "../kernel/remote_device.ts";
 import type { AnyComponent } from "./component.ts";
 import { BootError } from "./isolate.ts";
-import type { DeviceHandover, News, Order } from "./remote_isolate.ts";
+import type { News } from "./news.ts";
+import type { DeviceHandover, Order } from "./remote_isolate.ts";
 import { TaskHost } from "./task_host.ts";
 
 /** What the entry of an isolate stands on: everything that its daemons will never see. */
@@ -16,6 +17,8 @@ export interface IsolateEntryPorts {
   readonly wait: WaitForCell;
   /** A number that no other isolate of the node gets, higher than those that were drawn before. */
   readonly nextOrder: () => number;
+  /** Bytes of this isolate's own heap. */
+  readonly memoryBytes: () => number;
   readonly load: (task: string) => Promise<AnyComponent>;
 }
 
@@ -52,6 +55,10 @@ class IsolateEntry {
         proved: (task, key, evidence) =>
           this.#tell(["proved", task, key, evidence, ports.nextOrder()]),
         faulted: (task, reason) => this.#tell(["faulted", task, reason]),
+        garbled: (caller) => this.#tell(["garbled", caller]),
+        alive: (_, stats) => {
+          this.#tell(["alive", { ...stats, memoryBytes: ports.memoryBytes() }]);
+        },
       },
     });
     ports.control.listen((order) => {
@@ -100,6 +107,8 @@ class IsolateEntry {
         return this.#host.departed(order[1], order[2]);
       case "settle":
         return this.#host.settle();
+      case "ping":
+        return this.#host.ping();
     }
   }
 

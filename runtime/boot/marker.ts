@@ -2,6 +2,7 @@ import { assert } from "../core/assert.ts";
 import type { Console } from "../core/ports.ts";
 import { filledMarker, type MarkerDeclaration } from "../idl/marker.ts";
 import type { Evidence } from "./component.ts";
+import type { MarkerOrder } from "./marker_order.ts";
 
 const UTF8 = new TextEncoder();
 
@@ -20,19 +21,38 @@ export class MarkerPrinter {
   readonly #uart: Console;
   readonly #observe: (marker: ProvenMarker) => void;
   readonly #nowNs: () => number;
+  readonly #order: MarkerOrder | undefined;
 
+  /** @param order Where markers come from several isolates: each waits for those before it. */
   constructor(
     uart: Console,
     nowNs: () => number,
     observe: (marker: ProvenMarker) => void,
+    order?: MarkerOrder,
   ) {
     this.#uart = uart;
     this.#nowNs = nowNs;
     this.#observe = observe;
+    this.#order = order;
   }
 
-  /** Prints a declared marker of `task`. */
+  /**
+   * Prints a declared marker of `task`.
+   *
+   * @param order Its number, where it was proven elsewhere; it is proven here and now unless given.
+   */
   prove(
+    task: string,
+    declaration: MarkerDeclaration,
+    evidence: Readonly<Record<string, Evidence>>,
+    order?: number,
+  ): void {
+    const print = () => this.#print(task, declaration, evidence);
+    if (this.#order === undefined) print();
+    else this.#order.put(order ?? this.#order.draw(), print);
+  }
+
+  #print(
     task: string,
     declaration: MarkerDeclaration,
     evidence: Readonly<Record<string, Evidence>>,

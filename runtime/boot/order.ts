@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.ts";
 import type { Service } from "../idl/service.ts";
 import type { AnyComponent } from "./component.ts";
+import { initTasks } from "./protocol.ts";
 
 /** Why a set of components cannot boot. */
 export type BootOrderErrorCode = "call_cycle" | "unserved_call" | "device_shared" | "name_taken";
@@ -69,7 +70,9 @@ function calledBy(
     policy: AnyComponent | undefined;
   },
 ): AnyComponent[] {
-  const called = Object.values(component.calls).map((service) => {
+  // The boot itself serves before any daemon does.
+  const calls = Object.values(component.calls).filter((service) => service !== initTasks);
+  const called = calls.map((service) => {
     const server = serverOf(components, service);
     if (server === undefined) {
       throw new BootOrderError("unserved_call", [component.name, service.name]);

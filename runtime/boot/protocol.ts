@@ -1,3 +1,5 @@
+import { text8, u16, u64, u8 } from "../idl/field.ts";
+import { list16 } from "../idl/list_field.ts";
 import { DECIDE } from "../idl/policy.ts";
 import { defineService } from "../idl/service.ts";
 
@@ -72,4 +74,55 @@ export const decider = defineService({
   envelope: { request: ["nonce32"], reply: ["nonce32", "status", "zero8"] },
   status: { ok: 0, denied: 1, malformed: 2, unsupported: 3 },
   ops: { decide: DECIDE },
+});
+
+/** Daemons that one overview tells of. */
+export const TASKS_MAX = 16;
+/** Endpoints of them all. */
+export const QUEUES_MAX = 48;
+/** Longest reason of a fault that is told, in characters. */
+export const FAULT_LENGTH_MAX = 64;
+/** States of a daemon, by their number. */
+export const TASK_STATES = ["starting", "serving", "backing_off", "stopped"] as const;
+
+/** How the node and its daemons fare. A count of a daemon that is down is 0, and so is unknown memory. */
+export const OVERVIEW = {
+  placement: text8(0, 32),
+  inspector: text8(0, 64),
+  degraded: list16({ what: text8(1, 32), task: text8(1, 48) }, TASKS_MAX),
+  tasks: list16({
+    name: text8(1, 48),
+    isolate: text8(1, 48),
+    state: u8(),
+    restarts: u16(),
+    fault: text8(0, FAULT_LENGTH_MAX),
+    memoryBytes: u64(),
+    frames: u64(),
+    busyNs: u64(),
+    ageNs: u64(),
+    send: u16(),
+    receive: u16(),
+    vmo: u16(),
+    mmio: u16(),
+  }, TASKS_MAX),
+  queues: list16({ task: u8(), endpoint: text8(1, 32), waiting: u16(), depth: u16() }, QUEUES_MAX),
+} as const;
+
+/** What the boot itself answers. */
+export const initTasks = defineService({
+  name: INIT_NAME,
+  magic: "NI",
+  version: 1,
+  envelope: { request: ["nonce64"], reply: ["status", "nonce64"] },
+  status: { ok: 0, malformed: 2, unsupported: 3, denied: 0x0f },
+  ops: {
+    tasks: {
+      code: 0x20,
+      doc: "How the node's daemons fare: state, restarts, load, queues, rights.",
+      capability: "node.ps",
+      request: {},
+      reply: OVERVIEW,
+      idempotent: true,
+    },
+  },
 });

@@ -1,7 +1,5 @@
 import type { MachineDevice, StartedIsolate, WireEnd, Wires } from "../core/ports.ts";
-import { isRecord } from "../core/record.ts";
 import type { RightMove } from "../kernel/crossing.ts";
-import type { Evidence } from "./component.ts";
 import {
   type ArrivingRight,
   BootError,
@@ -15,6 +13,7 @@ import {
   type Join,
   type ServerWires,
 } from "./isolate.ts";
+import { newsOf } from "./news.ts";
 
 /** What the boot does for a device whose driver lives in another isolate. */
 export type BridgeDevice = (task: string, device: MachineDevice, end: WireEnd) => void;
@@ -61,18 +60,10 @@ export type Order =
   | readonly ["cut", CallerPlace]
   | readonly ["stop", string]
   | readonly ["departed", string, Departure]
+  | readonly ["ping"]
   | readonly ["grant", string, string, DeviceHandover]
   | readonly ["begin", string, Readonly<Record<string, string>>]
   | readonly ["settle"];
-
-/** News over the control wire, in the other direction. */
-export type News =
-  | readonly ["began", string]
-  | readonly ["failed", string, BootError["code"]]
-  | readonly ["proved", string, string, Readonly<Record<string, Evidence>>, number]
-  | readonly ["faulted", string, string]
-  | readonly ["moved", RightMove]
-  | readonly ["violated", number];
 
 /** An isolate in another thread: each order is a message, each outcome comes as one. */
 export class RemoteIsolate implements Isolate {
@@ -127,6 +118,10 @@ export class RemoteIsolate implements Isolate {
 
   departed(task: string, departure: Departure): void {
     this.#order(["departed", task, departure]);
+  }
+
+  ping(): void {
+    this.#order(["ping"]);
   }
 
   grant(task: string, key: string, device: MachineDevice): void {
@@ -184,56 +179,14 @@ export class RemoteIsolate implements Isolate {
         return observer.proved(news[1], news[2], news[3], news[4]);
       case "faulted":
         return observer.faulted(news[1], news[2]);
+      case "garbled":
+        return observer.garbled(news[1]);
+      case "alive":
+        return observer.alive(this.name, news[1]);
       case "moved":
         return observer.moved(news[1]);
       case "violated":
         return observer.violated();
     }
   }
-}
-
-/** Longest text in a piece of news. */
-const TEXT_LENGTH_MAX = 512;
-
-/** Reads a piece of news; `undefined` for what no kernel's entry would say. */
-export function newsOf(message: unknown): News | undefined {
-  if (!Array.isArray(message)) return undefined;
-  const [kind, first, second, third, fourth]: readonly unknown[] = message;
-  switch (kind) {
-    case "began":
-      return isText(first) ? [kind, first] : undefined;
-    case "failed":
-      return isText(first) && isFailure(second) ? [kind, first, second] : undefined;
-    case "faulted":
-      return isText(first) && isText(second) ? [kind, first, second] : undefined;
-    case "proved": {
-      const fits = isText(first) && isText(second) && isEvidence(third) && Number.isInteger(fourth);
-      return fits ? [kind, first, second, third, Number(fourth)] : undefined;
-    }
-    case "moved":
-      return isMove(first) ? [kind, first] : undefined;
-    case "violated":
-      return Number.isInteger(first) ? [kind, Number(first)] : undefined;
-  }
-  return undefined;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length <= TEXT_LENGTH_MAX;
-}
-
-function isFailure(value: unknown): value is BootError["code"] {
-  return value === "daemon_faulted" || value === "no_space";
-}
-
-function isEvidence(value: unknown): value is Readonly<Record<string, Evidence>> {
-  return isRecord(value) &&
-    Object.values(value).every((each) =>
-      isText(each) || typeof each === "number" || each instanceof Uint8Array
-    );
-}
-
-function isMove(value: unknown): value is RightMove {
-  return isRecord(value) &&
-    ["via", "ticket", "exported", "depth"].every((key) => Number.isInteger(value[key]));
 }

@@ -1,5 +1,6 @@
 import { InvariantError } from "../core/assert.ts";
 import type { Message, Principal, Slot, Syscalls } from "../core/syscalls.ts";
+import type { Load } from "./load.ts";
 import type { Call, FrameHandler, ReplyFrame } from "../idl/server.ts";
 
 /** How long a reply waits for room at its client, in milliseconds. */
@@ -17,6 +18,8 @@ export interface ServedEndpoint {
   readonly replyTo: ReadonlyMap<number, Slot>;
   /** Requests that may run at a time. */
   readonly concurrency: number;
+  /** Counts what comes and how long it takes. */
+  readonly load: Load;
   /** A handler threw: the task is faulty. */
   readonly fault: (error: unknown) => void;
 }
@@ -61,13 +64,14 @@ function handle(
   message: Message,
   replies: Replies,
 ): Promise<void> | undefined {
-  const { syscalls, fault } = served;
+  const { syscalls, fault, load } = served;
   const { moved, sender } = message;
   if (message.badge > 0 && !served.replyTo.has(message.badge)) {
     // Its sender has ended since: what it would be given here nobody could ever take back.
     if (moved !== undefined) syscalls.capClose(moved);
     return undefined;
   }
+  load.begin(syscalls.clock.nowNs());
   const payload = moved !== undefined && syscalls.capQuery(moved).status === "ok";
   const call = new ServedCall(sender, payload ? moved : undefined);
   const finish = (reply: ReplyFrame | undefined) => {
@@ -77,6 +81,7 @@ function handle(
     else if (reply?.move !== undefined) syscalls.capClose(reply.move);
     // A payload that no handler looked at, refused requests' among them, would fill the table.
     if (moved !== undefined && (replyRight !== undefined || !call.taken)) syscalls.capClose(moved);
+    load.end(syscalls.clock.nowNs());
   };
   try {
     const reply = served.handler(message.frame, call);

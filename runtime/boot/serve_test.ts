@@ -2,6 +2,7 @@ import { deepEqual, equal } from "@tests/fakes/assert.ts";
 import { endpointBetween, manualKernel, vmoOf } from "@tests/fakes/kernel.ts";
 import { test } from "@tests/fakes/test.ts";
 import type { FrameHandler, ReplyFrame } from "../idl/server.ts";
+import { Load } from "./load.ts";
 import { REPLY_TIMEOUT_MS, serveEndpoint } from "./serve.ts";
 
 const FRAME = Uint8Array.of(1);
@@ -26,6 +27,7 @@ function served(
     handler,
     replyTo: new Map([[5, back.send]]),
     concurrency,
+    load: new Load(),
     fault: (error) => void faults.push(error),
   });
   const ask = (number: number) => client.trySend(there.send, Uint8Array.of(number));

@@ -1,4 +1,4 @@
-import { assert, InvariantError } from "../core/assert.ts";
+import { assert } from "../core/assert.ts";
 import type { MachineDevice, Wires } from "../core/ports.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import { type ChannelSlots, SyscallChannel } from "../idl/channel.ts";
@@ -10,13 +10,7 @@ import type { Endpoint } from "../kernel/endpoint.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { principalNamed } from "../kernel/principal.ts";
 import type { Task } from "../kernel/task.ts";
-import {
-  type AnyComponent,
-  type DevicePorts,
-  endpointOf,
-  type Evidence,
-  markersOf,
-} from "./component.ts";
+import { type AnyComponent, endpointOf, type Evidence, markersOf } from "./component.ts";
 import {
   type ArrivingRight,
   BootError,
@@ -32,9 +26,12 @@ import {
   type Join,
   type ServerWires,
 } from "./isolate.ts";
+import { type Caller, clientsOf, type Hosted, reasonOf } from "./hosted.ts";
+import { Load } from "./load.ts";
 import { assertShown } from "./marker.ts";
 import { decider } from "./protocol.ts";
 import { serveEndpoint } from "./serve.ts";
+import { statsOf } from "./task_stats.ts";
 
 /** Replies that may wait for one caller: what an endpoint holds at most. */
 const REPLY_DEPTH = 256;
@@ -47,31 +44,6 @@ export interface TaskHostPorts {
   /** The component of a daemon that is placed here. */
   readonly componentOf: (task: string) => AnyComponent;
   readonly observer: IsolateObserver;
-}
-
-/** A right to call. Absent slots: there is nobody to call. */
-interface Right {
-  readonly slots: ChannelSlots | undefined;
-  /** Made when the caller first asks for it; the slots are the channel's from then on. */
-  readonly channel: SyscallChannel | undefined;
-}
-
-/** A task of this isolate: a daemon, or a principal that only calls. */
-interface Caller {
-  readonly task: Task;
-  /** Rights to call, by key. */
-  readonly calls: Map<string, Right>;
-}
-
-interface Hosted extends Caller {
-  readonly component: AnyComponent;
-  /** Receive rights by endpoint name. */
-  readonly receive: Map<string, Slot>;
-  /** Reply rights by the badge of the caller's send right, one map for each endpoint. */
-  readonly replyTo: Map<string, Map<number, Slot>>;
-  readonly devices: Map<string, DevicePorts>;
-  /** Who is told that a caller has ended. */
-  readonly listeners: Set<(who: Principal) => void>;
 }
 
 /**
@@ -94,7 +66,12 @@ export class TaskHost implements Isolate {
   }
 
   spawn(name: string, endpoints: readonly EndpointPlan[]): void {
-    const task = this.#ports.kernel.spawn(name);
+    this.adopt(this.#ports.kernel.spawn(name), endpoints);
+  }
+
+  /** Hosts a task that the boot made itself. */
+  adopt(task: Task, endpoints: readonly EndpointPlan[]): void {
+    const { name } = task.self;
     const receive = new Map<string, Slot>();
     const replyTo = new Map<string, Map<number, Slot>>();
     for (const { name: endpoint, depth } of endpoints) {
@@ -107,8 +84,10 @@ export class TaskHost implements Isolate {
       replyTo.set(endpoint, new Map());
     }
     const component = this.#ports.componentOf(name);
+    const bornNs = task.clock.nowNs();
     const parts = { calls: new Map(), devices: new Map(), listeners: new Set<never>() };
-    this.#hosted.set(name, { component, task, receive, replyTo, ...parts });
+    const measured = { load: new Load(), bornNs };
+    this.#hosted.set(name, { component, task, receive, replyTo, ...parts, ...measured });
   }
 
   /** Takes in a principal that is no daemon: it calls, and nobody calls it. */
@@ -213,6 +192,11 @@ export class TaskHost implements Isolate {
     }
   }
 
+  ping(): void {
+    const tasks = [...this.#hosted.values()].filter(({ task }) => !task.exited).map(statsOf);
+    this.#ports.observer.alive(this.name, { memoryBytes: null, tasks });
+  }
+
   #caller(name: string): Caller {
     return this.#outside.get(name) ?? this.#of(name);
   }
@@ -279,7 +263,8 @@ export class TaskHost implements Isolate {
   #gateOf(hosted: Hosted): Gate {
     if (!hosted.calls.has(GATE_KEY)) return () => Promise.resolve(false);
     const caller = { task: hosted.task.self.name, key: GATE_KEY };
-    const client = createClient(decider, this.channel(caller, decider));
+    const garbled = () => this.#ports.observer.garbled(caller);
+    const client = createClient(decider, this.channel(caller, decider), garbled);
     return async (ask) => (await client.decide(ask)).status === "ok";
   }
 
@@ -295,7 +280,7 @@ export class TaskHost implements Isolate {
       ),
     );
     const given = {
-      call: clientsOf(component, channel),
+      call: clientsOf(component, channel, (key) => this.#garbled(hosted, key)),
       channel,
       device: Object.fromEntries(devices),
       clock: task.clock,
@@ -316,6 +301,10 @@ export class TaskHost implements Isolate {
       this.#fault(hosted, error);
       throw new BootError("daemon_faulted", task.self.name);
     }
+  }
+
+  #garbled({ task }: Hosted, key: string): void {
+    if (!task.exited) this.#ports.observer.garbled({ task: task.self.name, key });
   }
 
   #proveOf({ component, task }: Hosted) {
@@ -355,6 +344,7 @@ export class TaskHost implements Isolate {
       handler: serve(bound, gate),
       replyTo,
       concurrency: component.concurrency ?? 1,
+      load: hosted.load,
       fault: (error) => this.#fault(hosted, error),
     });
   }
@@ -364,22 +354,4 @@ export class TaskHost implements Isolate {
     task.exit();
     this.#ports.observer.faulted(task.self.name, reasonOf(error));
   }
-}
-
-function clientsOf(
-  component: AnyComponent,
-  channels: Readonly<Record<string, SyscallChannel>>,
-): Record<string, unknown> {
-  const clients = Object.entries(component.calls).map(([key, service]) => {
-    const channel = channels[key];
-    assert(channel !== undefined, "every called service has its channel");
-    return [key, createClient(service, channel)] as const;
-  });
-  return Object.fromEntries(clients);
-}
-
-/** Messages of other errors may quote what they choked on: their name is all that is told. */
-function reasonOf(error: unknown): string {
-  if (error instanceof InvariantError) return error.message;
-  return error instanceof Error ? error.name : "unknown";
 }

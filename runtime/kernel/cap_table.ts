@@ -64,7 +64,7 @@ export class CapTable {
     return capability;
   }
 
-  /** Every capability in it. */
+  /** Everything that is in it, but for what is on its way. */
   held(): Capability[] {
     return this.#slots.filter((slot) => slot !== undefined && slot !== LENT);
   }

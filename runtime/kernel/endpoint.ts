@@ -101,6 +101,11 @@ export class Endpoint implements Sink {
     return this.#queue.length;
   }
 
+  /** Messages that wait, those of senders that wait for room among them. */
+  get waiting(): number {
+    return this.#queue.length + this.#senders.length;
+  }
+
   /** Delivers or queues. Never overtakes a sender that waits for room. */
   offer(envelope: Envelope): OfferStatus {
     if (this.#closed) return "no_such_endpoint";

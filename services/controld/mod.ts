@@ -1,4 +1,5 @@
 import { defineComponent } from "@runtime/boot/component.ts";
+import { initTasks } from "@runtime/boot/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
@@ -8,7 +9,7 @@ import { createControld } from "./service.ts";
 export default defineComponent({
   name: "controld",
   serves: { controld },
-  calls: { dsoftbusd, logdQuery, policydV2 },
+  calls: { dsoftbusd, logdQuery, policydV2, initTasks },
   uses: {},
   asks: [
     "policy.delegate",
@@ -17,6 +18,7 @@ export default defineComponent({
     "dsoftbus.peers",
     "dsoftbus.ping",
     "dsoftbus.resolve",
+    "node.ps",
     "node.stop",
   ],
   asksFor: {
@@ -28,6 +30,7 @@ export default defineComponent({
       "dsoftbus.resolve",
       "log.query",
       "policy.check",
+      "node.ps",
       "node.stop",
     ],
   },
@@ -37,6 +40,7 @@ export default defineComponent({
       bus: call.dsoftbusd,
       log: call.logdQuery,
       policy: call.policydV2,
+      init: call.initTasks,
     }),
   }),
 });

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { OVERVIEW } from "@runtime/boot/protocol.ts";
 import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { list16 } from "@runtime/idl/list_field.ts";
 import {
@@ -194,6 +195,14 @@ export const controld = defineService({
       capability: "node.stop",
       request: {},
       reply: { closed: u32() },
+    },
+    ps: {
+      code: 0x2a,
+      doc: "How the node and its daemons fare, as the boot tells it.",
+      capability: "node.ps",
+      request: {},
+      reply: OVERVIEW,
+      idempotent: true,
     },
   },
   markers: {

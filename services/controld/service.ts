@@ -1,3 +1,4 @@
+import type { initTasks } from "@runtime/boot/protocol.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import type { dsoftbusd } from "../dsoftbusd/protocol.ts";
@@ -15,13 +16,17 @@ export interface ControldPorts {
   readonly bus: Client<typeof dsoftbusd>;
   readonly log: Client<typeof logdQuery>;
   readonly policy: Client<typeof policydV2>;
+  /** The boot, which alone knows of daemons that are down. */
+  readonly init: Client<typeof initTasks>;
 }
 
 /**
  * Relays what policy allowed to the command line. There is no decision here: the dispatcher has asked
  * policyd about `nx-cli` before any of these runs, and the daemon behind asks again about controld.
  */
-export function createControld({ bus, log, policy }: ControldPorts): Handlers<typeof controld> {
+export function createControld(
+  { bus, log, policy, init }: ControldPorts,
+): Handlers<typeof controld> {
   return {
     identity: async () => relayed(await bus.identity({})),
     peers: async (request) => relayed(await bus.peers(request)),
@@ -40,6 +45,7 @@ export function createControld({ bus, log, policy }: ControldPorts): Handlers<ty
       return { status: status === "malformed" ? "malformed" : "unavailable" };
     },
     placePeer: async (request) => relayed(await bus.placePeer(request)),
+    ps: async () => relayed(await init.tasks({})),
     stop: async () => relayed(await bus.closeAll({})),
   };
 }

@@ -1,3 +1,4 @@
+import { initTasks } from "@runtime/boot/protocol.ts";
 import { createClient } from "@runtime/idl/client.ts";
 import type { Ask } from "@runtime/idl/policy.ts";
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
@@ -68,7 +69,14 @@ function daemons() {
       return told("decide", { status: ask.subject === "rngd" ? "ok" : "denied" });
     },
   });
-  return { relays, asked, ports: { bus, log, policy } satisfies ControldPorts };
+  const init = directClient(initTasks, {
+    tasks: () =>
+      told("tasks", {
+        status: "ok",
+        ...{ placement: "inline", inspector: "", degraded: [], tasks: [], queues: [] },
+      }),
+  });
+  return { relays, asked, ports: { bus, log, policy, init } satisfies ControldPorts };
 }
 
 const PING = { peer: "ab", count: 3, size: 64, window: 1, timeoutMs: 1_000 };
@@ -92,6 +100,7 @@ const CALLS = [
     "rngd",
   ],
   ["placePeer", { typed: "peer:1", address: 1 }, "dsoftbus.connect", ""],
+  ["ps", {}, "node.ps", ""],
   ["stop", {}, "node.stop", ""],
 ] as const;
 
@@ -170,6 +179,7 @@ test("controld says that a daemon is gone or silent, and never that nothing is t
       bus: createClient(dsoftbusd, channel),
       log: createClient(logdQuery, channel),
       policy: createClient(policydV2, channel),
+      init: createClient(initTasks, channel),
     };
     for (const [opName, request] of CALLS) {
       const reply = await client(ports, { sender: CONTROL_PRINCIPAL })[opName]?.(request);

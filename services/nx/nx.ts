@@ -23,6 +23,7 @@ import type { NxPorts } from "./ports.ts";
 import { refuseRepeats } from "./repeats.ts";
 import { addResolve } from "./resolve.ts";
 import type { Shell } from "./shell.ts";
+import { addPs } from "./ps.ts";
 import { addStats } from "./stats.ts";
 import { addTestOs } from "./test_os.ts";
 import { addUp } from "./up.ts";
@@ -52,6 +53,7 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["id"],
   ["peers"],
   ["stats"],
+  ["ps"],
   ["ping"],
   ["resolve"],
   ["log"],
@@ -69,6 +71,7 @@ const COMMANDS = [
   addId,
   addPeers,
   addStats,
+  addPs,
   addPing,
   addResolve,
   addLog,

@@ -1,7 +1,7 @@
 import { type AnyComponent, defineComponent, type DevicePorts } from "@runtime/boot/component.ts";
 import { boot, type Booted, type BootPorts } from "@runtime/boot/init.ts";
 import type { MachineDevice, MachinePorts } from "@runtime/core/ports.ts";
-import type { Principal } from "@runtime/core/syscalls.ts";
+import type { Principal, Syscalls } from "@runtime/core/syscalls.ts";
 import { type Client, createClient } from "@runtime/idl/client.ts";
 import { text8, u32 } from "@runtime/idl/field.ts";
 import { type Ask, DECIDE } from "@runtime/idl/policy.ts";
@@ -81,6 +81,8 @@ export interface RestartParts {
   readonly allow?: (ask: Ask) => boolean;
   readonly settle?: BootPorts["settle"];
   readonly extra?: readonly AnyComponent[];
+  /** Runs in the server before each of its answers, with the nonce of the request. */
+  readonly garble?: (syscalls: Syscalls, nonce: number) => void;
 }
 
 /** A small node with its time in the test's hands. */
@@ -135,7 +137,7 @@ export async function settled(): Promise<void> {
 
 function serverd(
   departures: Principal[],
-  { create, irreplaceable, devices = [], drive }: RestartParts,
+  { create, irreplaceable, devices = [], drive, garble }: RestartParts,
 ): AnyComponent {
   let lives = 0;
   return {
@@ -146,15 +148,21 @@ function serverd(
       uses: devices.length > 0 ? { card: "virtio-net" } : {},
       asks: [],
       concurrency: 4,
-      async create({ departed, device }) {
+      async create({ departed, device, syscalls }) {
         const life = ++lives;
+        let nonce = 0;
         departed((who) => void departures.push(who));
         await create?.(life);
         const { card } = device as { readonly card?: DevicePorts };
         if (card !== undefined) drive?.(card, life);
         return {
           served: {
-            life: () => ({ status: "ok", life }),
+            life() {
+              // Callers count their nonces from 1; a few too many do no harm.
+              nonce += 1;
+              for (let guess = 1; guess <= nonce; guess++) garble?.(syscalls, guess);
+              return { status: "ok", life };
+            },
             hang: () => new Promise(() => {}),
             crash() {
               throw new TypeError("nobody may read this");

@@ -1,0 +1,100 @@
+import { isRecord } from "../core/record.ts";
+import type { RightMove } from "../kernel/crossing.ts";
+import type { Evidence } from "./component.ts";
+import type { BootError, CallerPlace, IsolateStats, QueueStats, TaskStats } from "./isolate.ts";
+
+/** News over the control wire, in the other direction. */
+export type News =
+  | readonly ["began", string]
+  | readonly ["failed", string, BootError["code"]]
+  | readonly ["proved", string, string, Readonly<Record<string, Evidence>>, number]
+  | readonly ["faulted", string, string]
+  | readonly ["garbled", CallerPlace]
+  | readonly ["alive", IsolateStats]
+  | readonly ["moved", RightMove]
+  | readonly ["violated", number];
+
+/** Longest text in a piece of news. */
+const TEXT_LENGTH_MAX = 512;
+
+/** Reads a piece of news; `undefined` for what no kernel's entry would say. */
+export function newsOf(message: unknown): News | undefined {
+  if (!Array.isArray(message)) return undefined;
+  const [kind, first, second, third, fourth]: readonly unknown[] = message;
+  switch (kind) {
+    case "began":
+      return isText(first) ? [kind, first] : undefined;
+    case "failed":
+      return isText(first) && isFailure(second) ? [kind, first, second] : undefined;
+    case "faulted":
+      return isText(first) && isText(second) ? [kind, first, second] : undefined;
+    case "proved": {
+      const fits = isText(first) && isText(second) && isEvidence(third) && Number.isInteger(fourth);
+      return fits ? [kind, first, second, third, Number(fourth)] : undefined;
+    }
+    case "garbled":
+      return isCaller(first) ? [kind, first] : undefined;
+    case "alive":
+      return isStats(first) ? [kind, first] : undefined;
+    case "moved":
+      return isMove(first) ? [kind, first] : undefined;
+    case "violated":
+      return Number.isInteger(first) ? [kind, Number(first)] : undefined;
+  }
+  return undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= TEXT_LENGTH_MAX;
+}
+
+function isFailure(value: unknown): value is BootError["code"] {
+  return value === "daemon_faulted" || value === "no_space";
+}
+
+function isEvidence(value: unknown): value is Readonly<Record<string, Evidence>> {
+  return isRecord(value) &&
+    Object.values(value).every((each) =>
+      isText(each) || typeof each === "number" || each instanceof Uint8Array
+    );
+}
+
+function isCaller(value: unknown): value is CallerPlace {
+  return isRecord(value) && isText(value["task"]) && isText(value["key"]);
+}
+
+/** Daemons that one isolate may tell of, and endpoints of each. */
+const TOLD_MAX = 64;
+
+function isStats(value: unknown): value is IsolateStats {
+  if (!isRecord(value)) return false;
+  const { memoryBytes, tasks } = value;
+  return (memoryBytes === null || isCount(memoryBytes)) && isList(tasks, isTaskStats);
+}
+
+function isTaskStats(value: unknown): value is TaskStats {
+  if (!isRecord(value) || !isText(value["task"]) || !isRecord(value["rights"])) return false;
+  const rights = ["send", "receive", "vmo", "mmio"].map((kind) =>
+    Reflect.get(value["rights"] as object, kind)
+  );
+  return [value["frames"], value["busyNs"], value["ageNs"], ...rights].every(isCount) &&
+    isList(value["queues"], isQueueStats);
+}
+
+function isQueueStats(value: unknown): value is QueueStats {
+  return isRecord(value) && isText(value["endpoint"]) && isCount(value["waiting"]) &&
+    isCount(value["depth"]);
+}
+
+function isList<T>(value: unknown, each: (item: unknown) => item is T): value is readonly T[] {
+  return Array.isArray(value) && value.length <= TOLD_MAX && value.every(each);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && Number.isFinite(value);
+}
+
+function isMove(value: unknown): value is RightMove {
+  return isRecord(value) &&
+    ["via", "ticket", "exported", "depth"].every((key) => Number.isInteger(value[key]));
+}
