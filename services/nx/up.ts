@@ -32,9 +32,10 @@ ${RESTARTS_MAX} restarts within ${WINDOW_MINUTES} minutes it gives up with exit 
 this process and nothing starts it again.
 
 The node ends in order, with exit code 0, at SIGINT, SIGTERM or SIGHUP (a closed terminal: setsid
-keeps a node from it) and at the line named with --until; also at a fault, and after --timeout. A
-signal in the moment in which the program itself is being loaded ends it as it would any other: a
-shell then shows 130 or 143.
+keeps a node from it) and at the line named with --until; also after --timeout. A daemon that faults
+is started again, and nx ps shows it; when one does not answer any more, the node ends in order with
+exit code 75. A signal in the moment in which the program itself is being loaded ends it as it would
+any other: a shell then shows 130 or 143.
 
 Other commands reach it over its control socket, in $XDG_RUNTIME_DIR/nexus/<listen port>, or
 pid-<process id> where it does not listen. A port names one node, whatever its address.

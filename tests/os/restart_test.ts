@@ -73,32 +73,37 @@ async function ready(control: TestNode["control"]) {
   return reply;
 }
 
-for (const where of ["dialler", "listener"] as const) {
-  test(`each daemon of the ${where} comes back: peers, pings and identity afterwards`, async (t) => {
-    const nodes = await pair(RESTARTED, where);
-    const node = nodes[where];
-    try {
-      await nodes.exchange();
-      const before = await ready(node.control);
-      for (const name of RESTARTED) {
-        await t.step(name, async () => {
-          nodes.traps[name]?.spring();
-          await node.printed(`init: restarted ${name}`);
-          await nodes.exchange();
-          const after = await ready(node.control);
-          deepEqual(after.verifyingKey, before.verifyingKey);
-          equal(after.deviceId, before.deviceId);
-        });
-      }
-      deepEqual(node.faults, RESTARTED.map((name) => ({ name, reason: "TypeError" })));
-      for (const { lines } of [nodes.dialler, nodes.listener]) {
-        deepEqual(lines.filter((line) => /^degraded|clone|FAIL|mismatch/.test(line)), []);
-      }
-    } finally {
-      await nodes.stop();
+/** Ends each daemon of one node, and has the two talk after each. */
+async function eachComesBack(where: "dialler" | "listener", t: Deno.TestContext): Promise<void> {
+  const nodes = await pair(RESTARTED, where);
+  const node = nodes[where];
+  try {
+    await nodes.exchange();
+    const before = await ready(node.control);
+    for (const name of RESTARTED) {
+      await t.step(name, async () => {
+        nodes.traps[name]?.spring();
+        await node.printed(`init: restarted ${name}`);
+        await nodes.exchange();
+        const after = await ready(node.control);
+        deepEqual(after.verifyingKey, before.verifyingKey);
+        equal(after.deviceId, before.deviceId);
+      });
     }
-  });
+    deepEqual(node.faults, RESTARTED.map((name) => ({ name, reason: "TypeError" })));
+    for (const { lines } of [nodes.dialler, nodes.listener]) {
+      deepEqual(lines.filter((line) => /^degraded|clone|FAIL|mismatch/.test(line)), []);
+    }
+  } finally {
+    await nodes.stop();
+  }
 }
+
+test("each daemon of the dialler comes back: peers, pings and identity afterwards", (t) =>
+  eachComesBack("dialler", t));
+
+test("each daemon of the listener comes back: peers, pings and identity afterwards", (t) =>
+  eachComesBack("listener", t));
 
 test("keystored is not replaced: the node says identity lost, and no second key is drawn", async () => {
   const nodes = await pair(["keystored", "identityd"], "dialler");

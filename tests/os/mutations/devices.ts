@@ -219,12 +219,21 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
   {
     name: "a netstackd whose handles are everyone's",
     replace: () =>
-      replaceHandlers(NETSTACKD, (own) => ({
-        async close(request, call) {
-          const reply = await own.close(request, call);
-          return reply.status === "not_found" && request.handle === 1 ? { status: "ok" } : reply;
-        },
-      })),
+      replaceHandlers(NETSTACKD, (own) => {
+        let first: number | undefined;
+        return {
+          async listen(request, call) {
+            const reply = await own.listen(request, call);
+            if (reply.status === "ok") first ??= reply.handle;
+            return reply;
+          },
+          async close(request, call) {
+            const reply = await own.close(request, call);
+            const others = reply.status === "not_found" && request.handle === first;
+            return others ? { status: "ok" } : reply;
+          },
+        };
+      }),
     red: failed("SELFTEST: netstackd foreign handle rejected"),
   },
   {
