@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { bareMachine } from "@tests/fakes/machine.ts";
 import { test } from "@tests/fakes/test.ts";
 import { hostTurns } from "@tests/fakes/turns.ts";
@@ -9,6 +9,7 @@ import { defineService, NONCE32 } from "../idl/service.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { type AnyComponent, defineComponent } from "./component.ts";
 import { boot } from "./init.ts";
+import { BootError } from "./isolate.ts";
 
 const STATUS = { ok: 0, denied: 1, malformed: 2 } as const;
 
@@ -128,4 +129,27 @@ test("boot faults the daemon that throws and tells no text of the error", async 
   deepEqual(faults, ["echod: TypeError"]);
   ok(machine.lines.includes("init: fault echod"));
   stop();
+});
+
+test("boot says of no daemon that it is ready when a loop of it has faulted meanwhile", async () => {
+  const host = hostTurns();
+  const machine = bareMachine();
+  const kernel = new Kernel({ clock: host, turns: host, machine });
+  const faulting = components([]).map((component) => ({
+    ...component,
+    async create(given: never) {
+      const { spawn } = given as { spawn(loop: () => Promise<void>): void };
+      if (component.name === "echod") spawn(() => Promise.reject(new TypeError("x")));
+      await Promise.resolve();
+      await Promise.resolve();
+      return component.create(given);
+    },
+  }));
+  const ports = { kernel, machine, clock: host, components: faulting, policy: "policyd", args: {} };
+  await rejects(boot({ ...ports, observe() {}, faulted() {} }), (error) => {
+    return error instanceof BootError && error.code === "daemon_faulted";
+  });
+  deepEqual(machine.lines.slice(-1), ["init: fault echod"]);
+  kernel.stop();
+  host.stop();
 });

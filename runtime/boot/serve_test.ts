@@ -13,7 +13,12 @@ const ECHO: FrameHandler = (frame) => Promise.resolve({ frame, move: undefined }
 
 function served(
   handler: FrameHandler,
-  { concurrency = 1, depth = 64, replyDepth = 64 } = {},
+  { concurrency = 1, depth = 64, replyDepth = 64, replyTo }: {
+    concurrency?: number;
+    depth?: number;
+    replyDepth?: number;
+    replyTo?: ReadonlyMap<number, number>;
+  } = {},
 ) {
   const manual = manualKernel();
   const { kernel } = manual;
@@ -25,7 +30,7 @@ function served(
     syscalls: server,
     receive: there.receive,
     handler,
-    replyTo: new Map([[5, back.send]]),
+    replyTo: replyTo ?? new Map([[5, back.send]]),
     concurrency,
     load: new Load(),
     fault: (error) => void faults.push(error),
@@ -183,4 +188,18 @@ test("serveEndpoint ends with its endpoint", async () => {
   await quiet();
   equal(ask(1), "no_such_endpoint");
   deepEqual(faults, []);
+});
+
+test("serveEndpoint runs no request of a caller that has ended meanwhile, and drops its payload", async () => {
+  const started: number[] = [];
+  const replyTo = new Map<number, number>();
+  const { client, server, there, quiet } = served((frame) => {
+    started.push(frame[0] ?? 0);
+    return undefined;
+  }, { replyTo });
+  await quiet();
+  const before = server.table.used;
+  await client.send(there.send, FRAME, { move: vmoOf(client, 8) });
+  await quiet();
+  deepEqual([started, server.table.used], [[], before]);
 });

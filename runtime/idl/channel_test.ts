@@ -231,3 +231,31 @@ test("SyscallChannel without nonces closes what came with a late reply", async (
   await quiet();
   equal(client.table.used, before);
 });
+
+test("SyscallChannel takes no reply of a server that it no longer leads to", async () => {
+  const { kernel, server, client, raw, ask, reply, quiet } = channel({ nonced: true });
+  const first = ask(1);
+  await quiet();
+  reply(1, 10);
+  const next = kernel.spawn("next");
+  const there = endpointBetween(kernel, { owner: next, client });
+  const back = endpointBetween(kernel, { owner: client, client: next });
+  client.capClose(back.ownSend);
+  raw.bind({ send: there.send, receive: back.receive });
+  const second = ask(1);
+  equal(await first(), "gone");
+  equal(await second(), undefined);
+  next.trySend(back.send, Uint8Array.of(1, 20));
+  equal(await second(), 20);
+  equal(server.exited, false);
+});
+
+test("SyscallChannel that leads nowhere says gone at once and closes what was to go", async () => {
+  const { client, raw, ask } = channel({ nonced: true });
+  const waiting = ask(1, { timeoutMs: 1 });
+  raw.bind(undefined);
+  equal(await waiting(), "gone");
+  const slot = vmoOf(client, 8);
+  equal(await ask(2, { move: slot })(), "gone");
+  equal(client.vmoMap(slot), undefined);
+});

@@ -291,3 +291,12 @@ test("memory on its way from a task that exits ends with a failed send", async (
   equal(await blocked(), "no_such_endpoint");
   equal(client.table.used, 0);
 });
+
+test("no timer wakes what still runs of a task that has ended", async () => {
+  const { kernel, clock, outcome } = manualKernel();
+  const task = kernel.spawn("ended");
+  const slept = outcome(task.sleepUntil(1_000).then(() => "woken"));
+  task.exit();
+  clock.advanceNs(2_000);
+  equal(await slept(), undefined);
+});
