@@ -38,6 +38,7 @@ const guard = hostGuard({ clock, turns });
 
 /** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { isolation = "inline" } = options;
   const entropy = entropyOf(options, "machine");
   const log = new GatewayLog({ clock, turns });
   const random32 = random32Of(entropyOf(options, "gateway"));
@@ -64,7 +65,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     machine,
     clock,
     components,
-    placement: { isolation: options.isolation ?? "inline", ...hostPlacement(clock, turns) },
+    placement: { isolation, ...hostPlacement(clock, turns) },
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
@@ -72,6 +73,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     observe: options.observe ?? (() => {}),
     faulted: keeper.faulted,
     degraded: keeper.degraded,
+    suspect: options.suspect,
+    about: async () => ({ placement: isolation, inspector: await guard.inspector() }),
   }).catch(async (error) => {
     kernel.stop();
     await close();

@@ -14,6 +14,8 @@ export interface HostGuard {
    * @throws {HostRefusal} when keys would be no secret in this process.
    */
   admit(inspectable: boolean): Promise<void>;
+  /** Who holds the inspector's port, in words. */
+  inspector(): Promise<string>;
 }
 
 /** Nothing happens before {@linkcode HostGuard.admit}: only a node needs it. */
@@ -30,6 +32,11 @@ export function hostGuard(ports: { readonly clock: Clock; readonly turns: Turns 
       if (await repeat) throw new HostRefusal("seeded_runtime");
       // Asked last: whatever opened it before the port was held has by now.
       if (!inspectable && door.state === "open") throw new HostRefusal("inspector_open");
+    },
+    async inspector() {
+      if (door === undefined) return "unknown";
+      const { state, holder } = await door.facts();
+      return holder === undefined ? state : `${state}: ${holder}`;
     },
   };
 }
