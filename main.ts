@@ -74,6 +74,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     faulted: keeper.faulted,
     degraded: keeper.degraded,
     suspect: options.suspect,
+    provocable: options.profile === "test",
     about: async () => ({ placement: isolation, inspector: await guard.inspector() }),
   }).catch(async (error) => {
     kernel.stop();

@@ -7,6 +7,8 @@ export interface WorkerGreeting {
   readonly control: { readonly port: MessagePort; readonly cells: SharedArrayBuffer };
   /** One cell: how many markers the node's isolates have numbered. */
   readonly order: SharedArrayBuffer;
+  /** One cell, see {@linkcode StartedIsolate.activity}. */
+  readonly activity: SharedArrayBuffer;
   /** When the node's clock read 0, in milliseconds since the Unix epoch. */
   readonly originMs: number;
 }
@@ -35,9 +37,14 @@ function hostIsolates(originMs: number, order: SharedArrayBuffer): Isolates {
         failed(event.message.slice(0, REASON_LENGTH_MAX));
       });
       const [own, theirs] = wires.pair();
-      const greeting = { name, control: theirs, order, originMs };
+      const activity = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+      const greeting = { name, control: theirs, order, activity, originMs };
       worker.postMessage(greeting, [theirs.port as MessagePort]);
-      return { control: openWire(own), terminate: () => worker.terminate() };
+      return {
+        activity: new Int32Array(activity),
+        control: openWire(own),
+        terminate: () => worker.terminate(),
+      };
     },
   };
 }

@@ -18,10 +18,11 @@ import { hostWires, openWire } from "./wire.ts";
 
 const { atomics, memoryUsage } = hostAccess();
 
-function begin({ name, control, order, originMs }: WorkerGreeting): void {
+function begin({ name, control, order, activity, originMs }: WorkerGreeting): void {
   const clock = hostClock(originMs);
   const turns = hostTurns(clock);
   const numbered = new Int32Array(order);
+  const active = new Int32Array(activity);
   lockdown();
   runIsolate({
     name,
@@ -31,6 +32,7 @@ function begin({ name, control, order, originMs }: WorkerGreeting): void {
     turns,
     wait: (cells, index, value, ms) => atomics.wait(cells, index, value, ms) !== "timed-out",
     nextOrder: () => atomicAdd(numbered, 0, 1) + 1,
+    resumed: (index) => void (active[0] = index + 1),
     memoryBytes: () => {
       const { heapTotal, external } = memoryUsage();
       return heapTotal + external;

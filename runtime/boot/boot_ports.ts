@@ -34,6 +34,8 @@ export interface BootPorts {
   readonly faulted: (name: string, reason: string) => void;
   /** A daemon stays down: the node goes on without it. */
   readonly degraded?: (what: Degradation, name: string) => void;
+  /** Whether daemons may be made to misbehave: in tests alone. */
+  readonly provocable?: boolean | undefined;
   /** What `nx ps` tells of the node itself. */
   readonly about?: () => AboutNode | Promise<AboutNode>;
   /** An isolate owes an answer since then; `undefined` when none does any more. */

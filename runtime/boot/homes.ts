@@ -116,6 +116,13 @@ export class Homes {
     return isolate !== undefined;
   }
 
+  /** The daemons of an isolate, the one in front that was resumed last. */
+  suspects(name: string): readonly string[] {
+    const tasks = this.#tasksOf(name);
+    const last = tasks[(this.#remote.get(name)?.activity ?? 0) - 1];
+    return last === undefined ? tasks : [last, ...tasks.filter((task) => task !== last)];
+  }
+
   /** Gives one daemon the right to call another. */
   join(call: CallPlan): void {
     const isolate = this.of(call.caller.task);

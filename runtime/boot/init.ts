@@ -1,25 +1,23 @@
 import { assert } from "../core/assert.ts";
 import { fnv1a64 } from "../core/fnv.ts";
-import type { MachineDevice } from "../core/ports.ts";
 import type { SyscallChannel } from "../idl/channel.ts";
 import { type Client, createClient } from "../idl/client.ts";
-import type { Gate } from "../idl/policy.ts";
 import type { Service } from "../idl/service.ts";
 import type { Task } from "../kernel/task.ts";
 import { Accusations } from "./accusations.ts";
 import type { Booted, BootPorts } from "./boot_ports.ts";
-import { type AnyComponent, DEVICE_CAPABILITY, endpointOf, markersOf } from "./component.ts";
+import { type AnyComponent, endpointOf, markersOf } from "./component.ts";
+import { DeviceGrants, PROOF_OF_DENIAL } from "./device_grants.ts";
 import { Homes, inlinePlacement } from "./homes.ts";
 import {
   BootError,
   type CallerPlace,
   GATE_KEY,
   HOST_ISOLATE,
-  type Isolate,
   type IsolateObserver,
 } from "./isolate.ts";
 import { MarkerOrder } from "./marker_order.ts";
-import { decider, INIT_MARKERS, INIT_NAME } from "./protocol.ts";
+import { decider, INIT_MARKERS, INIT_NAME, type Provocation } from "./protocol.ts";
 import { MarkerPrinter, provable } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
 import { type AboutNode, initComponent, Overview } from "./overview.ts";
@@ -29,8 +27,8 @@ import { type Degradation, Supervisor } from "./supervisor.ts";
 import { TaskHost } from "./task_host.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A device right that must be refused, as proof that the boot asks. Source: daemon-wire.md 1.3. */
-const PROOF_OF_DENIAL = { subject: "netstackd", capability: "device.mmio.blk" };
+/** Between the answer to who provokes a daemon and what it is made to do, in milliseconds. */
+const PROVOKED_AFTER_MS = 100;
 
 /** Why a daemon is stopped whose replies do not parse. */
 const GARBLED = "garbled replies";
@@ -57,6 +55,7 @@ class Node implements Booted {
   readonly #printer: MarkerPrinter;
   readonly #host: TaskHost;
   readonly #homes: Homes;
+  readonly #grants: DeviceGrants;
   readonly #components = new Map<string, AnyComponent>();
   readonly #init: Task;
   readonly #outside = new Map<string, Task>();
@@ -93,6 +92,7 @@ class Node implements Booted {
       },
       lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
     });
+    this.#grants = new DeviceGrants({ machine, policy: () => this.#initDecider() });
     this.#init = kernel.spawn(INIT_NAME);
     this.#outside.set(INIT_NAME, this.#init);
     const nowNs = () => clock.nowNs();
@@ -105,7 +105,13 @@ class Node implements Booted {
         if (!this.#homes.ping(name)) this.#watchdog.answered(name); // nobody is at home
       },
       runaway: (isolate) => this.#runaway(isolate),
-      suspect: ports.suspect,
+      suspect: (suspicion) =>
+        ports.suspect?.(
+          suspicion && {
+            ...suspicion,
+            task: this.#homes.suspects(suspicion.task)[0] ?? suspicion.task,
+          },
+        ),
     });
     this.#overview = new Overview({
       ...time,
@@ -114,7 +120,10 @@ class Node implements Booted {
       of: (name) => this.#supervisor.of(name),
       about: ports.about ?? (() => ABOUT_UNTOLD),
     });
-    const own = initComponent(() => this.#overview.look());
+    const own = initComponent(
+      () => this.#overview.look(),
+      (daemon, how) => this.#provoke(daemon, how),
+    );
     this.#servers = [own, ...ports.components];
     this.#components.set(INIT_NAME, own);
     this.#host.adopt(this.#init, endpointsOf(own));
@@ -139,7 +148,9 @@ class Node implements Booted {
     let denialProven = false;
     for (const component of order) {
       if (Object.keys(component.uses).length > 0 && !denialProven) {
-        await this.#proveDenial();
+        await this.#grants.refuse();
+        const { capability } = PROOF_OF_DENIAL;
+        this.#prove(INIT_NAME, INIT_MARKERS.denied, { capability });
         denialProven = true;
       }
       await this.#begin(component);
@@ -188,10 +199,25 @@ class Node implements Booted {
     });
   }
 
+  #provoke(name: string, how: Provocation): "ok" | "not_found" | "refused" {
+    if (this.#ports.provocable !== true) return "refused";
+    const running = name !== INIT_NAME && this.#components.has(name) &&
+      this.#supervisor.alive(name);
+    if (!running) return "not_found";
+    const isolate = this.#homes.of(name);
+    // Beside the boot the node itself would hang, and nobody could say so.
+    if (isolate === this.#host && how !== "throw") return "refused";
+    // Whoever asked is told first: his answer may go through the very isolate.
+    const { clock } = this.#ports;
+    this.#init.sleepUntil(clock.nowNs() + PROVOKED_AFTER_MS * 1e6)
+      .then(() => isolate.provoke(name, how));
+    return "ok";
+  }
+
   #runaway(isolate: string): void {
-    for (const daemon of this.#daemons()) {
-      if (daemon.isolate === isolate) this.#supervisor.abandon(daemon.name, "runaway");
-    }
+    const [culprit, ...others] = this.#homes.suspects(isolate);
+    if (culprit !== undefined) this.#supervisor.abandon(culprit, "runaway");
+    for (const name of others) this.#supervisor.abandon(name, "cut off");
   }
 
   /** A reply that does not parse: its server may be broken, or its caller may say so falsely. */
@@ -233,7 +259,7 @@ class Node implements Booted {
     for (const [key, service] of Object.entries(component.calls)) {
       this.#join({ task: name, key }, service);
     }
-    await this.#grantDevices(component, isolate);
+    await this.#grants.grant(component, isolate);
     await isolate.begin(name, this.#ports.args[name] ?? {});
     const ready = markersOf(component)["ready"];
     if (ready === undefined) return;
@@ -320,37 +346,6 @@ class Node implements Booted {
     const service = Object.values(policy?.serves ?? {}).find(speaksDecide);
     assert(service !== undefined, "the policy component serves DECIDE");
     return service;
-  }
-
-  async #grantDevices({ name, uses }: AnyComponent, isolate: Isolate): Promise<void> {
-    for (const [key, used] of Object.entries(uses)) {
-      const device = this.#ports.machine.devices.find((candidate) => candidate.name === used);
-      if (device === undefined) throw new BootError("device_missing", name);
-      await this.#permit(name, device, DEVICE_CAPABILITY[used]);
-      isolate.grant(name, key, device);
-    }
-  }
-
-  async #permit(subject: string, device: MachineDevice, capability: string): Promise<void> {
-    const ask = { subject, capability, operation: "init.grant", target: device.name };
-    if (!await this.#asksPolicy(ask)) throw new BootError("device_denied", subject);
-  }
-
-  async #proveDenial(): Promise<void> {
-    const { subject, capability } = PROOF_OF_DENIAL;
-    const client = this.#initDecider();
-    const { status } = await client.decide({
-      subject,
-      capability,
-      operation: "init.grant",
-      target: "",
-    });
-    if (status !== "denied") throw new BootError("device_denied", subject);
-    this.#prove(INIT_NAME, INIT_MARKERS.denied, { capability });
-  }
-
-  async #asksPolicy(ask: Parameters<Gate>[0]): Promise<boolean> {
-    return (await this.#initDecider().decide(ask)).status === "ok";
   }
 
   #initDecider(): Client<typeof decider> {

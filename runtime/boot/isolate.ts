@@ -1,6 +1,7 @@
 import type { MachineDevice, WireEnd } from "../core/ports.ts";
 import type { Principal } from "../core/syscalls.ts";
 import type { Evidence } from "./component.ts";
+import type { Provocation } from "./protocol.ts";
 import type { HeldRight } from "./rights.ts";
 
 /** Name of the isolate that the boot itself runs in. */
@@ -128,6 +129,8 @@ export interface Isolate {
   stop(task: string): void;
   /** A caller of a daemon has ended: its way back is dropped, and the daemon hears who it was. */
   departed(task: string, departure: Departure): void;
+  /** Has a daemon misbehave: for tests of what the node makes of it. */
+  provoke(task: string, how: Provocation): void;
   /** Asks whether it still runs, and how its daemons fare: answered through the observer. */
   ping(): void;
 }

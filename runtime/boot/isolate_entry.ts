@@ -17,6 +17,8 @@ export interface IsolateEntryPorts {
   readonly wait: WaitForCell;
   /** A number that no other isolate of the node gets, higher than those that were drawn before. */
   readonly nextOrder: () => number;
+  /** Notes which of its daemons is resumed, by its place in the order of spawning. */
+  readonly resumed: (index: number) => void;
   /** Bytes of this isolate's own heap. */
   readonly memoryBytes: () => number;
   readonly load: (task: string) => Promise<AnyComponent>;
@@ -45,7 +47,8 @@ class IsolateEntry {
       violated: (right) => this.#tell(["violated", right]),
     };
     const machine = { interrupts: this.#interrupts };
-    const kernel = new Kernel({ clock, turns, machine, border });
+    const { resumed } = ports;
+    const kernel = new Kernel({ clock, turns, machine, border, resumed });
     this.#host = new TaskHost({
       name,
       kernel,
@@ -107,6 +110,8 @@ class IsolateEntry {
         return this.#host.departed(order[1], order[2]);
       case "settle":
         return this.#host.settle();
+      case "provoke":
+        return this.#host.provoke(order[1], order[2]);
       case "ping":
         return this.#host.ping();
     }

@@ -3,7 +3,15 @@ import type { Clock } from "../core/ports.ts";
 import type { ReplyOf } from "../idl/service.ts";
 import { type AnyComponent, defineComponent } from "./component.ts";
 import type { Isolate, IsolateStats, TaskStats } from "./isolate.ts";
-import { FAULT_LENGTH_MAX, INIT_NAME, initTasks, TASK_STATES, TASKS_MAX } from "./protocol.ts";
+import {
+  FAULT_LENGTH_MAX,
+  INIT_NAME,
+  initTasks,
+  type Provocation,
+  PROVOCATIONS,
+  TASK_STATES,
+  TASKS_MAX,
+} from "./protocol.ts";
 import type { SupervisedDaemon } from "./supervisor.ts";
 
 /** How long one look waits for an isolate that does not answer: what it said last will do. */
@@ -98,13 +106,24 @@ export class Overview {
 }
 
 /** The boot as a server. It is no daemon: nothing starts it again. */
-export function initComponent(look: Overview["look"]): AnyComponent {
+export function initComponent(
+  look: Overview["look"],
+  provoke: (daemon: string, how: Provocation) => "ok" | "not_found" | "refused",
+): AnyComponent {
   return defineComponent({
     name: INIT_NAME,
     serves: { tasks: initTasks },
     calls: {},
     uses: {},
     asks: ["policy.delegate"],
-    create: () => ({ tasks: { tasks: () => look() } }),
+    create: () => ({
+      tasks: {
+        tasks: () => look(),
+        provoke({ daemon, how }) {
+          const known = PROVOCATIONS[how];
+          return { status: known === undefined ? "refused" : provoke(daemon, known) };
+        },
+      },
+    }),
   });
 }

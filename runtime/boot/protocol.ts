@@ -83,6 +83,10 @@ export const QUEUES_MAX = 48;
 /** Longest reason of a fault that is told, in characters. */
 export const FAULT_LENGTH_MAX = 64;
 /** States of a daemon, by their number. */
+/** What a daemon may be made to do, by its number on the wire. */
+export const PROVOCATIONS = ["throw", "loop", "hog"] as const;
+export type Provocation = typeof PROVOCATIONS[number];
+
 export const TASK_STATES = ["starting", "serving", "backing_off", "stopped"] as const;
 
 /** How the node and its daemons fare. A count of a daemon that is down is 0, and so is unknown memory. */
@@ -114,7 +118,7 @@ export const initTasks = defineService({
   magic: "NI",
   version: 1,
   envelope: { request: ["nonce64"], reply: ["status", "nonce64"] },
-  status: { ok: 0, malformed: 2, unsupported: 3, denied: 0x0f },
+  status: { ok: 0, not_found: 1, malformed: 2, unsupported: 3, refused: 6, denied: 0x0f },
   ops: {
     tasks: {
       code: 0x20,
@@ -123,6 +127,15 @@ export const initTasks = defineService({
       request: {},
       reply: OVERVIEW,
       idempotent: true,
+    },
+    provoke: {
+      code: 0x21,
+      doc: "Has a daemon misbehave. Refused but by a node of profile test.",
+      capability: "node.provoke",
+      target: "daemon",
+      bounds: { how: { min: 0, max: PROVOCATIONS.length - 1, status: "malformed" } },
+      request: { daemon: text8(1, 48), how: u8() },
+      reply: {},
     },
   },
 });

@@ -14,6 +14,7 @@ import {
   type ServerWires,
 } from "./isolate.ts";
 import { newsOf } from "./news.ts";
+import type { Provocation } from "./protocol.ts";
 
 /** What the boot does for a device whose driver lives in another isolate. */
 export type BridgeDevice = (task: string, device: MachineDevice, end: WireEnd) => void;
@@ -60,6 +61,7 @@ export type Order =
   | readonly ["cut", CallerPlace]
   | readonly ["stop", string]
   | readonly ["departed", string, Departure]
+  | readonly ["provoke", string, Provocation]
   | readonly ["ping"]
   | readonly ["grant", string, string, DeviceHandover]
   | readonly ["begin", string, Readonly<Record<string, string>>]
@@ -120,6 +122,10 @@ export class RemoteIsolate implements Isolate {
     this.#order(["departed", task, departure]);
   }
 
+  provoke(task: string, how: Provocation): void {
+    this.#order(["provoke", task, how]);
+  }
+
   ping(): void {
     this.#order(["ping"]);
   }
@@ -148,6 +154,11 @@ export class RemoteIsolate implements Isolate {
 
   settle(): void {
     this.#order(["settle"]);
+  }
+
+  /** Which of its daemons was resumed last, from 1 in the order of spawning. */
+  get activity(): number {
+    return this.#parts.started.activity[0] ?? 0;
   }
 
   /** It is gone, or no longer trusted: who waits for it is told. */

@@ -4,7 +4,7 @@ import { BootError } from "./isolate.ts";
 import { Restarts, type RestartState } from "./restart.ts";
 
 /** Why a daemon stays down, as `degraded: <what> <name>` says it. */
-export type Degradation = "restarts spent" | "runaway" | `${string} lost`;
+export type Degradation = "restarts spent" | "runaway" | "cut off" | `${string} lost`;
 
 /** What the supervisor has the boot do. */
 export interface SupervisorPorts {

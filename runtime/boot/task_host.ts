@@ -29,7 +29,8 @@ import {
 import { type Caller, clientsOf, type Hosted, reasonOf } from "./hosted.ts";
 import { Load } from "./load.ts";
 import { assertShown } from "./marker.ts";
-import { decider } from "./protocol.ts";
+import { decider, type Provocation } from "./protocol.ts";
+import { provoke } from "./provoke.ts";
 import { serveEndpoint } from "./serve.ts";
 import { statsOf } from "./task_stats.ts";
 
@@ -175,6 +176,17 @@ export class TaskHost implements Isolate {
 
   stop(name: string): void {
     this.#hosted.get(name)?.task.exit();
+  }
+
+  provoke(name: string, how: Provocation): void {
+    const hosted = this.#of(name);
+    this.#ports.kernel.run(hosted.task, () => {
+      try {
+        provoke(how);
+      } catch (error) {
+        this.#fault(hosted, error);
+      }
+    });
   }
 
   departed(name: string, { who, rights }: Departure): void {

@@ -133,6 +133,8 @@ export interface Wires {
 
 /** An isolate of its own, as its starter sees it. */
 export interface StartedIsolate {
+  /** One cell: which of its daemons was resumed last, from 1 in the order of spawning; 0 at first. */
+  readonly activity: Int32Array;
   /** Carries the boot's orders there, and what happens there back. */
   readonly control: Wire;
   /** Ends it. A loop in it that never yields goes on, cut off from everything. */

@@ -25,6 +25,8 @@ export interface KernelPorts {
   readonly clock: Clock;
   readonly turns: Turns;
   readonly machine: Pick<MachinePorts, "interrupts">;
+  /** Notes which task, by its place in the order of spawning, is resumed; without it nobody does. */
+  readonly resumed?: ((index: number) => void) | undefined;
   /** What the boot does for rights that leave this isolate; without it none does. */
   readonly border?: Border | undefined;
 }
@@ -61,12 +63,16 @@ export class Kernel {
   readonly #interrupts: InterruptRouter;
   readonly #principals: PrincipalRegistry;
   readonly #tasks = new Map<string, Task>();
+  /** In the order in which they were spawned first. */
+  readonly #names: string[] = [];
+  readonly #resumed: KernelPorts["resumed"];
   readonly #nodeBudget: ByteBudget = { max: QUEUED_BYTES_MAX, used: 0 };
   #endpoints = 0;
 
   constructor(ports: KernelPorts, principals: PrincipalRegistry = new PrincipalRegistry()) {
     this.clock = ports.clock;
     this.#principals = principals;
+    this.#resumed = ports.resumed;
     this.#scheduler = new Scheduler(ports.turns);
     this.#timers = new TimerQueue(ports.clock, ports.turns);
     this.crossings = new Crossings({
@@ -93,9 +99,15 @@ export class Kernel {
       : this.#principals.succeed(name, before);
     if (typeof principal === "string") throw new SpawnError(principal, name);
     const budget: ByteBudget = { max: QUEUED_BYTES_PER_OWNER_MAX, used: 0 };
-    const task = new Task(principal, this.#taskKernel(), budget);
+    if (!this.#names.includes(name)) this.#names.push(name);
+    const task = new Task(principal, this.#taskKernel(name), budget);
     this.#tasks.set(name, task);
     return task;
+  }
+
+  /** Runs a step of a task's in its turn. */
+  run(task: Task, step: () => void): void {
+    this.#runner(task.self.name)(step);
   }
 
   task(name: string): Task | undefined {
@@ -146,10 +158,22 @@ export class Kernel {
     this.#timers.clear();
   }
 
-  #taskKernel(): TaskKernel {
+  /** Steps go through the run queue; where somebody notes them, each says first whose it is. */
+  #runner(name: string): (step: () => void) => void {
+    const resumed = this.#resumed;
+    if (resumed === undefined) return (step) => this.#scheduler.run(step);
+    const index = this.#names.indexOf(name);
+    return (step) =>
+      this.#scheduler.run(() => {
+        resumed(index);
+        step();
+      });
+  }
+
+  #taskKernel(name: string): TaskKernel {
     return {
       clock: this.clock,
-      run: (step) => this.#scheduler.run(step),
+      run: this.#runner(name),
       setDeadline: (atNs, fire) => this.#timers.set(atNs, fire),
       cancelDeadline: (deadline) => this.#timers.cancel(deadline),
       makeEndpoint: (owner, depth) => this.#makeEndpoint(owner, depth),

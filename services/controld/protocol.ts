@@ -7,7 +7,7 @@
  * @module
  */
 
-import { OVERVIEW } from "@runtime/boot/protocol.ts";
+import { OVERVIEW, PROVOCATIONS } from "@runtime/boot/protocol.ts";
 import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { list16 } from "@runtime/idl/list_field.ts";
 import {
@@ -195,6 +195,15 @@ export const controld = defineService({
       capability: "node.stop",
       request: {},
       reply: { closed: u32() },
+    },
+    provoke: {
+      code: 0x2b,
+      doc: "Has a daemon misbehave. Refused but by a node of profile test.",
+      capability: "node.provoke",
+      target: "daemon",
+      bounds: { how: { min: 0, max: PROVOCATIONS.length - 1, status: "malformed" } },
+      request: { daemon: text8(1, 48), how: u8() },
+      reply: {},
     },
     ps: {
       code: 0x2a,

@@ -45,6 +45,7 @@ export function createControld(
       return { status: status === "malformed" ? "malformed" : "unavailable" };
     },
     placePeer: async (request) => relayed(await bus.placePeer(request)),
+    provoke: async (request) => relayed(await init.provoke(request)),
     ps: async () => relayed(await init.tasks({})),
     stop: async () => relayed(await bus.closeAll({})),
   };

@@ -70,6 +70,7 @@ function daemons() {
     },
   });
   const init = directClient(initTasks, {
+    provoke: () => told("provoke", { status: "refused" }),
     tasks: () =>
       told("tasks", {
         status: "ok",
@@ -100,6 +101,7 @@ const CALLS = [
     "rngd",
   ],
   ["placePeer", { typed: "peer:1", address: 1 }, "dsoftbus.connect", ""],
+  ["provoke", { daemon: "rngd", how: 0 }, "node.provoke", "rngd"],
   ["ps", {}, "node.ps", ""],
   ["stop", {}, "node.stop", ""],
 ] as const;

@@ -42,6 +42,7 @@ function logRecord(recordId: bigint) {
 }
 
 const HANDLERS: Handlers<typeof controld> = {
+  provoke: () => ({ status: "refused" }),
   ps: () => ({ status: "unavailable" }),
   identity: () => ({
     status: "ok",

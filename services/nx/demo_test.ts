@@ -56,6 +56,7 @@ function handlersOf(ids: readonly string[], index: number): Handlers<typeof cont
     log: () => ({ status: "unsupported" }),
     checkPolicy: () => ({ status: "unsupported" }),
     placePeer: () => ({ status: "unsupported" }),
+    provoke: () => ({ status: "refused" }),
     ps: () => ({ status: "unavailable" }),
     stop: () => ({ status: "ok", closed: 0 }),
   };

@@ -20,6 +20,7 @@ import { addPeers } from "./peers.ts";
 import { addPing } from "./ping.ts";
 import { addPolicy } from "./policy.ts";
 import type { NxPorts } from "./ports.ts";
+import { addProvoke } from "./provoke.ts";
 import { refuseRepeats } from "./repeats.ts";
 import { addResolve } from "./resolve.ts";
 import type { Shell } from "./shell.ts";
@@ -54,6 +55,7 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["peers"],
   ["stats"],
   ["ps"],
+  ["provoke"],
   ["ping"],
   ["resolve"],
   ["log"],
@@ -72,6 +74,7 @@ const COMMANDS = [
   addPeers,
   addStats,
   addPs,
+  addProvoke,
   addPing,
   addResolve,
   addLog,

@@ -55,7 +55,7 @@ export function untilOption(text: string): string {
 }
 
 /** Where daemons live unless it is said. */
-export const ISOLATION_DEFAULT: Isolation = "inline";
+export const ISOLATION_DEFAULT: Isolation = "secrets";
 
 /** `--isolation`. */
 export function isolationOption(): Option {

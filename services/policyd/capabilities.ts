@@ -24,6 +24,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "net.listen",
   "net.ping",
   "net.udp",
+  "node.provoke",
   "node.ps",
   "node.stop",
   "policy.check",

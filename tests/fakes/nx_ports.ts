@@ -176,6 +176,7 @@ export function controllerOf(
     log: () => ({ status: "unavailable" }),
     checkPolicy: () => ({ status: "denied" }),
     placePeer: refuse,
+    provoke: () => ({ status: "refused" }),
     ps: () => ({ status: "unavailable" }),
     stop: () => ({ status: "ok", closed: 0 }),
   };
