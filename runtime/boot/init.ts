@@ -25,7 +25,7 @@ import { DEPTH, endpointsOf, speaksDecide } from "./plan.ts";
 import { Rights } from "./rights.ts";
 import { type Degradation, Supervisor } from "./supervisor.ts";
 import { TaskHost } from "./task_host.ts";
-import { Watchdog } from "./watchdog.ts";
+import { type Suspicion, Watchdog } from "./watchdog.ts";
 
 /** Between the answer to who provokes a daemon and what it is made to do, in milliseconds. */
 const PROVOKED_AFTER_MS = 100;
@@ -105,13 +105,7 @@ class Node implements Booted {
         if (!this.#homes.ping(name)) this.#watchdog.answered(name); // nobody is at home
       },
       runaway: (isolate) => this.#runaway(isolate),
-      suspect: (suspicion) =>
-        ports.suspect?.(
-          suspicion && {
-            ...suspicion,
-            task: this.#homes.suspects(suspicion.task)[0] ?? suspicion.task,
-          },
-        ),
+      suspect: (suspicion) => this.#suspect(suspicion),
     });
     this.#overview = new Overview({
       ...time,
@@ -212,6 +206,12 @@ class Node implements Booted {
     this.#init.sleepUntil(clock.nowNs() + PROVOKED_AFTER_MS * 1e6)
       .then(() => isolate.provoke(name, how));
     return "ok";
+  }
+
+  /** An isolate owes an answer: of its daemons, the one that was resumed last is told of. */
+  #suspect(suspicion: Suspicion | undefined): void {
+    const [task = suspicion?.task ?? ""] = this.#homes.suspects(suspicion?.task ?? "");
+    this.#ports.suspect?.(suspicion && { ...suspicion, task });
   }
 
   #runaway(isolate: string): void {

@@ -3,6 +3,7 @@
 import { createMachine } from "@hw/board/machine.ts";
 import { hostClock } from "@hw/host/clock.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
+import { hostPlacement } from "@hw/host/isolates.ts";
 import { random32Of } from "@hw/host/random32.ts";
 import { hostSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
@@ -11,6 +12,7 @@ import { createGateway, type Gateway } from "@net/gateway/gateway.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import { boot, type Booted } from "@runtime/boot/init.ts";
 import type { Clock } from "@runtime/core/ports.ts";
+import { type Isolation, ISOLATIONS } from "@runtime/boot/placement.ts";
 import { Kernel } from "@runtime/kernel/kernel.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
@@ -32,6 +34,12 @@ export interface BenchNodeOptions {
   readonly line?: (text: string) => void;
 }
 
+/** Where this benchmark's daemons live: the parent process says so. */
+export function benchIsolation(): Isolation {
+  const wanted = Deno.env.get("BENCH_ISOLATION");
+  return ISOLATIONS.find((known) => known === wanted) ?? "inline";
+}
+
 /** Boots a node that listens on a port of the host's choosing. */
 export async function benchNode({ instead, line }: BenchNodeOptions = {}): Promise<BenchNode> {
   const clock = hostClock();
@@ -46,6 +54,7 @@ export async function benchNode({ instead, line }: BenchNodeOptions = {}): Promi
   const { later } = turns;
   const machine = createMachine({ entropy, link: gateway, console: console_, clock, later });
   const kernel = new Kernel({ clock, turns, machine });
+  const isolation = benchIsolation();
   const components = COMPONENTS.map((component) =>
     component.name === instead?.name ? instead : component
   );
@@ -54,6 +63,7 @@ export async function benchNode({ instead, line }: BenchNodeOptions = {}): Promi
     machine,
     clock,
     components,
+    placement: { isolation, ...hostPlacement(clock, turns) },
     policy: "policyd",
     args: { dsoftbusd: { advertise: String(port) }, "selftest-client": { mode: "none" } },
     observe() {},

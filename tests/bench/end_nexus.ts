@@ -10,7 +10,7 @@ import { createClient } from "@runtime/idl/client.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
 import { type BenchDialer, dialingDsoftbusd } from "./bench_dialer.ts";
-import { benchNode } from "./bench_node.ts";
+import { benchIsolation, benchNode } from "./bench_node.ts";
 import {
   type Contender,
   type Exchange,
@@ -35,16 +35,18 @@ async function serve(): Promise<void> {
 async function contender(server: string): Promise<Contender> {
   const [port, deviceId, noiseStatic] = server.split(",");
   let dialer: BenchDialer | undefined;
-  const instead = dialingDsoftbusd((made) => dialer = made);
-  const { node, gateway } = await benchNode({ instead });
+  // A daemon of the benchmark's own can only live beside the boot.
+  const inline = benchIsolation() === "inline";
+  const instead = inline ? dialingDsoftbusd((made) => dialer = made) : undefined;
+  const { node, gateway } = await benchNode(instead && { instead });
   const address = gateway.guestAddressOf("127.0.0.1");
-  assert(address !== undefined && dialer !== undefined, "the node is up");
+  assert(address !== undefined && (dialer !== undefined || !inline), "the node is up");
   const at = { address, port: Number(port) };
-  const { dial, push } = await dialer({
+  const { dial, push } = await dialer?.({
     ...at,
     deviceId: deviceId ?? "",
     noiseStatic: fromHex(noiseStatic ?? ""),
-  });
+  }) ?? NO_DIALER;
   const bus = createClient(controld, node.connect("host-control", controld));
   const connect = async () => {
     const request = { ...at, deviceId: "", noiseStatic: new Uint8Array(0), timeoutMs: 10_000 };
@@ -67,6 +69,11 @@ async function contender(server: string): Promise<Contender> {
     oneWay: (exchange: Exchange) => push(exchange),
   };
 }
+
+const NO_DIALER = {
+  dial: () => Promise.reject(new TypeError("dials are measured inline")),
+  push: () => Promise.reject(new TypeError("one way is measured inline")),
+};
 
 if (import.meta.main) {
   const [job, server] = Deno.args;
