@@ -36,8 +36,12 @@ const turns = hostTurns(clock);
 const sockets = hostSockets();
 const guard = hostGuard({ clock, turns });
 
-/** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
-export async function startNode(options: NodeOptions): Promise<RunningNode> {
+/**
+ * Builds the host's side, the machine and the kernel of one node, and boots its daemons.
+ *
+ * @param entry What isolates start from: tests alone name one.
+ */
+export async function startNode(options: NodeOptions, entry?: URL): Promise<RunningNode> {
   const { isolation = "inline" } = options;
   const entropy = entropyOf(options, "machine");
   const log = new GatewayLog({ clock, turns });
@@ -65,7 +69,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     machine,
     clock,
     components,
-    placement: { isolation, ...hostPlacement(clock, turns) },
+    placement: { isolation, ...hostPlacement(clock, turns, entry) },
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),

@@ -13,6 +13,9 @@ export interface WorkerGreeting {
   readonly originMs: number;
 }
 
+/** The product's own entry. */
+const TASK_WORKER = new URL("./task_worker.ts", import.meta.url);
+
 /** Its text is known to hold no bytes of a frame: it names a kind of error. */
 const REASON_LENGTH_MAX = 64;
 
@@ -22,12 +25,12 @@ const REASON_LENGTH_MAX = 64;
  * @param originMs When the node's clock read 0, in milliseconds since the Unix epoch.
  * @param order See {@linkcode WorkerGreeting.order}.
  */
-function hostIsolates(originMs: number, order: SharedArrayBuffer): Isolates {
+function hostIsolates(originMs: number, order: SharedArrayBuffer, entry: URL): Isolates {
   const wires = hostWires();
   return {
     wires,
     start(name, failed) {
-      const worker = new Worker(new URL("./task_worker.ts", import.meta.url), {
+      const worker = new Worker(entry, {
         type: "module",
         name,
         deno: { permissions: "none" },
@@ -59,14 +62,18 @@ export interface HostPlacement {
   readonly wake: (cells: Int32Array, index: number) => void;
 }
 
-/** @param clock Its origin becomes that of every isolate's clock. */
+/**
+ * @param clock Its origin becomes that of every isolate's clock.
+ * @param entry What every isolate starts from; tests have one that lets a hostile daemon in.
+ */
 export function hostPlacement(
   { originMs }: { readonly originMs: number },
   turns: Turns,
+  entry: URL = TASK_WORKER,
 ): HostPlacement {
   const order = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   return {
-    isolates: hostIsolates(originMs, order),
+    isolates: hostIsolates(originMs, order, entry),
     order: new Int32Array(order),
     turn: () => new Promise<void>((resolve) => turns.later(resolve)),
     wake: (cells, index) => void Atomics.notify(cells, index),

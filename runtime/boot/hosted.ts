@@ -1,6 +1,6 @@
 import { assert, InvariantError } from "../core/assert.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
-import type { ChannelSlots, SyscallChannel } from "../idl/channel.ts";
+import type { ChannelSlots, Exchange, RawChannel, SyscallChannel } from "../idl/channel.ts";
 import { createClient } from "../idl/client.ts";
 import type { Task } from "../kernel/task.ts";
 import type { AnyComponent, DevicePorts } from "./component.ts";
@@ -46,6 +46,11 @@ export function clientsOf(
     return [key, createClient(service, channel, () => garbled(key))] as const;
   });
   return Object.fromEntries(clients);
+}
+
+/** Whom a channel leads to is the host's to say. */
+export function exchangeOnly(channel: SyscallChannel): RawChannel {
+  return Object.freeze({ exchange: (exchange: Exchange) => channel.exchange(exchange) });
 }
 
 /** Messages of other errors may quote what they choked on: their name is all that is told. */

@@ -10,6 +10,7 @@ import type { Endpoint } from "../kernel/endpoint.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { principalNamed } from "../kernel/principal.ts";
 import type { Task } from "../kernel/task.ts";
+import { callsOf } from "../kernel/task_calls.ts";
 import { type AnyComponent, endpointOf, type Evidence, markersOf } from "./component.ts";
 import {
   type ArrivingRight,
@@ -26,7 +27,7 @@ import {
   type Join,
   type ServerWires,
 } from "./isolate.ts";
-import { type Caller, clientsOf, type Hosted, reasonOf } from "./hosted.ts";
+import { type Caller, clientsOf, exchangeOnly, type Hosted, reasonOf } from "./hosted.ts";
 import { Load } from "./load.ts";
 import { assertShown } from "./marker.ts";
 import { decider, type Provocation } from "./protocol.ts";
@@ -291,12 +292,15 @@ export class TaskHost implements Isolate {
         [key, this.channel({ task: task.self.name, key }, service)] as const
       ),
     );
+    const syscalls = callsOf(task);
     const given = {
       call: clientsOf(component, channel, (key) => this.#garbled(hosted, key)),
-      channel,
+      channel: Object.fromEntries(
+        Object.entries(channel).map(([key, own]) => [key, exchangeOnly(own)] as const),
+      ),
       device: Object.fromEntries(devices),
-      clock: task.clock,
-      syscalls: task,
+      clock: syscalls.clock,
+      syscalls,
       args,
       gate,
       prove: this.#proveOf(hosted),

@@ -44,7 +44,6 @@ export class Arena {
 
   /** A copy of `bytes`. */
   copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-    if (bytes.length > PIECE_LENGTH_MAX) return bytes.slice();
     const piece = this.take(bytes.length);
     piece.set(bytes);
     return piece;

@@ -21,6 +21,8 @@ export class CapTable {
   }
 
   get(slot: Slot): Capability | undefined {
+    // A daemon may hand over anything: `"length"` names something of the array's too.
+    if (!(Number.isInteger(slot) && slot >= 0 && slot < CAPABILITY_SLOTS)) return undefined;
     const capability = this.#slots[slot];
     return capability === LENT ? undefined : capability;
   }

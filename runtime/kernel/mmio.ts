@@ -51,6 +51,7 @@ class WindowPart implements MmioWindow {
     this.#device = device;
     this.#base = base;
     this.#lease = lease;
+    Object.freeze(this); // the length is the wall
   }
 
   read8(offset: number): number {
@@ -79,7 +80,8 @@ class WindowPart implements MmioWindow {
 
   #at(offset: number, width: number): number {
     assert(!this.#lease.ended, "a task that has ended touches no device");
-    assert(offset >= 0 && offset + width <= this.length, "an access stays within what was mapped");
+    const inside = Number.isInteger(offset) && offset >= 0 && offset + width <= this.length;
+    assert(inside, "an access stays within what was mapped");
     return this.#base + offset;
   }
 }

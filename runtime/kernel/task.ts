@@ -1,3 +1,4 @@
+import { isPlainBytes } from "../core/plain_bytes.ts";
 import type { Clock, DmaRegion, Irq } from "../core/ports.ts";
 import {
   type Allotted,
@@ -82,14 +83,14 @@ export class Task implements Syscalls {
   trySend(slot: Slot, frame: Uint8Array): CallStatus {
     const target = this.#target(slot);
     if (typeof target === "string") return target;
-    if (frame.length > FRAME_LENGTH_MAX) return "invalid_argument";
+    if (!isFrame(frame)) return "invalid_argument";
     return target.endpoint.offer(this.#envelope(frame, target));
   }
 
   send(slot: Slot, frame: Uint8Array, options: SendOptions = {}): Promise<CallStatus> {
     const target = this.#target(slot);
     if (typeof target === "string") return Promise.resolve(target);
-    if (frame.length > FRAME_LENGTH_MAX) return Promise.resolve("invalid_argument");
+    if (!isFrame(frame)) return Promise.resolve("invalid_argument");
     const { endpoint } = target;
     const envelope = this.#envelopeMoving(frame, target, options.move);
     if (typeof envelope === "string") return Promise.resolve(envelope);
@@ -178,6 +179,9 @@ export class Task implements Syscalls {
   }
 
   vmoFrom(bytes: Uint8Array<ArrayBuffer>): Allotted {
+    if (!isPlainBytes(bytes) || !(bytes.buffer instanceof ArrayBuffer)) {
+      return { status: "invalid_argument" };
+    }
     const room = this.#vmoRoom(bytes.length);
     return room === "ok" ? this.#allotVmo(Vmo.taking(bytes)) : { status: room };
   }
@@ -379,6 +383,10 @@ interface Sending {
 interface Target {
   readonly endpoint: Sink;
   readonly badge: number;
+}
+
+function isFrame(frame: Uint8Array): boolean {
+  return isPlainBytes(frame) && frame.length <= FRAME_LENGTH_MAX;
 }
 
 /** A send right that came with a message belongs to who got it. Memory may go on. */

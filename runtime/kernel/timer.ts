@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.ts";
 import type { Clock, Turns } from "../core/ports.ts";
 
 /** Deadlines that one kernel keeps at most. */
@@ -37,6 +38,8 @@ export class TimerQueue {
 
   /** `undefined` when {@linkcode DEADLINES_MAX} are set already. None fires once it is cleared. */
   set(atNs: number, fire: () => void): Deadline | undefined {
+    // What compares with nothing would stand in the heap for ever, before those that are due.
+    assert(typeof atNs === "number" && !Number.isNaN(atNs), "a deadline is a time");
     if (this.#closed) return { atNs, order: 0, index: -1, fire };
     if (this.#heap.length === DEADLINES_MAX) return undefined;
     const order = ++this.#lastOrder;

@@ -48,7 +48,7 @@ export function vmoLengthValid(length: number): boolean {
 /** Part of a larger buffer is copied out: what lies around it must not travel along. */
 function detached(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const { buffer, length } = bytes;
-  if (buffer.byteLength === length) return new Uint8Array(buffer.transfer());
+  if (buffer.byteLength === length) return new Uint8Array(buffer.transferToFixedLength());
   const own = bytes.slice();
   buffer.transfer();
   return own;

@@ -33,11 +33,16 @@ const NO_RIGHTS: readonly TravellingRight[] = [];
 /** Reads a message of the sender's; `undefined` when it is none. */
 export function wireNews(message: unknown): WireNews | undefined {
   if (message === DROPPED) return { kind: "dropped" };
-  if (message instanceof Uint8Array) return { kind: "frames", bytes: message, rights: NO_RIGHTS };
-  if (!isRecord(message) || !(message["frames"] instanceof Uint8Array)) return undefined;
+  if (isOwnBytes(message)) return { kind: "frames", bytes: message, rights: NO_RIGHTS };
+  if (!isRecord(message) || !isOwnBytes(message["frames"])) return undefined;
   const rights = message["rights"];
   if (!Array.isArray(rights) || !rights.every(isTravelling)) return undefined;
   return { kind: "frames", bytes: message["frames"], rights };
+}
+
+/** Bytes that came as a copy: a sender's hand would stay on memory that is shared. */
+function isOwnBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
 }
 
 function isTravelling(value: unknown): value is TravellingRight {

@@ -74,8 +74,15 @@ export interface TestNode extends RunningNode {
   restarted(name: string, times: number): Promise<void>;
 }
 
-/** Boots a node with everything that `nx up` gives it, on a port of the host's choice. */
-export async function bootNode(options: Partial<NodeOptions> = {}): Promise<TestNode> {
+/**
+ * Boots a node with everything that `nx up` gives it, on a port of the host's choice.
+ *
+ * @param entry What its isolates start from, in the place of the product's own.
+ */
+export async function bootNode(
+  options: Partial<NodeOptions> = {},
+  entry?: URL,
+): Promise<TestNode> {
   const lines: string[] = [];
   const waiting = new Set<() => void>();
   const node = await startNode({
@@ -91,7 +98,7 @@ export async function bootNode(options: Partial<NodeOptions> = {}): Promise<Test
       lines.push(line);
       for (const look of [...waiting]) look();
     },
-  });
+  }, entry);
   const printed = (wanted: string | RegExp, times = 1) =>
     new Promise<void>((resolve, reject) => {
       const hung = setTimeout(() => {
@@ -259,18 +266,8 @@ export function replaceSyscalls(
 ): Replace {
   return givenElse(daemon, (given) => {
     const { syscalls } = given;
-    return { ...given, syscalls: { ...methodsOf(syscalls), ...change(syscalls) } };
+    return { ...given, syscalls: { ...syscalls, ...change(syscalls) } };
   });
-}
-
-/** A plain object of the kernel's methods, which live on a class with private fields. */
-function methodsOf(syscalls: Syscalls): Syscalls {
-  const names = Object.getOwnPropertyNames(Object.getPrototypeOf(syscalls));
-  const methods = [...names, ...Object.keys(syscalls)].map((name) => {
-    const member = syscalls[name as keyof Syscalls] as unknown;
-    return [name, typeof member === "function" ? member.bind(syscalls) : member] as const;
-  });
-  return Object.fromEntries(methods) as unknown as Syscalls;
 }
 
 /** A daemon with another command line. */

@@ -1,4 +1,4 @@
-const ROOT = new URL("../../", import.meta.url).href;
+const ROOT = import.meta.url.slice(0, -"tests/lockdown/outside.ts".length);
 
 /** Modules outside a daemon's graph, and ways around the names of builtins. */
 export const OUTSIDE: readonly string[] = [
