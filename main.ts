@@ -11,6 +11,7 @@ import { random32Of } from "@hw/host/random32.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import { textConsole } from "@hw/host/uart_stdout.ts";
+import { missingPermission } from "@hw/host/missing_permission.ts";
 import { hostVersion } from "@hw/host/version.ts";
 import { createGateway } from "@net/gateway/gateway.ts";
 import { boot } from "@runtime/boot/init.ts";
@@ -116,6 +117,7 @@ if (import.meta.main) {
     processes,
     terminal: hostTerminal(),
     control: controlSockets(unixSockets(), FRAME_LENGTH_MAX),
+    missingPermission,
     version: hostVersion(),
   });
   processes.exit(code);

@@ -63,7 +63,8 @@ function attempt<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw error instanceof FileFailure ? error : new FileFailure(fileErrorOf(error), path);
+    if (error instanceof FileFailure) throw error;
+    throw new FileFailure(fileErrorOf(error), path, { cause: error });
   }
 }
 

@@ -19,7 +19,9 @@ export function hostProcesses(): Processes {
   return {
     env: (name) => Deno.env.get(name),
     id: Deno.pid,
-    userId: Deno.uid() ?? undefined,
+    get userId() {
+      return Deno.uid() ?? undefined;
+    },
     spawnSelf,
     spawnOnConsole,
     onStop,
@@ -45,7 +47,7 @@ export function hostTerminal(
       try {
         return writeAllSync(out, encoder.encode(text));
       } catch (failure) {
-        throw new FileFailure(fileErrorOf(failure), "standard output");
+        throw new FileFailure(fileErrorOf(failure), "standard output", { cause: failure });
       }
     },
     error(text) {
@@ -92,7 +94,7 @@ function spawnOnConsole(args: readonly string[]): Child {
   try {
     return childOf(command.spawn(), Promise.resolve());
   } catch (error) {
-    throw new FileFailure(fileErrorOf(error), Deno.execPath());
+    throw new FileFailure(fileErrorOf(error), Deno.execPath(), { cause: error });
   }
 }
 

@@ -35,7 +35,17 @@ export function tcpBackEnds(): readonly [TcpBackEnd, ...TcpBackEnd[]] {
 export function hostSockets(
   { listenTcp, connectTcp }: TcpBackEnd = tcpBackEnds()[0],
 ): HostSockets {
-  return { listenTcp, connectTcp, bindUdp, lookup: lookupAll };
+  return {
+    async listenTcp(at, accept) {
+      // Looked up here: `node:net` would throw what it may not use where nobody can catch it.
+      const [host] = await lookupAll(at.host);
+      if (host === undefined) throw new HostSocketFailure("not_found", at);
+      return await listenTcp({ ...at, host }, accept);
+    },
+    connectTcp,
+    bindUdp,
+    lookup: lookupAll,
+  };
 }
 
 /** The host's Unix stream sockets. */
@@ -64,7 +74,8 @@ async function bindUdp(
 
 function bound(socket: Socket, at: HostAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(new HostSocketFailure(socketErrorOf(error), at));
+    const fail = (error: unknown) =>
+      reject(new HostSocketFailure(socketErrorOf(error), at, { cause: error }));
     socket.once("error", fail);
     socket.bind({ address: at.host, port: at.port }, () => {
       socket.off("error", fail);
@@ -78,7 +89,10 @@ async function lookupAll(name: string): Promise<readonly string[]> {
   try {
     const found = await lookup(name, { all: true, verbatim: true });
     return found.map(({ address }) => address);
-  } catch {
-    return [];
+  } catch (error) {
+    // A permission is missing: that will not change, and is no name that leads nowhere yet.
+    const cause = socketErrorOf(error);
+    if (cause !== "permission_denied") return [];
+    throw new HostSocketFailure(cause, { host: name, port: 0 }, { cause: error });
   }
 }

@@ -75,7 +75,7 @@ function failing<T>(at: HostAddress, open: () => T): Promise<T> {
   try {
     return Promise.resolve(open());
   } catch (error) {
-    return Promise.reject(new HostSocketFailure(socketErrorOf(error), at));
+    return Promise.reject(new HostSocketFailure(socketErrorOf(error), at, { cause: error }));
   }
 }
 

@@ -68,7 +68,7 @@ function listen(
   } catch (error) {
     server.close();
     if (error instanceof HostSocketFailure) throw error;
-    throw new HostSocketFailure(socketErrorOf(error), at);
+    throw new HostSocketFailure(socketErrorOf(error), at, { cause: error });
   }
   return {
     local: addressOf((into) => server.getsockname(into)) ?? at,

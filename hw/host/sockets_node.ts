@@ -60,7 +60,12 @@ export async function listenUnixNode(
 }
 
 export function connectUnixNode(path: string): HostStream {
-  return new CarriedStream(carrierOver(connect({ path, allowHalfOpen: true })), false);
+  try {
+    return new CarriedStream(carrierOver(connect({ path, allowHalfOpen: true })), false);
+  } catch (error) {
+    // A permission is asked for at once, and its absence thrown.
+    throw new HostSocketFailure(socketErrorOf(error), { host: path, port: 0 }, { cause: error });
+  }
 }
 
 function tcpOver(socket: Socket, remote: HostAddress, opened: boolean): HostTcp {
@@ -99,14 +104,19 @@ interface ListenOptions {
 
 function listening(server: Server, options: ListenOptions, at: HostAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(new HostSocketFailure(socketErrorOf(error), at));
+    const fail = (error: unknown) =>
+      reject(new HostSocketFailure(socketErrorOf(error), at, { cause: error }));
     server.once("error", fail);
-    server.listen(options, () => {
-      server.off("error", fail);
-      // No descriptor is left for a connection that came: it waits in the backlog.
-      server.on("error", () => {});
-      resolve();
-    });
+    try {
+      server.listen(options, () => {
+        server.off("error", fail);
+        // No descriptor is left for a connection that came: it waits in the backlog.
+        server.on("error", () => {});
+        resolve();
+      });
+    } catch (error) {
+      fail(error); // a permission is asked for at once, and its absence thrown
+    }
   });
 }
 

@@ -275,8 +275,9 @@ export class HostSocketFailure extends Error {
   readonly code: HostSocketError;
   readonly address: HostAddress;
 
-  constructor(code: HostSocketError, address: HostAddress) {
-    super(`Cannot open ${address.host}:${address.port}: ${code}`);
+  /** @param options As `cause` what the host said, for whoever can read that. */
+  constructor(code: HostSocketError, address: HostAddress, options?: ErrorOptions) {
+    super(`Cannot open ${address.host}:${address.port}: ${code}`, options);
     this.code = code;
     this.address = address;
   }

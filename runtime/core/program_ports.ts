@@ -63,11 +63,20 @@ export class FileFailure extends Error {
   readonly code: FileError;
   readonly path: string;
 
-  constructor(code: FileError, path: string) {
-    super(`Cannot use ${path}: ${code}`);
+  /** @param options As `cause` what the host said, for whoever can read that. */
+  constructor(code: FileError, path: string, options?: ErrorOptions) {
+    super(`Cannot use ${path}: ${code}`, options);
     this.code = code;
     this.path = path;
   }
+}
+
+/** Something that this process may not do, whatever its user may. */
+export interface MissingPermission {
+  /** What would let it, as the runtime takes it on its command line. */
+  readonly flag: string;
+  /** What that would let it do. */
+  readonly purpose: string;
 }
 
 /** What lies at a path; a symbolic link is itself, not what it leads to. */

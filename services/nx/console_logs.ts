@@ -57,6 +57,7 @@ function kept<T>(place: string, work: () => T): T {
     throw new CommandFailure(
       EXIT.failed,
       `cannot keep the consoles in ${place} (${error.code}); name a folder with --log-dir`,
+      { cause: error },
     );
   }
 }

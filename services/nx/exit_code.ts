@@ -20,8 +20,9 @@ export class CommandFailure extends Error {
   /** One of {@linkcode EXIT}. */
   readonly exitCode: number;
 
-  constructor(exitCode: number, message: string) {
-    super(message);
+  /** @param options As `cause` the failure behind it. */
+  constructor(exitCode: number, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.exitCode = exitCode;
   }
 }

@@ -223,6 +223,7 @@ function privateFolder(files: Files, path: string): void {
     throw new CommandFailure(
       EXIT.failed,
       `cannot make ${path} (${error.code}); set XDG_RUNTIME_DIR to a folder of yours`,
+      { cause: error },
     );
   }
 }

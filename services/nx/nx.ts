@@ -99,6 +99,11 @@ export async function runNx(argv: readonly string[], ports: NxPorts): Promise<nu
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const missing = ports.missingPermission(error);
+    if (missing !== undefined) {
+      output.complain(`needs ${missing.flag}: without it this program may not ${missing.purpose}`);
+      return EXIT.failed;
+    }
     const failure = failureOf(error);
     if (failure === undefined) throw error;
     output.complain(failure.message);
@@ -154,6 +159,7 @@ function failureOf(error: unknown): CommandFailure | undefined {
 
 const SOCKET: Readonly<Record<string, string>> = {
   "address_in_use": "it is in use; choose another port, or 0 for any",
+  "not_found": "its name leads nowhere",
   "address_not_available": "no such address can be used from here",
   "permission_denied": "it is not permitted; use a port above 1023",
 };

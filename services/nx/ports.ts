@@ -1,5 +1,11 @@
 import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
-import type { ControlSockets, Files, Processes, Terminal } from "@runtime/core/program_ports.ts";
+import type {
+  ControlSockets,
+  Files,
+  MissingPermission,
+  Processes,
+  Terminal,
+} from "@runtime/core/program_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
@@ -84,6 +90,8 @@ export interface NxPorts {
   readonly control: ControlSockets;
   readonly clock: Clock;
   readonly turns: Turns;
+  /** The missing permission of this process behind a failure; `undefined` for any other failure. */
+  missingPermission(failure: unknown): MissingPermission | undefined;
   /** What the program runs on: `deno`, `v8`, `typescript`, `target` and whether it is compiled. */
   readonly version: Readonly<Record<string, string | boolean>>;
 }

@@ -56,6 +56,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     control,
     clock,
     turns: clock,
+    missingPermission: () => undefined,
     version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,

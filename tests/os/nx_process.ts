@@ -22,11 +22,12 @@ export interface NxEnd {
 
 /** A folder of control sockets of its own, and the processes that use it. */
 export class NxWorld {
-  readonly #folder: string;
+  /** In it lie the folders of its nodes, and what is temporary. */
+  readonly folder: string;
   readonly #running = new Set<NxProcess>();
 
   constructor(folder: string) {
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Starts `nx` with these arguments and `--json`; a node without a supervisor. */
@@ -42,7 +43,12 @@ export class NxWorld {
 
   /** The same, with flags for Deno itself. */
   flagged(flags: readonly string[], ...args: readonly string[]): NxProcess {
-    const process = new NxProcess(args, { folder: this.#folder, flags });
+    return this.permitted(["--allow-all", ...flags], ...args);
+  }
+
+  /** The same, with these permissions and no others. */
+  permitted(flags: readonly string[], ...args: readonly string[]): NxProcess {
+    const process = new NxProcess(args, { folder: this.folder, flags });
     this.#running.add(process);
     return process;
   }
@@ -62,13 +68,13 @@ export class NxWorld {
 
   /** Id of the process in which a node runs, supervised or not. */
   async nodeProcess(port: number): Promise<number> {
-    const facts = await Deno.readTextFile(`${this.#folder}/nexus/${port}/node.json`);
+    const facts = await Deno.readTextFile(`${this.folder}/nexus/${port}/node.json`);
     return Number(JSON.parse(facts).pid);
   }
 
   /** Names of what lies in its folder. */
   async files(): Promise<string[]> {
-    const entries = await Array.fromAsync(Deno.readDir(this.#folder));
+    const entries = await Array.fromAsync(Deno.readDir(this.folder));
     return entries.map(({ name }) => name).sort();
   }
 
@@ -112,7 +118,7 @@ export class NxProcess {
     args: readonly string[],
     { folder, flags }: { readonly folder: string; readonly flags: readonly string[] },
   ) {
-    const run = ["run", "--no-prompt", "--allow-all", "--quiet", ...flags];
+    const run = ["run", "--no-prompt", "--quiet", ...flags];
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...run, PROGRAM, ...args, "--json"],
       env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder },
