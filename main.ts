@@ -1,21 +1,20 @@
-import { hostProcesses, hostTerminal } from "@hw/host/process.ts"; // first: it hears stop signals
+import { hostProcesses } from "@hw/host/process.ts"; // first: it hears stop signals
 import { createMachine } from "@hw/board/machine.ts";
 import { hostClock } from "@hw/host/clock.ts";
+import { runConfined } from "@hw/host/confined.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
 import { seededEntropy } from "@hw/host/entropy_seeded.ts";
-import { hostFiles } from "@hw/host/files.ts";
-import { controlSockets } from "@hw/host/frame_stream.ts";
 import { hostGuard } from "@hw/host/guard.ts";
 import { hostPlacement } from "@hw/host/isolates.ts";
+import { type NodeThread, programHost, type ThreadPorts } from "@hw/host/program_host.ts";
 import { random32Of } from "@hw/host/random32.ts";
 import { hostSockets, unixSockets } from "@hw/host/sockets.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import { textConsole } from "@hw/host/uart_stdout.ts";
-import { missingPermission } from "@hw/host/missing_permission.ts";
-import { hostVersion } from "@hw/host/version.ts";
 import { createGateway } from "@net/gateway/gateway.ts";
 import { boot } from "@runtime/boot/init.ts";
 import type { EntropySource } from "@runtime/core/ports.ts";
+import type { Reach } from "@runtime/core/program_ports.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { Kernel } from "@runtime/kernel/kernel.ts";
@@ -23,10 +22,10 @@ import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
 import { GatewayLog } from "@services/nx/gateway_log.ts";
 import { NodeKeeper } from "@services/nx/node_keeper.ts";
-import { runNx } from "@services/nx/nx.ts";
 import { stopSessions } from "@services/nx/orderly_stop.ts";
+import { runNx } from "@services/nx/nx.ts";
 import { placeOfPeer } from "@services/nx/place.ts";
-import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import type { NodeOptions, NxPorts, RunningNode } from "@services/nx/ports.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 
 /** Largest IP packet between the machine and its own gateway, in bytes. */
@@ -35,14 +34,12 @@ const MTU = 65_535;
 const clock = hostClock();
 const turns = hostTurns(clock);
 const sockets = hostSockets();
-const guard = hostGuard({ clock, turns });
 
-/**
- * Builds the host's side, the machine and the kernel of one node, and boots its daemons.
- *
- * @param entry What isolates start from: tests alone name one.
- */
-export async function startNode(options: NodeOptions, entry?: URL): Promise<RunningNode> {
+/** Builds the host's side, the machine and the kernel of one node, and boots its daemons. */
+export async function startNode(
+  options: NodeOptions,
+  { makeIsolate, inspector = () => Promise.resolve("unknown") }: NodeThread = {},
+): Promise<RunningNode> {
   const { isolation = "inline" } = options;
   const entropy = entropyOf(options, "machine");
   const log = new GatewayLog({ clock, turns });
@@ -70,7 +67,7 @@ export async function startNode(options: NodeOptions, entry?: URL): Promise<Runn
     machine,
     clock,
     components,
-    placement: { isolation, ...hostPlacement(clock, turns, entry) },
+    placement: { isolation, ...hostPlacement(clock, turns, makeIsolate) },
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
     args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
@@ -80,7 +77,7 @@ export async function startNode(options: NodeOptions, entry?: URL): Promise<Runn
     degraded: keeper.degraded,
     suspect: options.suspect,
     provocable: options.profile === "test",
-    about: async () => ({ placement: isolation, inspector: await guard.inspector() }),
+    about: async () => ({ placement: isolation, inspector: await inspector() }),
   }).catch(async (error) => {
     kernel.stop();
     await close();
@@ -104,21 +101,25 @@ function entropyOf({ profile, seed }: NodeOptions, use: string): EntropySource {
   return seededEntropy(`${seed}:${use}`);
 }
 
-if (import.meta.main) {
-  const processes = hostProcesses();
-  const code = await runNx(Deno.args, {
+/** Everything that the command line reaches of the world. */
+export function programPorts(
+  { processes, unix, makeIsolate, guard: told, confined }: ThreadPorts,
+): NxPorts {
+  const guard = hostGuard({ clock, turns }, told);
+  return {
     async startNode(options) {
       await guard.admit(options.profile === "test");
-      return await startNode(options);
+      return await startNode(options, { makeIsolate, inspector: guard.inspector });
     },
-    clock,
-    turns,
-    files: hostFiles(),
-    processes,
-    terminal: hostTerminal(),
-    control: controlSockets(unixSockets(), FRAME_LENGTH_MAX),
-    missingPermission,
-    version: hostVersion(),
-  });
-  processes.exit(code);
+    ...{ processes, confined },
+    ...programHost({ clock, turns, sockets, unix, frameLengthMax: FRAME_LENGTH_MAX }),
+  };
+}
+
+if (import.meta.main) {
+  const processes = hostProcesses();
+  const unix = unixSockets();
+  const confined = (argv: readonly string[], reach: Reach) =>
+    runConfined({ argv, reach, processes });
+  Deno.exit(await runNx(Deno.args, programPorts({ processes, unix, confined })));
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { PROGRAM_PERMISSIONS } from "@hw/host/permissions.ts";
+import { programFlags, systemFacts } from "@hw/host/permissions.ts";
+import { denoAtLeast } from "@hw/host/runtime_version.ts";
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { run } from "./ci/process.ts";
@@ -24,6 +25,7 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
 export const EMBEDDED: readonly string[] = [
   "hw/host/first_bytes_worker.ts",
   "hw/host/task_worker.ts",
+  "hw/host/node_worker.ts",
 ];
 
 const COMPILE_TIMEOUT_MS = 300_000;
@@ -36,7 +38,7 @@ export interface CompileOptions {
   readonly output: string;
   readonly entry: string;
   readonly offlinePair: boolean;
-  /** Entries of workers: no import of the program reaches them. */
+  /** Entries of workers, the program's own unless said: no import of it reaches them. */
   readonly workers?: readonly string[];
 }
 
@@ -46,7 +48,8 @@ export async function compile(options: CompileOptions): Promise<string | undefin
   const path = `${options.output}/nx-${options.target}`;
   if (!options.offlinePair) {
     console.error(`compile: Deno ${Deno.version.deno} for ${options.target}`);
-    if (await compiled(Deno.execPath(), options, path, {})) return path;
+    const own = { facts: systemFacts(denoAtLeast(2, 9)), env: {} };
+    if (await compiled(Deno.execPath(), options, path, own)) return path;
     console.error("compile: no base for the running Deno; trying the pair from npm");
   }
   const pair = await offlinePair(options.target);
@@ -56,20 +59,24 @@ export async function compile(options: CompileOptions): Promise<string | undefin
   }
   console.error(`compile: Deno 2.4.2 for ${PAIR_TARGET}`);
   const env = { DENORT_BIN: pair.base, DENO_TLS_CA_STORE: "system" };
-  return await compiled(pair.deno, options, path, env) ? path : undefined;
+  const paired = { facts: systemFacts(false), env };
+  return await compiled(pair.deno, options, path, paired) ? path : undefined;
 }
 
 async function compiled(
   deno: string,
   options: CompileOptions,
   path: string,
-  env: Record<string, string>,
+  { facts, env }: {
+    readonly facts: readonly string[];
+    readonly env: Record<string, string>;
+  },
 ): Promise<boolean> {
   // With the lock file every package of the import map is embedded, the benches' rivals too: 50 MB.
   // The pins are exact, and what the gate ran before this was checked against the lock file.
   const shape = ["--no-check", "--no-lock", "--target", options.target, "--output", path];
-  const files = [...INCLUDED, ...EMBEDDED, ...options.workers ?? []];
-  const flags = [...shape, ...files.flatMap((file) => ["--include", file]), ...PROGRAM_PERMISSIONS];
+  const files = [...INCLUDED, ...options.workers ?? EMBEDDED];
+  const flags = [...shape, ...files.flatMap((file) => ["--include", file]), ...programFlags(facts)];
   const args = ["compile", "--quiet", ...flags, options.entry];
   const { code } = await run(deno, args, { env, timeoutMs: COMPILE_TIMEOUT_MS });
   return code === 0;

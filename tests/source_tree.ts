@@ -4,6 +4,9 @@ export const ROOT: string = new URL("..", import.meta.url).pathname.replace(/\/$
 /** Folders that hold the project's code. */
 export const CODE_FOLDERS = ["runtime", "hw", "net", "services", "tests", "scripts"] as const;
 
+/** Files that hold the project's code beside them. */
+const ROOT_FILES = ["main.ts"];
+
 /** Folders whose files nobody writes by hand. */
 const SKIPPED = new Set(["runtime/capnp/gen", "tests/vectors", "tests/fuzz/corpus"]);
 
@@ -22,7 +25,7 @@ export function filesBelow(folder: string): string[] {
 /** @returns Every TypeScript file of the project, by path from the root. */
 export function sourceFiles(): string[] {
   const below = CODE_FOLDERS.flatMap(filesBelow).filter((path) => path.endsWith(".ts"));
-  return present("main.ts") ? ["main.ts", ...below] : below;
+  return [...ROOT_FILES.filter(present), ...below];
 }
 
 /** Whether a file or folder exists, by path from the root. */

@@ -18,8 +18,19 @@ export interface HostGuard {
   inspector(): Promise<string>;
 }
 
+/** What a thread is told that cannot find it out itself. */
+export interface GuardOptions {
+  /** Whether this runtime's random bytes are a fixed sequence. */
+  readonly bytesRepeat?: (() => Promise<boolean>) | undefined;
+  /** Whether the process's inspector is open: it is the main thread's, and no worker sees it. */
+  readonly inspectorOpen?: (() => Promise<boolean>) | undefined;
+}
+
 /** Nothing happens before {@linkcode HostGuard.admit}: only a node needs it. */
-export function hostGuard(ports: { readonly clock: Clock; readonly turns: Turns }): HostGuard {
+export function hostGuard(
+  ports: { readonly clock: Clock; readonly turns: Turns },
+  { bytesRepeat = randomBytesRepeat, inspectorOpen }: GuardOptions = {},
+): HostGuard {
   let door: InspectorDoor | undefined;
   let repeat: Promise<boolean> | undefined;
   return {
@@ -27,11 +38,15 @@ export function hostGuard(ports: { readonly clock: Clock; readonly turns: Turns 
       return door;
     },
     async admit(inspectable) {
-      door ??= holdInspectorDoor(ports);
-      repeat ??= randomBytesRepeat();
+      door ??= holdInspectorDoor(
+        ports,
+        inspectorOpen === undefined ? {} : { inspectorUrl: () => undefined },
+      );
+      repeat ??= bytesRepeat();
       if (await repeat) throw new HostRefusal("seeded_runtime");
       // Asked last: whatever opened it before the port was held has by now.
-      if (!inspectable && door.state === "open") throw new HostRefusal("inspector_open");
+      const open = await inspectorOpen?.() ?? door.state === "open";
+      if (!inspectable && open) throw new HostRefusal("inspector_open");
     },
     async inspector() {
       if (door === undefined) return "unknown";

@@ -10,12 +10,13 @@
 
 import inspector from "node:inspector";
 import type { Clock, Turns } from "@runtime/core/ports.ts";
+import { INSPECTOR_ADDRESS } from "./permissions.ts";
 import { denoAtLeast } from "./runtime_version.ts";
 import { socketErrorOf } from "./socket_error.ts";
 
 /** Where the inspector opens. Source: Deno 2.9, measured. */
-export const INSPECTOR_PORT = 9229;
-const INSPECTOR_AT = { hostname: "127.0.0.1", port: INSPECTOR_PORT } as const;
+export const INSPECTOR_PORT = INSPECTOR_ADDRESS.port;
+const INSPECTOR_AT = { hostname: INSPECTOR_ADDRESS.host, port: INSPECTOR_PORT } as const;
 /** How long the port may be free before a node that waits for it has it, in milliseconds. */
 export const DOOR_RETRY_MS = 250;
 /** Pause after each caller, in milliseconds: who calls without end must not cost a node its time. */

@@ -13,40 +13,65 @@ export interface WorkerGreeting {
   readonly originMs: number;
 }
 
-/** The product's own entry. */
-const TASK_WORKER = new URL("./task_worker.ts", import.meta.url);
-
 /** Its text is known to hold no bytes of a frame: it names a kind of error. */
 const REASON_LENGTH_MAX = 64;
 
+/** Makes an isolate, tells it the greeting, and ends it when it is asked to. */
+export type MakeIsolate = (
+  greeting: WorkerGreeting,
+  failed: (reason: string) => void,
+) => MadeIsolate;
+
+/** An isolate as its maker ends it. */
+export interface MadeIsolate {
+  terminate(): void;
+}
+
+/** Makes workers without any permission, from the one entry. */
+export const makeIsolate: MakeIsolate = isolatesFrom(
+  () => new URL("./task_worker.ts", import.meta.url),
+);
+
+/** Makes workers without any permission. @param entry What they start from: tests name another. */
+export function isolatesFrom(entry: () => URL): MakeIsolate {
+  return (greeting, failed) => startWorker(entry(), greeting, failed);
+}
+
+function startWorker(
+  entry: URL,
+  greeting: WorkerGreeting,
+  failed: (reason: string) => void,
+): MadeIsolate {
+  const worker = new Worker(entry, {
+    type: "module",
+    name: greeting.name,
+    deno: { permissions: "none" },
+  });
+  worker.addEventListener("error", (event) => {
+    event.preventDefault(); // it ends this isolate, not the process
+    failed(event.message.slice(0, REASON_LENGTH_MAX));
+  });
+  worker.postMessage(greeting, [greeting.control.port]);
+  return { terminate: () => worker.terminate() };
+}
+
 /**
- * Workers without any permission, each from the one entry.
- *
  * @param originMs When the node's clock read 0, in milliseconds since the Unix epoch.
  * @param order See {@linkcode WorkerGreeting.order}.
  */
-function hostIsolates(originMs: number, order: SharedArrayBuffer, entry: URL): Isolates {
+function hostIsolates(originMs: number, order: SharedArrayBuffer, make: MakeIsolate): Isolates {
   const wires = hostWires();
   return {
     wires,
     start(name, failed) {
-      const worker = new Worker(entry, {
-        type: "module",
-        name,
-        deno: { permissions: "none" },
-      });
-      worker.addEventListener("error", (event) => {
-        event.preventDefault(); // it ends this isolate, not the process
-        failed(event.message.slice(0, REASON_LENGTH_MAX));
-      });
       const [own, theirs] = wires.pair();
+      const control = { port: theirs.port as MessagePort, cells: theirs.cells };
       const activity = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-      const greeting = { name, control: theirs, order, activity, originMs };
-      worker.postMessage(greeting, [theirs.port as MessagePort]);
+      const made = make({ name, control, order, activity, originMs }, failed);
       return {
         activity: new Int32Array(activity),
         control: openWire(own),
-        terminate: () => worker.terminate(),
+        terminate: () => made.terminate(),
       };
     },
   };
@@ -62,18 +87,15 @@ export interface HostPlacement {
   readonly wake: (cells: Int32Array, index: number) => void;
 }
 
-/**
- * @param clock Its origin becomes that of every isolate's clock.
- * @param entry What every isolate starts from; tests have one that lets a hostile daemon in.
- */
+/** @param clock Its origin becomes that of every isolate's clock. */
 export function hostPlacement(
   { originMs }: { readonly originMs: number },
   turns: Turns,
-  entry: URL = TASK_WORKER,
+  make: MakeIsolate = makeIsolate,
 ): HostPlacement {
   const order = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   return {
-    isolates: hostIsolates(originMs, order, entry),
+    isolates: hostIsolates(originMs, order, make),
     order: new Int32Array(order),
     turn: () => new Promise<void>((resolve) => turns.later(resolve)),
     wake: (cells, index) => void Atomics.notify(cells, index),

@@ -3,7 +3,7 @@ import { test } from "@tests/fakes/test.ts";
 import { builtins } from "@tests/lockdown/builtins.ts";
 import { OUTSIDE, PACKAGES } from "@tests/lockdown/outside.ts";
 import { LockedWorker, type Order, type Report } from "@tests/lockdown/report.ts";
-import { compile } from "../../scripts/compile.ts";
+import { compile, EMBEDDED } from "../../scripts/compile.ts";
 import { installedPair, PAIR_TARGET } from "../../scripts/ci/offline_pair.ts";
 import { run } from "../../scripts/ci/process.ts";
 import { GLOBALS_ALLOWED } from "./globals_allowed.ts";
@@ -108,6 +108,9 @@ test("a daemon imports no builtin, by either of its names and by no way around t
   deepEqual(unmapped, []);
 });
 
+/** Without the worker of a node: the command line in it is what a daemon must not reach. */
+const TASK_WORKERS = EMBEDDED.filter((path) => path !== "hw/host/node_worker.ts");
+
 const pair = installedPair();
 const unpaired = { ignore: pair === undefined };
 
@@ -131,7 +134,12 @@ test("lockdown holds under Deno 2.4.2", async () => {
 test("lockdown holds in an executable", async () => {
   const output = await Deno.makeTempDir({ prefix: "nx-locked-" });
   try {
-    const options = { target: PAIR_TARGET, output, entry: PROGRAM, workers: [WORKER] };
+    const options = {
+      target: PAIR_TARGET,
+      output,
+      entry: PROGRAM,
+      workers: [WORKER, ...TASK_WORKERS],
+    };
     const path = await compile({ ...options, offlinePair: true });
     const [escape, work] = await reportsOf(path ?? "", []);
     judge(escape, OUT_BEFORE_29);

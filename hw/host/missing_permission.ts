@@ -30,6 +30,17 @@ const REFUSAL =
 /** A child may not be given a variable that changes which code it loads. */
 const RUN_REFUSAL = /^Requires --allow-run permissions/;
 
+/** A permission that this process was not given, found out before it is needed. */
+export class PermissionFailure extends Error {
+  override readonly name = "PermissionFailure";
+  readonly missing: MissingPermission;
+
+  constructor(missing: MissingPermission) {
+    super(`Needs ${missing.flag}`);
+    this.missing = missing;
+  }
+}
+
 /** Reads the refusal behind a failure, which may be its cause, or the cause of that. */
 export function missingPermission(failure: unknown): MissingPermission | undefined {
   let error = failure;
@@ -48,6 +59,7 @@ export function permission(kind: Kind, value?: string): MissingPermission {
 }
 
 function refusalIn(error: Error): MissingPermission | undefined {
+  if (error instanceof PermissionFailure) return error.missing;
   if (error.name === "NotCapable") {
     const [, kind, value] = REFUSAL.exec(error.message) ?? [];
     if (isKind(kind)) return permission(kind, value);

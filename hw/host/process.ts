@@ -4,12 +4,11 @@ import {
   type ChildOptions,
   FileFailure,
   type Processes,
+  type Reach,
   type StopSignal,
-  type Terminal,
 } from "@runtime/core/program_ports.ts";
 import { fileErrorOf } from "./files.ts";
-import { PROGRAM_PERMISSIONS } from "./permissions.ts";
-import { type SyncWriter, writeAllSync } from "./uart_stdout.ts";
+import { flagsOf, giveUp, nodePermissions, processPermissions } from "./permissions.ts";
 
 /** A longer line of a child is cut here. */
 const LINE_LENGTH_MAX = 65_536;
@@ -24,51 +23,25 @@ export function hostProcesses(): Processes {
     },
     spawnSelf,
     spawnOnConsole,
+    keepToChildren: () => giveUp(["net", "env", "ffi"]),
     onStop,
     inputEnded,
-    setExitCode(code) {
-      Deno.exitCode = code;
-    },
-    exit: (code) => Deno.exit(code),
   };
 }
 
-/** Standard output and error as text. */
-export function hostTerminal(
-  { out, error }: { readonly out: SyncWriter; readonly error: SyncWriter } = {
-    out: Deno.stdout,
-    error: Deno.stderr,
-  },
-): Terminal {
-  const encoder = new TextEncoder();
-  return {
-    interactive: Deno.stdout.isTerminal(),
-    out(text) {
-      try {
-        return writeAllSync(out, encoder.encode(text));
-      } catch (failure) {
-        throw new FileFailure(fileErrorOf(failure), "standard output", { cause: failure });
-      }
-    },
-    error(text) {
-      try {
-        return writeAllSync(error, encoder.encode(text));
-      } catch {
-        return false; // there is nowhere left to say so
-      }
-    },
-  };
-}
-
-/** The arguments before the program's own: none for a compiled executable. */
-function programArgs(): readonly string[] {
+/**
+ * The arguments before the program's own: none for a compiled executable, which has the permissions
+ * that were compiled into it and gives up what it does not need.
+ */
+function programArgs(reach: Reach): readonly string[] {
   if (Deno.build.standalone) return [];
-  return ["run", "--quiet", ...PROGRAM_PERMISSIONS, Deno.mainModule];
+  const permissions = processPermissions(nodePermissions(reach), reach);
+  return ["run", "--quiet", ...flagsOf(permissions), Deno.mainModule];
 }
 
 function spawnSelf(options: ChildOptions): Child {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...programArgs(), ...options.args],
+    args: [...programArgs(options.reach), ...options.args],
     env: { ...options.env },
     stdin: "piped",
     stdout: "piped",
@@ -84,9 +57,9 @@ function spawnSelf(options: ChildOptions): Child {
 }
 
 /** The child stays in this process's group: what a terminal does to one it does to both. */
-function spawnOnConsole(args: readonly string[]): Child {
+function spawnOnConsole(args: readonly string[], reach: Reach): Child {
   const command = new Deno.Command(Deno.execPath(), {
-    args: [...programArgs(), ...args],
+    args: [...programArgs(reach), ...args],
     stdin: "piped",
     stdout: "inherit",
     stderr: "inherit",

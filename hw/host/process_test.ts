@@ -1,7 +1,7 @@
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { hostTerminal } from "./process.ts";
+import { hostTerminal } from "./terminal.ts";
 
 /** A stream that takes nothing, for the reason given. */
 function failing(error: Error) {
@@ -89,7 +89,8 @@ test("hostProcesses names what keeps a child from being started", async () => {
     import { hostProcesses } from "${PROCESS}";
     Deno.permissions.revokeSync({ name: "run" });
     try {
-      hostProcesses().spawnOnConsole([]);
+      const reach = { listens: [], dials: [], folders: [], socket: undefined, variables: [] };
+      hostProcesses().spawnOnConsole([], reach);
     } catch (error) {
       console.log(error.name, error.code);
     }

@@ -8,6 +8,7 @@ import {
   type HostUdp,
   type UnixSockets,
 } from "@runtime/core/ports.ts";
+import { hostPort, isPermitted } from "./permissions.ts";
 import { denoAtLeast } from "./runtime_version.ts";
 import { socketErrorOf } from "./socket_error.ts";
 import { connectTcpDeno, connectUnixDeno, listenTcpDeno, listenUnixDeno } from "./sockets_deno.ts";
@@ -31,10 +32,16 @@ export function tcpBackEnds(): readonly [TcpBackEnd, ...TcpBackEnd[]] {
   return handles === undefined ? [node] : [{ name: "handles", ...tcpOverHandles(handles) }, node];
 }
 
-/** The host's TCP and UDP. */
+/**
+ * The host's TCP and UDP.
+ *
+ * An address that a name led to is dialled by that name where the address itself is not permitted: a
+ * name that led nowhere when permissions were given can be permitted by nothing else.
+ */
 export function hostSockets(
   { listenTcp, connectTcp }: TcpBackEnd = tcpBackEnds()[0],
 ): HostSockets {
+  const names = new Map<string, string>();
   return {
     async listenTcp(at, accept) {
       // Looked up here: `node:net` would throw what it may not use where nobody can catch it.
@@ -42,10 +49,19 @@ export function hostSockets(
       if (host === undefined) throw new HostSocketFailure("not_found", at);
       return await listenTcp({ ...at, host }, accept);
     },
-    connectTcp,
+    connectTcp: (to) => connectTcp(dialled(to, names)),
     bindUdp,
-    lookup: lookupAll,
+    async lookup(name) {
+      const found = await lookupAll(name);
+      for (const address of found) if (address !== name) names.set(address, name);
+      return found;
+    },
   };
+}
+
+function dialled(to: HostAddress, names: ReadonlyMap<string, string>): HostAddress {
+  const name = names.get(to.host);
+  return name === undefined || isPermitted("net", hostPort(to)) ? to : { ...to, host: name };
 }
 
 /** The host's Unix stream sockets. */

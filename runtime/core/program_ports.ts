@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { HostSocketError, UnixListener } from "./ports.ts";
+import type { HostAddress, HostSocketError, UnixListener } from "./ports.ts";
 
 /** Events of one {@linkcode FrameStream}. */
 export interface FrameStreamObserver {
@@ -126,10 +126,25 @@ export interface Files {
   temporaryFolder(prefix: string): string;
 }
 
+/** What a process of this program is to reach of the host. Without a word of it, nothing. */
+export interface Reach {
+  /** Where it listens, and where a name of that leads. */
+  readonly listens: readonly HostAddress[];
+  /** Whom it dials, by address or by name. */
+  readonly dials: readonly HostAddress[];
+  /** Folders in which it reads and writes. */
+  readonly folders: readonly string[];
+  /** The one path at which it makes its socket and asks at others. */
+  readonly socket: string | undefined;
+  /** Environment variables that it reads. */
+  readonly variables: readonly string[];
+}
+
 /** What a child is started with. */
 export interface ChildOptions {
   /** Arguments of this same program. */
   readonly args: readonly string[];
+  readonly reach: Reach;
   /** Variables added to this process's own. */
   readonly env?: Readonly<Record<string, string>>;
   /** Each line of its standard output, without the line feed. */
@@ -190,15 +205,13 @@ export interface Processes {
    *
    * @throws {FileFailure} when the host, or the permissions of this process, let it start none.
    */
-  spawnOnConsole(args: readonly string[]): Child;
+  spawnOnConsole(args: readonly string[], reach: Reach): Child;
+  /** Gives up, for good, what a process does not need that starts others and reads their reports. */
+  keepToChildren(): void;
   /** Runs `stop` at each such signal, in place of ending. Returns what takes the handler away. */
   onStop(stop: (signal: StopSignal) => void): () => void;
   /** Resolves when standard input has ended. May be asked once. */
   inputEnded(): Promise<void>;
-  /** Sets the exit code of a process that ends by itself. */
-  setExitCode(code: number): void;
-  /** Ends the process now. */
-  exit(code: number): never;
 }
 
 /** Standard output and error as text. */

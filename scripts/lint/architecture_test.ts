@@ -35,6 +35,7 @@ const RIGHT_IMPORTS: readonly (readonly [from: string, specifier: string])[] = [
   ["services/registry.gen.ts", "./rngd/mod.ts"],
   ["services/tasks.gen.ts", "./rngd/mod.ts"],
   ["main.ts", "@hw/host/entropy_seeded.ts"],
+  ["hw/host/node_worker.ts", "../../main.ts"],
   ["main.ts", "@services/nx/cli.ts"],
   ["tests/mesh/simulator.ts", "@hw/host/entropy_seeded.ts"],
   ["tests/fuzz/reader_fuzz.ts", "fast-check"],

@@ -71,6 +71,7 @@ export const LAYERS: readonly Layer[] = [
     at: "hw/host/task_worker.ts",
     may: ["runtime/core", "runtime/idl", "runtime/boot", "hw/host", "services/tasks.gen.ts"],
   },
+  { at: "hw/host/node_worker.ts", may: ["hw/host", "services/nx", "main.ts"] },
   { at: "main.ts", may: ["runtime", "hw", "net", "services"] },
 ];
 

@@ -39,6 +39,11 @@ export function parseHostPort(text: string, portMin: 0 | 1): HostAddress {
   return { host: parseHost(text.slice(0, colon)), port: parsePort(text.slice(colon + 1), portMin) };
 }
 
+/** Whether a host that `parseHostPort` read is an address and no name. */
+export function isAddress(host: string): boolean {
+  return host.includes(":") || NUMERIC.test(host);
+}
+
 /** An address as `parseHostPort` reads it. */
 export function hostPortText({ host, port }: HostAddress): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;

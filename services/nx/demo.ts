@@ -3,12 +3,15 @@ import { failureText, LadderJudge } from "@runtime/boot/ladder.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
 import { createClient } from "@runtime/idl/client.ts";
+import type { HostAddress } from "@runtime/core/ports.ts";
 import { controld } from "../controld/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
+import { hostPortText } from "./address.ts";
 import { connectControl, type ControlConnection } from "./control_client.ts";
 import { DemoFailure, DemoNode, DemoTimeout } from "./demo_node.ts";
 import { durationOption } from "./up_options.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { reachOf } from "./node_reach.ts";
 import { losingOutput } from "./output.ts";
 import { peersOf } from "./peers.ts";
 import { pingOnce } from "./ping.ts";
@@ -17,6 +20,8 @@ import { type ControlClient, okReply, type Shell } from "./shell.ts";
 const TIMEOUT_MS = 15_000;
 const PINGS = { count: 32, size: 64, window: 1, timeout: 5_000 };
 const SERVICE = "samgrd";
+/** Where each node listens. */
+const LISTEN: HostAddress = { host: "127.0.0.1", port: 0 };
 const RESOLVE_WAIT_MS = 5_000;
 const EXAMPLES = `
 Two nodes start as two processes, find each other over TCP on this host, prove their identities, and
@@ -99,8 +104,8 @@ class Demo {
   }
 
   async #show(): Promise<void> {
-    const first = await this.#boot(1, []);
-    const second = await this.#boot(2, ["--peer", `${first.listen.host}:${first.listen.port}`]);
+    const first = await this.#boot(1, undefined);
+    const second = await this.#boot(2, first.listen);
     const session = dsoftbusd.markers.session.line;
     this.#begin("session");
     await Promise.all(this.#nodes.map((node) => node.marked((lines) => lines.includes(session))));
@@ -113,12 +118,21 @@ class Demo {
     this.#summarise(one, two);
   }
 
-  async #boot(number: number, more: readonly string[]) {
+  async #boot(number: number, peer: HostAddress | undefined) {
     this.#begin(`boot node ${number}`);
     const alone = ["up", "--no-supervise", "--child"]; // a demo shows a crash, and ends with it
-    const args = [...alone, "--json", "--selftest", "--listen", "127.0.0.1:0", ...more];
     const { output, ports } = this.#shell;
-    const node = new DemoNode(ports.processes, args, {
+    const draft = `${ports.processes.id}-${number}`;
+    const dialled = peer === undefined ? [] : ["--peer", hostPortText(peer)];
+    const how = ["--json", "--selftest", "--draft", draft, "--listen", hostPortText(LISTEN)];
+    const args = [...alone, ...how, ...dialled];
+    const reach = await reachOf(ports, {
+      ...{ listen: LISTEN, control: true, report: undefined, draft },
+      peers: peer === undefined
+        ? []
+        : [{ address: peer, deviceId: undefined, noiseStatic: undefined }],
+    });
+    const node = new DemoNode(ports.processes, { args, reach }, {
       marker: (line) => {
         if (this.#options.json) output.json({ event: "marker", node: number, line });
         else output.line(`${number}| ${line}`);

@@ -1,5 +1,5 @@
 import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
-import type { Child, Processes } from "@runtime/core/program_ports.ts";
+import type { Child, ChildOptions, Processes } from "@runtime/core/program_ports.ts";
 import { printable } from "./output.ts";
 
 /** Lines of a child that are kept for a report of its failure. */
@@ -34,12 +34,12 @@ export class DemoNode {
 
   constructor(
     processes: Pick<Processes, "spawnSelf">,
-    args: readonly string[],
+    { args, reach }: Pick<ChildOptions, "args" | "reach">,
     observer: DemoNodeObserver,
   ) {
     this.#observer = observer;
     this.#child = processes.spawnSelf({
-      args,
+      ...{ args, reach },
       outLine: (line) => this.#take(line),
       errorLine: (line) => this.#keep(printable(line)),
     });

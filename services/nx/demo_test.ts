@@ -117,10 +117,10 @@ test("nx demo joins two children, asks both ways, and ends them", async () => {
     "--child",
     "--json",
     "--selftest",
-    "--listen",
-    "127.0.0.1:0",
   ];
-  deepEqual(spawned, [common, [...common, "--peer", "127.0.0.1:7000"]]);
+  const first = ["--draft", "42-1", "--listen", "127.0.0.1:0"];
+  const second = ["--draft", "42-2", "--listen", "127.0.0.1:0", "--peer", "127.0.0.1:7000"];
+  deepEqual(spawned, [[...common, ...first], [...common, ...second]]);
   deepEqual([ends, world.clock.nextNs()], [[1, 2], undefined]);
   const out = world.out();
   for (const id of IDS) ok(out.includes(id));

@@ -46,6 +46,12 @@ export function registryFolder({ env, userId }: Pick<Processes, "env" | "userId"
   return `${place}/nexus-${userId ?? "user"}`;
 }
 
+/** The variables that say where the registry is, as far as they are looked at. */
+export function registryVariables({ env }: Pick<Processes, "env">): readonly string[] {
+  const runtime = env("XDG_RUNTIME_DIR") ?? "";
+  return runtime.startsWith("/") ? ["XDG_RUNTIME_DIR"] : ["XDG_RUNTIME_DIR", "TMPDIR"];
+}
+
 /** How a command names the node that it means: by neither, the only one that runs. */
 export interface NodeName {
   /** Its name (a listen port, or `pid-<id>`), or a folder that holds its control socket. */

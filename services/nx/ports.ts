@@ -4,6 +4,7 @@ import type {
   Files,
   MissingPermission,
   Processes,
+  Reach,
   Terminal,
 } from "@runtime/core/program_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
@@ -90,6 +91,13 @@ export interface NxPorts {
   readonly control: ControlSockets;
   readonly clock: Clock;
   readonly turns: Turns;
+  /** Addresses behind a name; an address is its own. */
+  lookup(name: string): Promise<readonly string[]>;
+  /**
+   * Runs a command line where it may do no more than this, and resolves with its exit code;
+   * `undefined` in a thread that is so confined already.
+   */
+  readonly confined: ((argv: readonly string[], reach: Reach) => Promise<number>) | undefined;
   /** The missing permission of this process behind a failure; `undefined` for any other failure. */
   missingPermission(failure: unknown): MissingPermission | undefined;
   /** What the program runs on: `deno`, `v8`, `typescript`, `target` and whether it is compiled. */

@@ -6,9 +6,15 @@
  * @module
  */
 
-import { type Child, FileFailure, type StopSignal } from "@runtime/core/program_ports.ts";
+import {
+  type Child,
+  FileFailure,
+  type Reach,
+  type StopSignal,
+} from "@runtime/core/program_ports.ts";
 import { EXIT } from "./exit_code.ts";
 import { losingOutput, shortDuration } from "./output.ts";
+import { folderOf, reachAt } from "./node_reach.ts";
 import { type Restart, RESTART_WINDOW_MS, RestartBudget, RESTARTS_MAX } from "./restart_budget.ts";
 import { readReport, type Suspect } from "./run_report.ts";
 import type { Shell } from "./shell.ts";
@@ -35,6 +41,8 @@ const CRASHES: Readonly<Record<number, string>> = {
 
 /** What a supervisor is to do. */
 export interface SupervisePlan {
+  /** What the node must reach. */
+  readonly reach: Reach;
   /** Counted from the first start. */
   readonly timeoutMs: number | undefined;
   /** Whether the host chooses the port, which the node then keeps. */
@@ -47,6 +55,7 @@ export interface SupervisePlan {
 /** The hidden options with which a node is started under a supervisor. */
 interface NodeFacts {
   readonly report: string;
+  readonly draft: string;
   readonly keptPort: number | undefined;
   readonly timeLeftMs: number | undefined;
 }
@@ -72,10 +81,11 @@ export class Supervisor {
 
   /** Runs the node until it ends for good. @returns The exit code for this process. */
   async toEnd(): Promise<number> {
-    const { clock, files } = this.#shell.ports;
+    const { clock, files, processes } = this.#shell.ports;
     const { timeoutMs } = this.#plan;
     const folder = files.temporaryFolder("nx-up-");
     const report = `${folder}/${REPORT_NAME}`;
+    processes.keepToChildren();
     if (timeoutMs !== undefined) this.#deadlineNs = clock.nowNs() + timeoutMs * NS_PER_MS;
     this.#watch();
     try {
@@ -121,12 +131,16 @@ export class Supervisor {
   async #run(report: string): Promise<number> {
     const { clock, processes, turns } = this.#shell.ports;
     const leftNs = this.#deadlineNs - clock.nowNs();
+    const draft = `${processes.id}`;
     const args = nodeArgs(this.#shell.argv, {
-      report,
+      ...{ report, draft },
       keptPort: this.#keptPort,
       timeLeftMs: leftNs === Infinity ? undefined : Math.max(1, Math.ceil(leftNs / NS_PER_MS)),
     });
-    this.#child = processes.spawnOnConsole(args);
+    this.#child = processes.spawnOnConsole(
+      args,
+      this.#reach(report),
+    );
     const overstayed = leftNs === Infinity
       ? () => {}
       : turns.at(this.#deadlineNs + STOP_LIMIT_MS * NS_PER_MS, () => this.#kill());
@@ -136,6 +150,12 @@ export class Supervisor {
       overstayed();
       this.#child = undefined;
     }
+  }
+
+  /** What the node must reach: its report beside what it was asked, and the port that it had. */
+  #reach(report: string): Reach {
+    const { folders, ...reach } = reachAt(this.#plan.reach, this.#keptPort);
+    return { ...reach, folders: [...folders, folderOf(report)] };
   }
 
   #watch(): void {
@@ -227,11 +247,11 @@ export class Supervisor {
 /** The same command line for the node itself; what is added stands first, where no `--` hides it. */
 function nodeArgs(
   argv: readonly string[],
-  { report, keptPort, timeLeftMs }: NodeFacts,
+  { report, draft, keptPort, timeLeftMs }: NodeFacts,
 ): readonly string[] {
   const command = argv.indexOf("up");
   return [
-    ...["up", "--no-supervise", "--child", "--report", report],
+    ...["up", "--no-supervise", "--child", "--report", report, "--draft", draft],
     ...(keptPort === undefined ? [] : ["--kept-port", `${keptPort}`]),
     ...(timeLeftMs === undefined ? [] : ["--time-left", `${timeLeftMs}ms`]),
     ...argv.filter((_, index) => index !== command),

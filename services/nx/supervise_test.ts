@@ -9,7 +9,7 @@ import { STOP_LIMIT_MS } from "./supervise.ts";
 
 const REPORT = "/tmp/nx-up-1/report.json";
 /** The beginning of every node's command line under a supervisor. */
-const FIRST = ["up", "--no-supervise", "--child", "--report", REPORT];
+const FIRST = ["up", "--no-supervise", "--child", "--report", REPORT, "--draft", "42"];
 const KILLED = 137;
 
 /** A node in the test's hands. */

@@ -1,9 +1,11 @@
 import { type Command, Option } from "commander";
 import type { HostAddress } from "@runtime/core/ports.ts";
+import type { Reach } from "@runtime/core/program_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { reachAt, reachOf } from "./node_reach.ts";
 import { type AskedNode, NodeRun } from "./node_run.ts";
 import { losingOutput } from "./output.ts";
 import { type Profile, PROFILES } from "./ports.ts";
@@ -12,6 +14,7 @@ import { type Shell, wholeNumber } from "./shell.ts";
 import { type SupervisePlan, Supervisor } from "./supervise.ts";
 import { declaredLine } from "./until_line.ts";
 import {
+  draftOption,
   durationOption,
   isolationOption,
   listenOption,
@@ -73,6 +76,8 @@ export interface UpOptions {
   readonly child?: true;
   /** Of a node under a supervisor: the file that tells it what happened. */
   readonly report?: string;
+  /** Name of its control socket while that is made. */
+  readonly draft?: string;
   /** Of one that was started again: the port that it had. */
   readonly keptPort?: number;
   /** The same: what is left of its time, in milliseconds. */
@@ -123,6 +128,7 @@ export function addUp(program: Command, shell: Shell): void {
     .option("--no-supervise", "run the node in this process: nothing starts it again")
     .addOption(new Option("--child", "end when standard input does").hideHelp())
     .addOption(new Option("--report <file>", "tell a supervisor").hideHelp())
+    .addOption(new Option("--draft <name>", "of its socket").argParser(draftOption).hideHelp())
     .addOption(
       new Option("--kept-port <port>", "in the place of 0").argParser(portOption).hideHelp(),
     )
@@ -136,12 +142,29 @@ const SELFTEST_LINE = "SELFTEST:";
 
 async function up(shell: Shell, options: UpOptions): Promise<void> {
   refuseContradictions(options);
-  if (options.supervise) shell.finish(await new Supervisor(shell, supervisePlan(options)).toEnd());
-  else await runHere(shell, options);
+  if (options.supervise) {
+    const reach = await reachFor(shell, options);
+    shell.finish(await new Supervisor(shell, supervisePlan(options, reach)).toEnd());
+  } else {
+    const { confined } = shell.ports;
+    if (confined === undefined) await runHere(shell, options);
+    else shell.finish(await confined(shell.argv, await reachFor(shell, options)));
+  }
 }
 
-function supervisePlan(options: UpOptions): SupervisePlan {
+/** What the node must reach; as itself, or as its supervisor for it. */
+async function reachFor(
+  { ports }: Shell,
+  { listen, peer = [], control, report, draft = `${ports.processes.id}`, keptPort }: UpOptions,
+): Promise<Reach> {
+  const asked = { listen, peers: peer, control, report, draft };
+  const reach = await reachOf(ports, asked);
+  return listen?.port === 0 ? reachAt(reach, keptPort) : reach;
+}
+
+function supervisePlan(options: UpOptions, reach: Reach): SupervisePlan {
   return {
+    reach,
     timeoutMs: timeoutOf(options),
     anyPort: options.listen?.port === 0,
     child: options.child === true,

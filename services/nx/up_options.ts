@@ -5,7 +5,9 @@ import { AddressError, parseHostPort, parsePeer, parsePort, type PeerAddress } f
 import { WAIT_MAX_MS } from "../controld/protocol.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
 import { parseDuration } from "./duration.ts";
+import { DRAFT_LENGTH_MAX } from "./node_reach.ts";
 
+const DRAFT = /^[a-z0-9-]+$/;
 /** Longest seed, in characters. */
 export const SEED_LENGTH_MAX = 256;
 
@@ -61,6 +63,14 @@ export const ISOLATION_DEFAULT: Isolation = "secrets";
 export function isolationOption(): Option {
   const text = "which daemons share a heap: none, those without secrets, or all";
   return new Option("--isolation <placement>", text).choices(ISOLATIONS).default(ISOLATION_DEFAULT);
+}
+
+/** Reads `--draft`. */
+export function draftOption(text: string): string {
+  if (!DRAFT.test(text) || text.length > DRAFT_LENGTH_MAX) {
+    throw new InvalidArgumentError("It is no name of a socket.");
+  }
+  return text;
 }
 
 /** Reads `--seed`. */

@@ -1,5 +1,6 @@
 /* A program that starts itself: `parent` tells what its child said, `child` ends with its input. */
-import { hostProcesses, hostTerminal } from "@hw/host/process.ts";
+import { hostProcesses } from "@hw/host/process.ts";
+import { hostTerminal } from "@hw/host/terminal.ts";
 
 const processes = hostProcesses();
 const terminal = hostTerminal();
@@ -8,16 +9,17 @@ const [role, how] = Deno.args;
 if (role === "child") {
   const forget = processes.onStop((signal) => {
     terminal.out(`stopped by ${signal}\n`);
-    processes.exit(3);
+    Deno.exit(3);
   });
   terminal.out(`hello ${processes.env("FAKE_NAME")}\nunfinished`);
   terminal.error("complaint\n");
   await processes.inputEnded();
   forget();
-  processes.setExitCode(7);
+  Deno.exitCode = 7;
 } else {
   const child = processes.spawnSelf({
     args: ["child"],
+    reach: { listens: [], dials: [], folders: [], socket: undefined, variables: ["FAKE_NAME"] },
     env: { FAKE_NAME: "name" },
     outLine(line) {
       terminal.out(`out: ${line}\n`);

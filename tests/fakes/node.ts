@@ -1,4 +1,5 @@
 import { hostClock } from "@hw/host/clock.ts";
+import { isolatesFrom } from "@hw/host/isolates.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import type { AnyComponent, Evidence } from "@runtime/boot/component.ts";
 import type { Clock } from "@runtime/core/ports.ts";
@@ -98,7 +99,7 @@ export async function bootNode(
       lines.push(line);
       for (const look of [...waiting]) look();
     },
-  }, entry);
+  }, entry === undefined ? {} : { makeIsolate: isolatesFrom(() => entry) });
   const printed = (wanted: string | RegExp, times = 1) =>
     new Promise<void>((resolve, reject) => {
       const hung = setTimeout(() => {

@@ -57,6 +57,8 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     clock,
     turns: clock,
     missingPermission: () => undefined,
+    confined: undefined,
+    lookup: (name) => Promise.resolve([name]),
     version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,
@@ -74,10 +76,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
         return () => void stops.delete(stop);
       },
       inputEnded: () => inputEnded,
-      setExitCode() {},
-      exit: () => {
-        throw new TypeError("the command line returns its exit code");
-      },
+      keepToChildren() {},
     },
   };
   return {

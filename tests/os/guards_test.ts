@@ -12,7 +12,15 @@ import { inspectorPort } from "./inspector_port.ts";
 import { MISSING_GUARDS } from "./mutations/guards.ts";
 
 /** What `main.ts` is made of, and what Deno reads beside it. */
-const PROGRAM = ["hw", "net", "runtime", "services", "main.ts", "deno.json", "deno.lock"];
+const PROGRAM = [
+  "hw",
+  "net",
+  "runtime",
+  "services",
+  "main.ts",
+  "deno.json",
+  "deno.lock",
+];
 const TIMEOUT = "20s";
 
 function copyTree(from: string, to: string): void {

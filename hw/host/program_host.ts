@@ -1,0 +1,65 @@
+import type { Clock, HostSockets, Turns, UnixSockets } from "@runtime/core/ports.ts";
+import type {
+  ControlSockets,
+  Files,
+  Processes,
+  Reach,
+  Terminal,
+} from "@runtime/core/program_ports.ts";
+import { hostFiles } from "./files.ts";
+import { controlSockets } from "./frame_stream.ts";
+import type { GuardOptions } from "./guard.ts";
+import type { MakeIsolate } from "./isolates.ts";
+import { missingPermission } from "./missing_permission.ts";
+import { hostTerminal } from "./terminal.ts";
+import { hostVersion } from "./version.ts";
+
+/** What the threads that start nodes differ in. */
+export interface NodeThread {
+  /** Makes the isolates of daemons; this thread does unless said. */
+  readonly makeIsolate?: MakeIsolate | undefined;
+  /** Who holds the inspector's port, in words. */
+  readonly inspector?: () => Promise<string>;
+}
+
+/** What differs between the threads that run commands. */
+export interface ThreadPorts extends NodeThread {
+  readonly processes: Processes;
+  readonly unix: UnixSockets;
+  /** What the guard of keys is told; it finds out itself unless said. */
+  readonly guard?: GuardOptions;
+  /** Runs a command line where it can do no more than this. @returns its exit code. */
+  readonly confined?: (argv: readonly string[], reach: Reach) => Promise<number>;
+}
+
+/** What the command line reaches of the host in every thread alike. */
+export interface ProgramHost {
+  readonly clock: Clock;
+  readonly turns: Turns;
+  readonly lookup: HostSockets["lookup"];
+  readonly files: Files;
+  readonly terminal: Terminal;
+  readonly control: ControlSockets;
+  readonly version: Readonly<Record<string, string | boolean>>;
+  readonly missingPermission: typeof missingPermission;
+}
+
+/** @param frameLengthMax Longest frame on a control socket, in bytes. */
+export function programHost(
+  { clock, turns, sockets, unix, frameLengthMax }: {
+    readonly clock: Clock;
+    readonly turns: Turns;
+    readonly sockets: HostSockets;
+    readonly unix: UnixSockets;
+    readonly frameLengthMax: number;
+  },
+): ProgramHost {
+  return {
+    ...{ clock, turns, missingPermission },
+    lookup: sockets.lookup,
+    files: hostFiles(),
+    terminal: hostTerminal(),
+    control: controlSockets(unix, frameLengthMax),
+    version: hostVersion(),
+  };
+}
