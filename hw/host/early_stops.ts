@@ -22,7 +22,10 @@ export function onEarlyStop(stop: (signal: EarlyStop) => void): () => void {
   return () => void stops.delete(stop);
 }
 
-for (const [signal, code] of EXIT_CODES) {
+/** A worker hears the process's signals too: they are for the thread that made it. */
+const inWorker = "DedicatedWorkerGlobalScope" in globalThis;
+
+for (const [signal, code] of inWorker ? [] : EXIT_CODES) {
   Deno.addSignalListener(signal, () => {
     if (stops.size === 0) Deno.exit(code);
     for (const stop of [...stops]) stop(signal);
