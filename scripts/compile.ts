@@ -24,6 +24,7 @@ deno task compile [--target T] [--output DIR] [--entry FILE] [--offline-pair]
 /** Modules that the program reaches by their address alone: workers. */
 export const EMBEDDED: readonly string[] = [
   "hw/host/first_bytes_worker.ts",
+  "hw/host/sandbox_worker.ts",
   "hw/host/task_worker.ts",
   "hw/host/node_worker.ts",
 ];

@@ -7,9 +7,9 @@
  * @module
  */
 
-import inspector from "node:inspector";
 import type { Processes, Reach, StopSignal } from "@runtime/core/program_ports.ts";
 import { randomBytesRepeat } from "./first_bytes.ts";
+import { ownInspectorUrl } from "./inspector_door.ts";
 import { type MadeIsolate, makeIsolate, type WorkerGreeting } from "./isolates.ts";
 import { giveUp, nodePermissions, requirePermissions, workerPermissions } from "./permissions.ts";
 
@@ -122,7 +122,7 @@ class NodeWorker {
         this.#processes.inputEnded().then(() => this.#tell({ kind: "input_ended" }));
         return;
       case "ask_inspector":
-        this.#tell({ kind: "inspector", open: inspector.url() !== undefined });
+        this.#tell({ kind: "inspector", open: ownInspectorUrl() !== undefined });
         return giveUp(["sys"]);
       case "make_isolate":
         return this.#makeIsolate(message.id, message.greeting);

@@ -71,13 +71,18 @@ interface DoorOptions {
   readonly inspectorUrl?: () => string | undefined;
 }
 
+/** Address of this process's inspector, while one is open. A worker never sees it. */
+export function ownInspectorUrl(): string | undefined {
+  return inspector.url() ?? undefined; // 2.4 says null
+}
+
 /** Takes the inspector's port, now or as soon as it is free, and holds it until `release`. */
 export function holdInspectorDoor(
   ports: DoorPorts,
   {
     port = INSPECTOR_PORT,
     needed = denoAtLeast(2, 5),
-    inspectorUrl = () => inspector.url() ?? undefined,
+    inspectorUrl = ownInspectorUrl,
   }: DoorOptions = {},
 ): InspectorDoor {
   const { clock, turns } = ports;

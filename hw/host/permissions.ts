@@ -9,15 +9,13 @@
 
 import type { HostAddress } from "@runtime/core/ports.ts";
 import type { Reach } from "@runtime/core/program_ports.ts";
+import {
+  PERMISSION_KINDS,
+  type PermissionKind,
+  type PermissionSet,
+} from "@runtime/core/sandbox_ports.ts";
 import { permission, PermissionFailure } from "./missing_permission.ts";
 import { denoAtLeast } from "./runtime_version.ts";
-
-/** Kinds of permissions that something of the program has. `ffi` and `import` nothing ever has. */
-export const PERMISSION_KINDS = ["net", "read", "write", "env", "sys", "run"] as const;
-export type PermissionKind = typeof PERMISSION_KINDS[number];
-
-/** What something may do, by kind: addresses, paths, variables, facts of the system, programs. */
-export type PermissionSet = Readonly<Record<PermissionKind, readonly string[]>>;
 
 /** Variables that say where nodes register, and those of `nx test-os`. */
 const REGISTRY_ENV = "XDG_RUNTIME_DIR,TMPDIR";
@@ -91,7 +89,7 @@ export function systemFacts(inspector: boolean): readonly string[] {
   return inspector ? ["uid", INSPECTOR_FACT] : ["uid"];
 }
 
-/** What the worker may do in which a node runs. */
+/** What the worker may do in which a node runs. `ffi` and `import` nothing of the program ever has. */
 export function nodePermissions(
   reach: Reach,
   facts: RuntimeFacts = runtimeFacts(),
@@ -103,7 +101,7 @@ export function nodePermissions(
   return {
     net: [...new Set(addresses)],
     read: folders,
-    write: folders,
+    write: reach.readOnly === true ? [] : folders,
     env: [],
     sys: ["uid"],
     run: [],

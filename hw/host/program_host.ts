@@ -11,6 +11,7 @@ import { controlSockets } from "./frame_stream.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { MakeIsolate } from "./isolates.ts";
 import { missingPermission } from "./missing_permission.ts";
+import { hostSandbox } from "./sandbox.ts";
 import { hostTerminal } from "./terminal.ts";
 import { hostVersion } from "./version.ts";
 
@@ -38,6 +39,7 @@ export interface ProgramHost {
   readonly turns: Turns;
   readonly lookup: HostSockets["lookup"];
   readonly files: Files;
+  readonly sandbox: ReturnType<typeof hostSandbox>;
   readonly terminal: Terminal;
   readonly control: ControlSockets;
   readonly version: Readonly<Record<string, string | boolean>>;
@@ -58,6 +60,7 @@ export function programHost(
     ...{ clock, turns, missingPermission },
     lookup: sockets.lookup,
     files: hostFiles(),
+    sandbox: hostSandbox(),
     terminal: hostTerminal(),
     control: controlSockets(unix, frameLengthMax),
     version: hostVersion(),

@@ -134,6 +134,8 @@ export interface Reach {
   readonly dials: readonly HostAddress[];
   /** Folders in which it reads and writes. */
   readonly folders: readonly string[];
+  /** Whether it only reads in them. */
+  readonly readOnly?: boolean;
   /** The one path at which it makes its socket and asks at others. */
   readonly socket: string | undefined;
   /** Environment variables that it reads. */

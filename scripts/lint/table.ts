@@ -109,6 +109,7 @@ export const AUTHORITY_PLACES: readonly string[] = ["main.ts", "hw/host", "scrip
 /** Where a dynamic `import()` may stand; in `runtime/crypto` of a `node:` module only. */
 export const DYNAMIC_IMPORT_PLACES: readonly string[] = [
   "scripts",
+  "hw/host/sandbox_worker.ts",
   "services/tasks.gen.ts",
   "tests/lockdown",
   "tests/escape",

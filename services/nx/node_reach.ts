@@ -27,15 +27,18 @@ export async function reachOf(
   },
   { listen, peers, control, report, draft }: AskedReach,
 ): Promise<Reach> {
-  const registry = registryFolder(processes);
+  const registry = control ? registryFolder(processes) : undefined; // asks for variables
   const named = listen === undefined || isAddress(listen.host) ? [] : await lookup(listen.host);
   return {
     listens: listen === undefined
       ? []
       : [listen, ...named.map((host) => ({ host, port: listen.port }))],
     dials: peers.map(({ address }) => address),
-    folders: [...control ? [registry] : [], ...report === undefined ? [] : [folderOf(report)]],
-    socket: control ? `${registry}/.${draft}.sock` : undefined,
+    folders: [
+      ...registry === undefined ? [] : [registry],
+      ...report === undefined ? [] : [folderOf(report)],
+    ],
+    socket: registry && `${registry}/.${draft}.sock`,
     variables: control ? registryVariables(processes) : [],
   };
 }

@@ -23,6 +23,7 @@ import type { NxPorts } from "./ports.ts";
 import { addProvoke } from "./provoke.ts";
 import { refuseRepeats } from "./repeats.ts";
 import { addResolve } from "./resolve.ts";
+import { addSandbox } from "./sandbox.ts";
 import type { Shell } from "./shell.ts";
 import { addPs } from "./ps.ts";
 import { addStats } from "./stats.ts";
@@ -61,6 +62,7 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["log"],
   ["policy"],
   ["policy", "check"],
+  ["sandbox"],
   ["test-os"],
   ["version"],
 ];
@@ -79,6 +81,7 @@ const COMMANDS = [
   addResolve,
   addLog,
   addPolicy,
+  addSandbox,
   addTestOs,
   addVersion,
 ] as const;

@@ -7,6 +7,7 @@ import type {
   Reach,
   Terminal,
 } from "@runtime/core/program_ports.ts";
+import type { Sandbox } from "@runtime/core/sandbox_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
@@ -88,6 +89,7 @@ export interface NxPorts {
   readonly files: Files;
   readonly processes: Processes;
   readonly terminal: Terminal;
+  readonly sandbox: Sandbox;
   readonly control: ControlSockets;
   readonly clock: Clock;
   readonly turns: Turns;

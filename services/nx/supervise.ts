@@ -45,6 +45,8 @@ export interface SupervisePlan {
   readonly reach: Reach;
   /** Counted from the first start. */
   readonly timeoutMs: number | undefined;
+  /** Whether the node may leave a report. */
+  readonly reports: boolean;
   /** Whether the host chooses the port, which the node then keeps. */
   readonly anyPort: boolean;
   /** Whether it ends with its standard input. */
@@ -155,7 +157,7 @@ export class Supervisor {
   /** What the node must reach: its report beside what it was asked, and the port that it had. */
   #reach(report: string): Reach {
     const { folders, ...reach } = reachAt(this.#plan.reach, this.#keptPort);
-    return { ...reach, folders: [...folders, folderOf(report)] };
+    return { ...reach, folders: this.#plan.reports ? [...folders, folderOf(report)] : folders };
   }
 
   #watch(): void {

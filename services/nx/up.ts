@@ -10,6 +10,12 @@ import { type AskedNode, NodeRun } from "./node_run.ts";
 import { losingOutput } from "./output.ts";
 import { type Profile, PROFILES } from "./ports.ts";
 import { RESTART_WINDOW_MS, RESTARTS_MAX } from "./restart_budget.ts";
+import {
+  refuseOutside,
+  SANDBOX_PROFILES,
+  SANDBOX_RULES,
+  type SandboxProfile,
+} from "./sandbox_profiles.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
 import { type SupervisePlan, Supervisor } from "./supervise.ts";
 import { declaredLine } from "./until_line.ts";
@@ -71,6 +77,7 @@ export interface UpOptions {
   readonly timeout?: number;
   readonly json?: true;
   readonly control: boolean;
+  readonly sandbox?: SandboxProfile;
   readonly selftest?: true;
   readonly supervise: boolean;
   readonly child?: true;
@@ -124,6 +131,10 @@ export function addUp(program: Command, shell: Shell): void {
       "prove the node line by line on its console; on when --until asks for such a line",
     )
     .option("--json", "one JSON object a line: markers and events")
+    .addOption(
+      new Option("--sandbox <profile>", "refuse, and do, nothing beyond it; nx sandbox shows each")
+        .choices(SANDBOX_PROFILES),
+    )
     .option("--no-control", "no control socket")
     .option("--no-supervise", "run the node in this process: nothing starts it again")
     .addOption(new Option("--child", "end when standard input does").hideHelp())
@@ -137,10 +148,21 @@ export function addUp(program: Command, shell: Shell): void {
     .action((options: UpOptions) => up(shell, options));
 }
 
+/** What a profile leaves of what was asked. @throws {CommandFailure} for an address beyond it. */
+function sandboxed(options: UpOptions): UpOptions {
+  const { sandbox, listen, peer = [] } = options;
+  if (sandbox === undefined) return options;
+  refuseOutside(sandbox, { listen, peers: peer });
+  if (SANDBOX_RULES[sandbox].writes) return options;
+  const { report: _, ...rest } = options;
+  return { ...rest, control: false };
+}
+
 /** How the selftest's lines begin. */
 const SELFTEST_LINE = "SELFTEST:";
 
-async function up(shell: Shell, options: UpOptions): Promise<void> {
+async function up(shell: Shell, asked: UpOptions): Promise<void> {
+  const options = sandboxed(asked);
   refuseContradictions(options);
   if (options.supervise) {
     const reach = await reachFor(shell, options);
@@ -165,6 +187,7 @@ async function reachFor(
 function supervisePlan(options: UpOptions, reach: Reach): SupervisePlan {
   return {
     reach,
+    reports: options.sandbox === undefined || SANDBOX_RULES[options.sandbox].writes,
     timeoutMs: timeoutOf(options),
     anyPort: options.listen?.port === 0,
     child: options.child === true,

@@ -1,5 +1,6 @@
 import type { HostAddress } from "@runtime/core/ports.ts";
 import type { Child, ChildOptions, StopSignal } from "@runtime/core/program_ports.ts";
+import type { Sandbox } from "@runtime/core/sandbox_ports.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { bind, type Handlers } from "@runtime/idl/server.ts";
 import type { Gate } from "@runtime/idl/policy.ts";
@@ -33,6 +34,7 @@ export interface NxWorldOptions {
   /** Called before each write to standard output, which it may keep from being written. */
   readonly beforeOut?: (() => void) | undefined;
   readonly spawnSelf?: (options: ChildOptions) => Child;
+  readonly sandbox?: Sandbox;
   readonly spawnOnConsole?: (args: readonly string[]) => Child;
 }
 
@@ -59,6 +61,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     missingPermission: () => undefined,
     confined: undefined,
     lookup: (name) => Promise.resolve([name]),
+    sandbox: options.sandbox ?? noSandbox,
     version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,
@@ -93,6 +96,13 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     endInput: () => endInput(),
   };
 }
+
+const noSandbox: Sandbox = {
+  permissionsOf: noChild,
+  tried: noChild,
+  peer: noChild,
+  source: undefined,
+};
 
 function noChild(): never {
   throw new TypeError("no child in this test");

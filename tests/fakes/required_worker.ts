@@ -1,6 +1,7 @@
 /* A thread with few permissions: which flag it says is missing, for each set that it is asked for. */
 import { missingPermission } from "@hw/host/missing_permission.ts";
-import { type PermissionSet, requirePermissions } from "@hw/host/permissions.ts";
+import { requirePermissions } from "@hw/host/permissions.ts";
+import type { PermissionSet } from "@runtime/core/sandbox_ports.ts";
 
 const NONE: PermissionSet = { net: [], read: [], write: [], env: [], sys: [], run: [] };
 const OWN = { ...NONE, net: ["127.0.0.1:7401"], sys: ["uid"] };
