@@ -43,12 +43,16 @@ export function hostAccess(): HostAccess {
  *
  * The worker's entry calls it before any daemon's module is loaded, and after it has the message with
  * its port: no listener of the global object is left, and none can be added. A port's own stays.
+ *
+ * @param parts Further values that nobody may change, with all that is reached from them.
  */
-export function lockdown(): void {
+export function lockdown(parts: readonly unknown[] = []): void {
   // At its first use of it the runtime looks below its own `queueMicrotask` for the engine's, which
   // would be uncovered by a deletion before.
   queueMicrotask(() => {});
   tameIntrinsics();
+  // Their names go, and whoever comes by a port has them still.
+  const messaging = [MessageChannel, MessagePort, MessageEvent, EventTarget];
   const others = Object.getOwnPropertyNames(globalThis).filter((name) =>
     !GLOBALS_ALLOWED.has(name)
   );
@@ -56,7 +60,7 @@ export function lockdown(): void {
   dropListeners();
   Object.setPrototypeOf(globalThis, Object.prototype);
   const kept = pinGlobals();
-  harden(kept, globalThis);
+  harden([...kept, ...messaging, ...parts], globalThis);
 }
 
 /**

@@ -8,6 +8,7 @@
 
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import { runIsolate } from "@runtime/boot/isolate_entry.ts";
+import { KERNEL_PARTS } from "@runtime/boot/kernel_parts.ts";
 import { atomicAdd } from "@runtime/core/atomic.ts";
 import { hostClock } from "./clock.ts";
 import type { WorkerGreeting } from "./isolates.ts";
@@ -35,7 +36,7 @@ function begin(
   const turns = hostTurns(clock);
   const numbered = new Int32Array(order);
   const active = new Int32Array(activity);
-  lockdown();
+  lockdown(KERNEL_PARTS);
   runIsolate({
     name,
     control: openWire(control),

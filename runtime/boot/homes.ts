@@ -2,7 +2,6 @@ import { assert, InvariantError } from "../core/assert.ts";
 import type { Isolates } from "../core/ports.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { bridgeDevice, type WakeCell } from "../kernel/remote_device.ts";
-import type { Evidence } from "./component.ts";
 import {
   type CallerPlace,
   type CallerWires,
@@ -44,12 +43,6 @@ export interface HomesParts {
   readonly host: TaskHost;
   readonly placement: PlacementPorts;
   readonly observer: IsolateObserver;
-  /** Whether a daemon declares a marker, and the evidence is what it needs. */
-  readonly provable: (
-    task: string,
-    key: string,
-    evidence: Readonly<Record<string, Evidence>>,
-  ) => boolean;
   /** An isolate as a whole cannot be trusted or used any more; its daemons are told. */
   readonly lost: (tasks: readonly string[], reason: string) => void;
 }
@@ -173,25 +166,20 @@ export class Homes {
       started,
       wires: isolates.wires,
       observer: {
-        proved: (task, key, evidence, order) => {
-          const own = this.#homes.get(task) === name && this.#parts.provable(task, key, evidence);
-          if (own) observer.proved(task, key, evidence, order);
-          else this.#lose(name, "proved what it has not");
-        },
-        faulted: (task, reason) => {
-          if (this.#homes.get(task) === name) observer.faulted(task, reason);
-          else this.#lose(name, "spoke for a daemon that it has not");
-        },
-        garbled: (caller) => {
-          if (this.#homes.get(caller.task) === name) observer.garbled(caller);
-          else this.#lose(name, "spoke for a daemon that it has not");
-        },
+        ...observer,
         alive: (_, stats) => observer.alive(name, stats),
         moved: (move) => {
           if (!this.#mint.move(isolate, move)) this.#lose(name, "moved a right that it has not");
         },
-        violated: () => this.#lose(name, "broke the rules of a wire"),
+        ended: (right) => {
+          if (!this.#mint.ended(isolate, right)) this.#lose(name, "ended a right that it has not");
+        },
+        accused: (right) => {
+          if (!this.#mint.violated(isolate, right)) this.#lose(name, "accused whom it knows not");
+        },
+        violated: () => this.#lose(name, "told the boot what is not so"),
       },
+      nowNs: () => kernel.clock.nowNs(),
       bridge: (task, { window, irq: source }, end) => {
         const wire = isolates.wires.open(end);
         const violated = () => this.#lose(name, "reached outside its device");
@@ -210,7 +198,9 @@ export class Homes {
     this.#remote.delete(name);
     isolate.end();
     this.#mint.sever((place) => place.isolate === isolate);
-    this.#parts.lost(this.#tasksOf(name), reason);
+    const tasks = this.#tasksOf(name);
+    for (const task of tasks) this.#unbridge(task);
+    this.#parts.lost(tasks, reason);
   }
 
   #unbridge(task: string): void {

@@ -48,9 +48,15 @@ export function clientsOf(
   return Object.fromEntries(clients);
 }
 
-/** Whom a channel leads to is the host's to say. */
-export function exchangeOnly(channel: SyscallChannel): RawChannel {
-  return Object.freeze({ exchange: (exchange: Exchange) => channel.exchange(exchange) });
+/** Channels as a daemon is given them: whom they lead to is the host's to say. */
+export function rawChannelsOf(
+  channels: Readonly<Record<string, SyscallChannel>>,
+): Readonly<Record<string, RawChannel>> {
+  const raw = Object.entries(channels).map(([key, channel]) => {
+    const exchange = (asked: Exchange) => channel.exchange(asked);
+    return [key, Object.freeze({ exchange })] as const;
+  });
+  return Object.fromEntries(raw);
 }
 
 /** Messages of other errors may quote what they choked on: their name is all that is told. */

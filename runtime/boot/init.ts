@@ -18,7 +18,7 @@ import {
 } from "./isolate.ts";
 import { MarkerOrder } from "./marker_order.ts";
 import { decider, INIT_MARKERS, INIT_NAME, type Provocation } from "./protocol.ts";
-import { MarkerPrinter, provable } from "./marker.ts";
+import { isShown, MarkerPrinter } from "./marker.ts";
 import { bootOrder, gated, serverOf } from "./order.ts";
 import { type AboutNode, initComponent, Overview } from "./overview.ts";
 import { DEPTH, endpointsOf, speaksDecide } from "./plan.ts";
@@ -86,10 +86,6 @@ class Node implements Booted {
       host: this.#host,
       placement,
       observer,
-      provable: (task, key, evidence) => {
-        const declaration = markersOf(this.#component(task))[key];
-        return declaration !== undefined && provable(declaration, evidence);
-      },
       lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
     });
     this.#grants = new DeviceGrants({ machine, policy: () => this.#initDecider() });
@@ -368,9 +364,10 @@ class Node implements Booted {
   #observer(): IsolateObserver {
     return {
       proved: (task, key, evidence, order) => {
-        const declaration = markersOf(this.#component(task))[key];
-        assert(declaration !== undefined, "a daemon prints markers of its own protocol");
-        this.#printer.prove(task, declaration, evidence, order);
+        const declared = markersOf(this.#component(task));
+        const declaration = Object.hasOwn(declared, key) ? declared[key] : undefined;
+        if (declaration === undefined || !isShown(declaration, evidence)) return false;
+        return this.#printer.prove(task, declaration, evidence, order);
       },
       faulted: (task, reason) => this.#fault(task, reason),
       garbled: (caller) => this.#garbled(caller),

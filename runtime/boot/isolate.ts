@@ -176,13 +176,14 @@ export interface IsolateObserver {
    * A daemon printed a marker of its protocol, with its evidence.
    *
    * @param order Drawn in its isolate from the node's one count; absent beside the boot.
+   * @returns false for what no kernel would pass on.
    */
   proved(
     task: string,
     key: string,
     evidence: Readonly<Record<string, Evidence>>,
     order?: number,
-  ): void;
+  ): boolean;
   /** A daemon hit a bug and was stopped; the reason never holds bytes of a frame. */
   faulted(task: string, reason: string): void;
   /** A client that the boot gave a daemon got a reply that does not parse; `key` says from whom. */

@@ -45,6 +45,7 @@ class IsolateEntry {
     const border: Border = {
       moveRight: (move) => this.#tell(["moved", move]),
       violated: (right) => this.#tell(["violated", right]),
+      ended: (right) => this.#tell(["ended", right]),
     };
     const machine = { interrupts: this.#interrupts };
     const { resumed } = ports;
@@ -55,8 +56,10 @@ class IsolateEntry {
       wires,
       componentOf: (task) => this.#componentOf(task),
       observer: {
-        proved: (task, key, evidence) =>
-          this.#tell(["proved", task, key, evidence, ports.nextOrder()]),
+        proved: (task, key, evidence) => {
+          this.#tell(["proved", task, key, evidence, ports.nextOrder()]);
+          return true;
+        },
         faulted: (task, reason) => this.#tell(["faulted", task, reason]),
         garbled: (caller) => this.#tell(["garbled", caller]),
         alive: (_, stats) => {

@@ -40,16 +40,18 @@ export class MarkerPrinter {
    * Prints a declared marker of `task`.
    *
    * @param order Its number, where it was proven elsewhere; it is proven here and now unless given.
+   * @returns false for a number that nobody drew: nothing is printed.
    */
   prove(
     task: string,
     declaration: MarkerDeclaration,
     evidence: Readonly<Record<string, Evidence>>,
     order?: number,
-  ): void {
+  ): boolean {
     const print = () => this.#print(task, declaration, evidence);
-    if (this.#order === undefined) print();
-    else this.#order.put(order ?? this.#order.draw(), print);
+    if (this.#order !== undefined) return this.#order.put(order ?? this.#order.draw(), print);
+    print();
+    return true;
   }
 
   #print(
@@ -65,15 +67,6 @@ export class MarkerPrinter {
   }
 }
 
-/** Whether a marker could be printed: what an isolate says of its daemons need not be true. */
-export function provable(
-  declaration: MarkerDeclaration,
-  evidence: Readonly<Record<string, Evidence>>,
-): boolean {
-  return declaration.evidence.every((name) => shows(evidence[name])) &&
-    filledMarker(declaration.line, evidence) !== undefined;
-}
-
 /** Holds a marker to its evidence: without it, whoever prints it has a bug. */
 export function assertShown(
   declaration: MarkerDeclaration,
@@ -82,6 +75,17 @@ export function assertShown(
   for (const name of declaration.evidence) {
     assert(shows(evidence[name]), `marker "${declaration.line}" needs evidence ${name}`);
   }
+  const filled = filledMarker(declaration.line, evidence) !== undefined;
+  assert(filled, `marker "${declaration.line}" has its placeholders filled`);
+}
+
+/** Whether a marker is the declared one: what another isolate says is not taken for granted. */
+export function isShown(
+  declaration: MarkerDeclaration,
+  evidence: Readonly<Record<string, Evidence>>,
+): boolean {
+  return declaration.evidence.every((name) => shows(evidence[name])) &&
+    filledMarker(declaration.line, evidence) !== undefined;
 }
 
 function shows(evidence: Evidence | undefined): boolean {

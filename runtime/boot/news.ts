@@ -12,6 +12,7 @@ export type News =
   | readonly ["garbled", CallerPlace]
   | readonly ["alive", IsolateStats]
   | readonly ["moved", RightMove]
+  | readonly ["ended", number]
   | readonly ["violated", number];
 
 /** Longest text in a piece of news. */
@@ -38,6 +39,7 @@ export function newsOf(message: unknown): News | undefined {
       return isStats(first) ? [kind, first] : undefined;
     case "moved":
       return isMove(first) ? [kind, first] : undefined;
+    case "ended":
     case "violated":
       return Number.isInteger(first) ? [kind, Number(first)] : undefined;
   }
@@ -52,11 +54,20 @@ function isFailure(value: unknown): value is BootError["code"] {
   return value === "daemon_faulted" || value === "no_space";
 }
 
+/** Pieces of evidence with one marker. */
+const EVIDENCE_MAX = 16;
+
 function isEvidence(value: unknown): value is Readonly<Record<string, Evidence>> {
-  return isRecord(value) &&
-    Object.values(value).every((each) =>
-      isText(each) || typeof each === "number" || each instanceof Uint8Array
-    );
+  if (!isRecord(value)) return false;
+  const shown = Object.values(value);
+  return shown.length <= EVIDENCE_MAX &&
+    shown.every((each) => isText(each) || typeof each === "number" || isShort(each));
+}
+
+/** Bytes of the boot's own: over memory that is shared they could change after a look at them. */
+function isShort(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer &&
+    value.length <= TEXT_LENGTH_MAX;
 }
 
 function isCaller(value: unknown): value is CallerPlace {

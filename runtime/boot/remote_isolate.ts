@@ -13,7 +13,8 @@ import {
   type Join,
   type ServerWires,
 } from "./isolate.ts";
-import { newsOf } from "./news.ts";
+import { type News, newsOf } from "./news.ts";
+import { Rate } from "./rate.ts";
 import type { Provocation } from "./protocol.ts";
 
 /** What the boot does for a device whose driver lives in another isolate. */
@@ -26,13 +27,18 @@ export interface RemoteIsolateParts {
   readonly wires: Wires;
   readonly observer: BorderObserver;
   readonly bridge: BridgeDevice;
+  readonly nowNs: () => number;
 }
 
 /** What another isolate tells the boot, beside what its daemons do. */
 export interface BorderObserver extends IsolateObserver {
   /** A send right leaves it. */
   moved(move: RightMove): void;
-  /** It says what no kernel's entry would say, or somebody told so of it: it cannot be trusted. */
+  /** Nothing goes over a right any more. */
+  ended(right: number): void;
+  /** It says that the other end of a right broke the rules. */
+  accused(right: number): void;
+  /** It says what no kernel's entry would say: it cannot be trusted. */
   violated(): void;
 }
 
@@ -67,10 +73,17 @@ export type Order =
   | readonly ["begin", string, Readonly<Record<string, string>>]
   | readonly ["settle"];
 
+/** News of one isolate: many times what its daemons can cause, and no flood for the boot. */
+const NEWS_RATE = { burst: 131_072, perSecond: 65_536 };
+
 /** An isolate in another thread: each order is a message, each outcome comes as one. */
 export class RemoteIsolate implements Isolate {
   readonly name: string;
   readonly #parts: RemoteIsolateParts;
+  readonly #rate: Rate;
+  /** Daemons that were spawned in it: it speaks for no others. */
+  readonly #tasks = new Set<string>();
+  #over = false;
   /** Who waits for a daemon to serve. */
   readonly #beginning = new Map<string, (failure: BootError | undefined) => void>();
   /** Who cannot begin, because an order before could not be carried out. */
@@ -79,10 +92,12 @@ export class RemoteIsolate implements Isolate {
   constructor(parts: RemoteIsolateParts) {
     this.name = parts.name;
     this.#parts = parts;
+    this.#rate = new Rate(NEWS_RATE, parts.nowNs);
     parts.started.control.listen((message) => this.#hear(message));
   }
 
   spawn(task: string, endpoints: readonly EndpointPlan[]): void {
+    this.#tasks.add(task);
     this.#order(["spawn", task, endpoints]);
   }
 
@@ -161,9 +176,12 @@ export class RemoteIsolate implements Isolate {
     return this.#parts.started.activity[0] ?? 0;
   }
 
-  /** It is gone, or no longer trusted: who waits for it is told. */
+  /** It is gone, or no longer trusted: it is heard no more, and who waits for it is told. */
   end(): void {
-    this.#parts.started.terminate();
+    const { started } = this.#parts;
+    this.#over = true;
+    started.control.close();
+    started.terminate();
     for (const [task, tell] of this.#beginning) tell(new BootError("daemon_faulted", task));
   }
 
@@ -178,16 +196,18 @@ export class RemoteIsolate implements Isolate {
   }
 
   #hear(message: unknown): void {
+    if (this.#over) return;
     const { observer } = this.#parts;
-    const news = newsOf(message);
-    if (news === undefined) return observer.violated();
+    const news = this.#rate.take() ? newsOf(message) : undefined;
+    if (news === undefined || !this.#speaksFor(news)) return observer.violated();
     switch (news[0]) {
       case "began":
         return this.#beginning.get(news[1])?.(undefined);
       case "failed":
         return this.#fail(new BootError(news[2], news[1]));
       case "proved":
-        return observer.proved(news[1], news[2], news[3], news[4]);
+        if (!observer.proved(news[1], news[2], news[3], news[4])) observer.violated();
+        return;
       case "faulted":
         return observer.faulted(news[1], news[2]);
       case "garbled":
@@ -196,8 +216,15 @@ export class RemoteIsolate implements Isolate {
         return observer.alive(this.name, news[1]);
       case "moved":
         return observer.moved(news[1]);
+      case "ended":
+        return observer.ended(news[1]);
       case "violated":
-        return observer.violated();
+        return observer.accused(news[1]);
     }
+  }
+
+  #speaksFor([kind, subject]: News): boolean {
+    if (kind === "garbled") return this.#tasks.has(subject.task);
+    return typeof subject !== "string" || this.#tasks.has(subject);
   }
 }

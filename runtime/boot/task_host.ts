@@ -27,13 +27,17 @@ import {
   type Join,
   type ServerWires,
 } from "./isolate.ts";
-import { type Caller, clientsOf, exchangeOnly, type Hosted, reasonOf } from "./hosted.ts";
+import { type Caller, clientsOf, type Hosted, rawChannelsOf, reasonOf } from "./hosted.ts";
 import { Load } from "./load.ts";
 import { assertShown } from "./marker.ts";
 import { decider, type Provocation } from "./protocol.ts";
 import { provoke } from "./provoke.ts";
+import { Rate } from "./rate.ts";
 import { serveEndpoint } from "./serve.ts";
 import { statsOf } from "./task_stats.ts";
+
+/** Markers of one daemon: far more than a node prints, and little for the console. */
+const MARKER_RATE = { burst: 2048, perSecond: 256 };
 
 /** Replies that may wait for one caller: what an endpoint holds at most. */
 const REPLY_DEPTH = 256;
@@ -124,10 +128,8 @@ export class TaskHost implements Isolate {
 
   letInExported({ exported, sender, requests }: ExportedWire): void {
     const { crossings } = this.#ports.kernel;
-    const { endpoint, done } = crossings.takeExported(exported);
     const source = { id: requests.id, sender: principalNamed(sender), badge: 0 };
-    crossings.openInlet(source, this.#ports.wires.open(requests.end), endpoint);
-    done();
+    crossings.openExported(source, this.#ports.wires.open(requests.end), exported);
   }
 
   arrive({ via, ticket, window, requests }: ArrivingRight): void {
@@ -295,9 +297,7 @@ export class TaskHost implements Isolate {
     const syscalls = callsOf(task);
     const given = {
       call: clientsOf(component, channel, (key) => this.#garbled(hosted, key)),
-      channel: Object.fromEntries(
-        Object.entries(channel).map(([key, own]) => [key, exchangeOnly(own)] as const),
-      ),
+      channel: rawChannelsOf(channel),
       device: Object.fromEntries(devices),
       clock: syscalls.clock,
       syscalls,
@@ -325,10 +325,13 @@ export class TaskHost implements Isolate {
 
   #proveOf({ component, task }: Hosted) {
     const declared = markersOf(component);
+    const { clock } = task;
+    const rate = new Rate(MARKER_RATE, () => clock.nowNs());
     return (key: string, evidence: Readonly<Record<string, Evidence>>) => {
       const declaration = declared[key];
       assert(declaration !== undefined, "a daemon prints markers of its own protocol");
       assertShown(declaration, evidence);
+      assert(rate.take(), "a daemon prints no more markers than anybody reads");
       if (!task.exited) this.#ports.observer.proved(task.self.name, key, evidence);
     };
   }

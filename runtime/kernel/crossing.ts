@@ -12,6 +12,9 @@ import { Vmo, vmoLengthValid } from "./vmo.ts";
 /** Send rights that may be between two isolates at a time. */
 export const RIGHTS_IN_TRANSIT_MAX = 256;
 
+/** Send rights of one isolate that others may hold at a time because they came with a message. */
+export const RIGHTS_EXPORTED_MAX = 256;
+
 /** A send right that leaves this isolate, as the boot is told. */
 export interface RightMove {
   /** The right over which it travels, and its number there. */
@@ -31,6 +34,8 @@ export interface CrossingPorts {
   readonly moveRight: (move: RightMove) => void;
   /** An isolate broke the rules of a wire. */
   readonly violated: (rightId: number) => void;
+  /** Nothing goes over a right any more. */
+  readonly ended: (rightId: number) => void;
   /** Drops a capability that ends here. */
   readonly drop: (capability: Capability) => void;
 }
@@ -52,10 +57,17 @@ export class Crossings {
   readonly #exports = new Map<number, Capability>();
   /** Rights under way to here, by right and ticket, whichever of the two messages came first. */
   readonly #arriving = new Map<string, Outlet>();
+  /** Inlets of rights that were exported. */
+  readonly #exported = new Set<number>();
   #lastExport = 0;
 
   constructor(ports: CrossingPorts) {
     this.#ports = ports;
+  }
+
+  /** Whether one more send right may leave. */
+  get exportRoom(): boolean {
+    return this.#exports.size + this.#exported.size < RIGHTS_EXPORTED_MAX;
   }
 
   /** Gives `holder` the right to send over a wire. */
@@ -71,8 +83,16 @@ export class Crossings {
     this.#inlets.set(source.id, new Inlet(source, heard, endpoint, this.#inletKernel));
   }
 
+  /** Takes what comes over a right that was exported; it counts until nobody holds it any more. */
+  openExported(source: InletSource, wire: Wire, exported: number): void {
+    const { endpoint, done } = this.#takeExported(exported);
+    this.#exported.add(source.id);
+    this.openInlet(source, wire, endpoint);
+    done();
+  }
+
   /** The endpoint under which a right was exported, once: its journey ends here. */
-  takeExported(exported: number): { readonly endpoint: Endpoint; readonly done: () => void } {
+  #takeExported(exported: number): { readonly endpoint: Endpoint; readonly done: () => void } {
     const capability = this.#exports.get(exported);
     this.#exports.delete(exported);
     assert(capability?.object.kind === "endpoint", "the boot names what was exported");
@@ -114,6 +134,7 @@ export class Crossings {
 
   readonly #outletKernel: OutletKernel = {
     soon: (work) => this.#ports.soon(work),
+    exportRoom: () => this.exportRoom,
     exportRight: (outlet, ticket, capability) => {
       assert(capability.object.kind === "endpoint", "only a right to one's own endpoint travels");
       assert(outlet.id !== undefined, "what is sent is sent over a wire");
@@ -123,7 +144,9 @@ export class Crossings {
       this.#ports.moveRight({ via: outlet.id, ticket, exported: this.#lastExport, depth });
     },
     ended: (outlet) => {
-      if (outlet.id !== undefined) this.#outlets.delete(outlet.id);
+      if (outlet.id === undefined) return;
+      this.#outlets.delete(outlet.id);
+      this.#ports.ended(outlet.id);
     },
   };
 
@@ -143,6 +166,8 @@ export class Crossings {
     violated: (inlet) => this.#ports.violated(inlet.id),
     ended: (inlet) => {
       this.#inlets.delete(inlet.id);
+      this.#exported.delete(inlet.id);
+      this.#ports.ended(inlet.id);
     },
   };
 }

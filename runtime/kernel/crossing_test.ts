@@ -17,17 +17,20 @@ const RIGHT = 5;
 interface Border {
   readonly moves: RightMove[];
   readonly violated: number[];
+  readonly ended: number[];
 }
 
 /** A kernel of an isolate of its own, and what it tells the boot. */
 function isolate(): { readonly manual: ManualKernel } & Border {
   const moves: RightMove[] = [];
   const violated: number[] = [];
+  const ended: number[] = [];
   const border = {
     moveRight: (move: RightMove) => void moves.push(move),
     violated: (right: number) => void violated.push(right),
+    ended: (right: number) => void ended.push(right),
   };
-  return { manual: manualKernel({ border }), moves, violated };
+  return { manual: manualKernel({ border }), moves, violated, ended };
 }
 
 /** A client in one isolate, an endpoint of a server in another, and the wire between them. */
@@ -187,10 +190,8 @@ test("a send right that travels is minted anew, and is not lost while it does", 
   const early = far.manual.outcome(server.send(message.moved, Uint8Array.of(8)));
   equal(await early(), undefined);
   const [out, into] = wires.pair();
-  const { endpoint, done } = near.manual.kernel.crossings.takeExported(1);
   const source = { id: 6, sender: principalNamed("server"), badge: 0 };
-  near.manual.kernel.crossings.openInlet(source, wires.open(into), endpoint);
-  done();
+  near.manual.kernel.crossings.openExported(source, wires.open(into), 1);
   const opened = { id: 6, wire: wires.open(out) };
   far.manual.kernel.crossings.arrive({ via: RIGHT, ticket: 1 }, opened, 2);
   const answer = await received(client, own.receive, settle);

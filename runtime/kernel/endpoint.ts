@@ -50,6 +50,8 @@ export interface Sink {
   /** Where the frames lie that are sent there. */
   readonly frames: Arena;
   readonly closed: boolean;
+  /** Whether a send right may travel there: within an isolate always. */
+  readonly takesRights: boolean;
   /** Takes a message now, or says why not. Never overtakes a sender that waits for room. */
   offer(envelope: Envelope): OfferStatus;
   /** Queues a sender behind those that wait for room already. */
@@ -89,6 +91,10 @@ export class Endpoint implements Sink {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get takesRights(): boolean {
+    return true;
   }
 
   /** Names who hears that the endpoint has closed. */

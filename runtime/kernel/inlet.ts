@@ -127,8 +127,9 @@ export class Inlet {
   }
 
   #violate(): void {
-    this.cut();
+    // First: once the right has ended the boot knows nobody at its other end.
     this.#kernel.violated(this);
+    this.cut();
   }
 
   #finish(): void {

@@ -32,11 +32,12 @@ export interface KernelPorts {
 }
 
 /** The boot, as the kernel of one isolate sees it. */
-export type Border = Pick<CrossingPorts, "moveRight" | "violated">;
+export type Border = Pick<CrossingPorts, "moveRight" | "violated" | "ended">;
 
 const CLOSED_BORDER: Border = {
   moveRight() {},
   violated() {},
+  ended() {},
 };
 
 /** Thrown by {@linkcode Kernel.spawn}: a name that may not become a principal. */

@@ -21,6 +21,8 @@ const QUIET_HOPS = 6;
 export interface OutletKernel {
   /** Runs `work` after the microtasks that are ready. */
   soon(work: () => void): void;
+  /** Whether one more send right may leave the isolate. */
+  exportRoom(): boolean;
   /** Starts the journey of a send right that travels over this outlet. */
   exportRight(outlet: Outlet, ticket: number, capability: Capability): void;
   /** Nothing goes over it any more. */
@@ -96,6 +98,10 @@ export class Outlet implements Sink {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  get takesRights(): boolean {
+    return this.#kernel.exportRoom();
   }
 
   offer(envelope: Envelope): OfferStatus {

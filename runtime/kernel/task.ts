@@ -287,11 +287,12 @@ export class Task implements Syscalls {
     frame: Uint8Array,
     target: Target,
     slot: Slot | undefined,
-  ): Envelope | "invalid_slot" | "permission_denied" {
+  ): Envelope | "invalid_slot" | "permission_denied" | "no_space" {
     if (slot === undefined) return this.#envelope(frame, target);
     const moved = this.table.get(slot);
     if (moved === undefined) return "invalid_slot";
     if (!movable(moved)) return "permission_denied";
+    if (moved.object.kind !== "vmo" && !target.endpoint.takesRights) return "no_space";
     this.table.lend(slot);
     const { object } = moved;
     if (object.kind === "vmo") object.vmo.detachViews();

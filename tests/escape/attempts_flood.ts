@@ -66,6 +66,12 @@ function markers({ prove }: Loot, key: string): unknown {
   });
 }
 
+/** Lines that would read as another daemon's, or as two. */
+function lines({ prove }: Loot, key: string): unknown {
+  const forged = ["x\nSELFTEST: forged", "", "a".repeat(64) + " ", "A".repeat(64)];
+  return forged.map((id) => outcomeOf(() => prove(key, { id })));
+}
+
 /** Gives away rights to its own endpoints, and lets each end at once. */
 async function moves({ syscalls }: Loot, argument: string): Promise<unknown> {
   const [to = 0, times = 0] = argument.split(" ").map(Number);
@@ -100,5 +106,6 @@ export const FLOOD_ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "flood timers": timers,
   "flood markers": markers,
   "flood moves": moves,
+  "lines that lie": lines,
   "times that are none": noTimes,
 };

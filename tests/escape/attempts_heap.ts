@@ -11,6 +11,9 @@ import { type Anything, type Attempt, type Loot, outcomeOf } from "./loot.ts";
 /** Objects that a walk looks at, at most. */
 const WALK_MAX = 200_000;
 
+/** Where nothing was taken away, the world is too large to be walked through. */
+const WORLD = "Deno" in globalThis ? [] : [globalThis];
+
 /** What a victim keeps: a module of one heap has it for all who share that heap. */
 const kept: Uint8Array[] = [];
 /** What went through the prototypes that were taken over. */
@@ -20,7 +23,7 @@ let restore: (() => void)[] = [];
 export const HEAP_ATTEMPTS: Readonly<Record<string, Attempt>> = {
   "keep a secret": (_, hex) => kept.push(bytesOf(hex)),
   "look into the module": (_, hex) => kept.some((bytes) => toHex(bytes) === hex),
-  "walk everything": (loot, hex) => walk([loot, globalThis, kept], hex),
+  "walk everything": (loot, hex) => walk([loot, kept, ...WORLD], hex),
   "overhear": () => TAKEN.map(([holder, key]) => outcomeOf(() => takeOver(holder, key))),
   "what was overheard": (_, hex) => {
     for (const undo of restore.splice(0)) undo();
@@ -53,7 +56,7 @@ function walk(roots: readonly unknown[], secret: string): Found {
     const next = pending.pop();
     if (!isObject(next) || seen.has(next)) continue;
     seen.add(next);
-    const name = next.constructor?.name;
+    const name = outcomeOf(() => next.constructor.name);
     if (typeof name === "string" && !(name in globalThis)) classes.add(name);
     if (ArrayBuffer.isView(next)) {
       const { buffer } = next;

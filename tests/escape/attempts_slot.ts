@@ -76,7 +76,7 @@ async function corrupt({ syscalls }: Loot): Promise<unknown> {
 
 /** Gives every capability away, through an endpoint of its own; says how often each status came. */
 async function giveAll({ syscalls }: Loot): Promise<unknown> {
-  const way = syscalls.endpointCreate(1);
+  const way = syscalls.endpointCreate(256);
   const own = syscalls.endpointCreate(1);
   if (way.status !== "ok" || own.status !== "ok") return "no endpoint";
   const outcomes: unknown[] = [];
@@ -86,8 +86,12 @@ async function giveAll({ syscalls }: Loot): Promise<unknown> {
   }
   const receiveRight = await syscalls.send(way.send, EMPTY, { move: own.receive, deadlineNs: 0 });
   const sendRight = await syscalls.send(way.send, EMPTY, { move: own.send, deadlineNs: 0 });
-  const came = await syscalls.receive(way.receive);
-  const moved = came.status === "ok" ? came.moved : undefined;
+  let moved: Slot | undefined;
+  for (let left = outcomes.length; left >= 0; left--) {
+    const came = await syscalls.receive(way.receive, 0);
+    if (came.status !== "ok") break;
+    moved = came.moved;
+  }
   const further = moved === undefined
     ? "nothing came"
     : await syscalls.send(way.send, EMPTY, { move: moved, deadlineNs: 0 });

@@ -12,6 +12,7 @@ import { DEVICE_ATTEMPTS } from "./attempts_device.ts";
 import { FLOOD_ATTEMPTS } from "./attempts_flood.ts";
 import { FRAME_ATTEMPTS } from "./attempts_frame.ts";
 import { HEAP_ATTEMPTS } from "./attempts_heap.ts";
+import { LIE_ATTEMPTS } from "./attempts_lie.ts";
 import { SLOT_ATTEMPTS } from "./attempts_slot.ts";
 import type { Attempt, Loot } from "./loot.ts";
 
@@ -21,6 +22,7 @@ const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   ...FLOOD_ATTEMPTS,
   ...FRAME_ATTEMPTS,
   ...HEAP_ATTEMPTS,
+  ...LIE_ATTEMPTS,
   ...SLOT_ATTEMPTS,
 };
 
@@ -43,6 +45,6 @@ function attemptsOver(given: Loot) {
     const attempt = ATTEMPTS[name];
     if (attempt === undefined) throw new TypeError(`no attempt ${name}`);
     const outcome = await attempt(given, argument);
-    return { status: "ok", report: UTF8.encode(JSON.stringify(outcome)) } as const;
+    return { status: "ok", report: UTF8.encode(JSON.stringify(outcome ?? null)) } as const;
   };
 }

@@ -75,14 +75,15 @@ export interface TestNode extends RunningNode {
   restarted(name: string, times: number): Promise<void>;
 }
 
-/**
- * Boots a node with everything that `nx up` gives it, on a port of the host's choice.
- *
- * @param entry What its isolates start from, in the place of the product's own.
- */
+/** What a node of a test is started with. */
+export interface TestNodeOptions extends NodeOptions {
+  /** What its isolates start from, in the place of the product's own. */
+  readonly entry: URL;
+}
+
+/** Boots a node with everything that `nx up` gives it, on a port of the host's choice. */
 export async function bootNode(
-  options: Partial<NodeOptions> = {},
-  entry?: URL,
+  { entry, ...options }: Partial<TestNodeOptions> = {},
 ): Promise<TestNode> {
   const lines: string[] = [];
   const waiting = new Set<() => void>();

@@ -1,0 +1,112 @@
+/**
+ * A hostile daemon that asks for everything again and again: each flood ends at its bound, and
+ * meanwhile others are served.
+ *
+ * @module
+ */
+
+import { RIGHTS_EXPORTED_MAX } from "@runtime/kernel/crossing.ts";
+import { ENDPOINTS_PER_OWNER_MAX } from "@runtime/kernel/kernel.ts";
+import { DEADLINES_MAX } from "@runtime/kernel/timer.ts";
+import { VMO_BYTES_PER_TASK_MAX } from "@runtime/kernel/vmo.ts";
+import { besiege, type Siege } from "../escape/siege.ts";
+import { deepEqual, equal, ok } from "../fakes/assert.ts";
+import { test } from "../fakes/test.ts";
+
+/** Answers that others get while one daemon floods, in milliseconds: far below a call's time limit. */
+const LATENCY_MAX_MS = 1_500;
+const BURST_MAX = 2_048;
+
+interface Bounded {
+  readonly done: number;
+  readonly status: string;
+}
+
+/** Has others work until a flood ends. @returns the longest that one of them took, in milliseconds. */
+async function meanwhile({ attempt }: Siege, flood: Promise<unknown>): Promise<number> {
+  let flooding = true;
+  const over = flood.then(() => flooding = false);
+  let longest = 0;
+  do {
+    const startMs = performance.now();
+    const answers = await Promise.all([
+      attempt("identityd", "look into the module"),
+      attempt("keystored", "a record of another's", "x"),
+    ]);
+    longest = Math.max(longest, performance.now() - startMs);
+    ok(Array.isArray(answers[1]) && !answers[1].includes("no_reply"), `${answers}`);
+  } while (flooding);
+  await over;
+  return longest;
+}
+
+test("a daemon that asks for everything gets to its bounds, and a status there", async () => {
+  await besiege("all", async ({ attempt, node }) => {
+    const endpoints = await attempt("controld", "flood endpoints") as Bounded;
+    ok(endpoints.done < ENDPOINTS_PER_OWNER_MAX && endpoints.done > 1);
+    equal(endpoints.status, "no_space");
+    const memory = await attempt("controld", "flood memory") as Bounded;
+    deepEqual(memory, { done: VMO_BYTES_PER_TASK_MAX >> 20, status: "no_space" });
+    const timers = await attempt("controld", "flood timers") as Bounded;
+    ok(timers.done <= DEADLINES_MAX && timers.done > DEADLINES_MAX - 100);
+    equal(timers.status, "threw InvariantError");
+    deepEqual(node.faults, []);
+  });
+});
+
+test("deadlines that are no times are refused, and others go on to fire", async () => {
+  for (const isolation of ["all", "inline"] as const) {
+    await besiege(isolation, async ({ attempt }) => {
+      deepEqual(await attempt("controld", "times that are none"), {
+        outcomes: [...Array(3).fill("threw InvariantError"), "nothing"],
+        woke: true,
+      });
+    });
+  }
+});
+
+test("a daemon that floods its callees is told so, and others are served meanwhile", async () => {
+  await besiege("all", async (siege) => {
+    const flood = siege.attempt("controld", "flood frames", "150");
+    const longest = await meanwhile(siege, flood);
+    const outcomes = await flood as Record<string, number>;
+    ok((outcomes["queue_full"] ?? 0) > 1_000, JSON.stringify(outcomes));
+    ok(longest < LATENCY_MAX_MS, `${longest} ms`);
+    deepEqual(siege.node.faults, []);
+  });
+});
+
+test("a daemon that floods the console is cut short, and prints no line that lies", async () => {
+  await besiege("all", async (siege) => {
+    const { attempt, node } = siege;
+    const flood = attempt("rngd", "flood markers", "mapped");
+    ok(await meanwhile(siege, flood) < LATENCY_MAX_MS);
+    const { done, status } = await flood as Bounded;
+    ok(done > 100 && done < 2 * BURST_MAX, `${done}`);
+    equal(status, "threw InvariantError");
+    const before = node.lines.filter((line) => line.includes("forged")).length;
+    const refused = Array(4).fill("threw InvariantError");
+    deepEqual(await attempt("dsoftbusd", "lines that lie", "bound"), refused);
+    equal(node.lines.filter((line) => line.includes("forged")).length, before);
+    deepEqual(node.faults, []);
+  });
+});
+
+test("a daemon that gives rights away again and again takes nobody else's place", async () => {
+  await besiege("all", async (siege) => {
+    const { attempt, node } = siege;
+    // Everybody's slot 3 or so leads to policyd; which one takes rights is found out first.
+    const ways = await Promise.all(
+      Array.from({ length: 16 }, (_, slot) => attempt("controld", "flood moves", `${slot} 1`)),
+    );
+    const way = ways.findLastIndex((outcome) => JSON.stringify(outcome) === '{"ok":1}');
+    ok(way >= 0, JSON.stringify(ways));
+    const flood = attempt("controld", "flood moves", `${way} 5000`);
+    ok(await meanwhile(siege, flood) < LATENCY_MAX_MS);
+    const outcomes = await flood as Record<string, number>;
+    deepEqual(outcomes, { ok: 5_000 });
+    ok(RIGHTS_EXPORTED_MAX < 5_000);
+    deepEqual(await attempt("dsoftbusd", "flood moves", "0 1") !== undefined, true);
+    deepEqual(node.faults, []);
+  });
+});
