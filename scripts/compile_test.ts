@@ -55,7 +55,7 @@ test("every worker of the program is compiled into it", () => {
     /^(hw|net|runtime|services)\//.test(path) && !path.endsWith("_test.ts")
   );
   const workers = product.flatMap((path) =>
-    [...textOf(path).matchAll(/new Worker\(\s*new URL\("([^"]+)", import\.meta\.url\)/g)]
+    [...textOf(path).matchAll(/new URL\("([^"]+_worker\.ts)", import\.meta\.url\)/g)]
       .map(([, at = ""]) => new URL(at, `file:///${path}`).pathname.slice(1))
   );
   deepEqual(workers.sort(), [...EMBEDDED].sort());

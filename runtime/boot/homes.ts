@@ -70,6 +70,12 @@ export class Homes {
     this.#parts = parts;
     this.#mint = new Mint(parts.placement.isolates.wires);
     this.#isolates.set(HOST_ISOLATE, parts.host);
+    // What the boot's own kernel says is so: it is not asked whether it may.
+    parts.kernel.openBorder({
+      moveRight: (move) => void this.#mint.move(parts.host, move),
+      violated: (right) => void this.#mint.violated(parts.host, right),
+      ended: (right) => void this.#mint.ended(parts.host, right),
+    });
   }
 
   /** The isolate of a daemon, started if need be. The host's other work gets its turn in between. */

@@ -23,12 +23,15 @@ import * as outlet from "../kernel/outlet.ts";
 import * as principal from "../kernel/principal.ts";
 import * as receiving from "../kernel/receiving.ts";
 import * as remoteDevice from "../kernel/remote_device.ts";
+import * as ring from "../kernel/ring.ts";
 import * as scheduler from "../kernel/scheduler.ts";
 import * as task from "../kernel/task.ts";
 import * as timer from "../kernel/timer.ts";
 import * as vmo from "../kernel/vmo.ts";
 import * as isolate from "./isolate.ts";
+import * as load from "./load.ts";
 import * as marker from "./marker.ts";
+import * as provoke from "./provoke.ts";
 import * as rate from "./rate.ts";
 import * as taskHost from "./task_host.ts";
 
@@ -51,12 +54,15 @@ const MODULES: readonly object[] = [
   principal,
   receiving,
   remoteDevice,
+  ring,
   scheduler,
   task,
   timer,
   vmo,
   isolate,
+  load,
   marker,
+  provoke,
   rate,
   taskHost,
 ];

@@ -67,6 +67,7 @@ export class Kernel {
   /** In the order in which they were spawned first. */
   readonly #names: string[] = [];
   readonly #resumed: KernelPorts["resumed"];
+  #border: Border;
   readonly #nodeBudget: ByteBudget = { max: QUEUED_BYTES_MAX, used: 0 };
   #endpoints = 0;
 
@@ -74,10 +75,13 @@ export class Kernel {
     this.clock = ports.clock;
     this.#principals = principals;
     this.#resumed = ports.resumed;
+    this.#border = ports.border ?? CLOSED_BORDER;
     this.#scheduler = new Scheduler(ports.turns);
     this.#timers = new TimerQueue(ports.clock, ports.turns);
     this.crossings = new Crossings({
-      ...ports.border ?? CLOSED_BORDER,
+      moveRight: (move) => this.#border.moveRight(move),
+      violated: (right) => this.#border.violated(right),
+      ended: (right) => this.#border.ended(right),
       soon: microtask,
       drop: (capability) => this.#dropped(capability),
     });
@@ -104,6 +108,11 @@ export class Kernel {
     const task = new Task(principal, this.#taskKernel(name), budget);
     this.#tasks.set(name, task);
     return task;
+  }
+
+  /** Names who hears of rights that cross: the boot is made after its own kernel. */
+  openBorder(border: Border): void {
+    this.#border = border;
   }
 
   /** Runs a step of a task's in its turn. */

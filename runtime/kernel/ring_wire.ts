@@ -90,6 +90,8 @@ export function ringReceiver(wire: Wire, memory: SharedArrayBuffer): Wire {
       wire.listen((message) => {
         if (message !== DOORBELL) overPort.push(message);
         drain(hear);
+        // Each message over the port is announced in the ring before it is posted.
+        if (overPort.length > 0 && !closed) hear(undefined);
       });
       drain(hear);
     },

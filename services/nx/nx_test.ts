@@ -158,7 +158,7 @@ test("nx up asks for nothing that was not said", async () => {
     advertise: undefined,
     peers: [],
     profile: "dev",
-    isolation: "inline",
+    isolation: "secrets",
     seed: undefined,
     perAddress: undefined,
     selftest: false,
