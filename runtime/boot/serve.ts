@@ -119,7 +119,13 @@ class Replies {
     this.#syscalls = syscalls;
   }
 
-  send(route: Slot, { frame, move }: ReplyFrame): void {
+  /** The kernel takes a copy: the reply's own bytes, which may be a secret's, are wiped. */
+  send(route: Slot, reply: ReplyFrame): void {
+    this.#send(route, reply);
+    reply.frame.fill(0);
+  }
+
+  #send(route: Slot, { frame, move }: ReplyFrame): void {
     if (move === undefined) {
       const status = this.#syscalls.trySend(route, frame);
       if (status !== "queue_full" && status !== "no_space") return;

@@ -35,6 +35,8 @@ export class Batch {
   /** What is in it, as an array of its own that shows nothing else; it is empty afterwards. */
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#bytes.slice(0, this.#used);
+    // A seed may have been in it: what has gone stays nowhere.
+    this.#bytes.fill(0, 0, this.#used);
     this.#used = 0;
     this.#count = 0;
     return taken;

@@ -163,6 +163,7 @@ export class Outlet implements Sink {
     if (!this.#batch.fits(frame.length)) this.#flush();
     if (moved !== undefined) this.#take(moved, delivered);
     this.#batch.add(frame);
+    frame.fill(0); // it was this outlet's copy, and lies in an arena that lives on
     this.#sent = (this.#sent + 1) | 0;
     if (moved?.object.kind === "vmo") this.#charged.push({ sent: this.#sent, delivered });
     const waits = this.#hops >= 0;
