@@ -1,7 +1,7 @@
 import { hostProcesses } from "@hw/host/process.ts"; // first: it hears stop signals
 import { createMachine } from "@hw/board/machine.ts";
 import { hostClock } from "@hw/host/clock.ts";
-import { runConfined } from "@hw/host/confined.ts";
+import { confinedTo } from "@hw/host/confined.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
 import { seededEntropy } from "@hw/host/entropy_seeded.ts";
 import { hostGuard } from "@hw/host/guard.ts";
@@ -14,9 +14,7 @@ import { textConsole } from "@hw/host/uart_stdout.ts";
 import { createGateway } from "@net/gateway/gateway.ts";
 import { boot } from "@runtime/boot/init.ts";
 import type { EntropySource } from "@runtime/core/ports.ts";
-import type { Reach } from "@runtime/core/program_ports.ts";
 import { assert } from "@runtime/core/assert.ts";
-import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { Kernel } from "@runtime/kernel/kernel.ts";
 import { SESSION_PORT } from "@services/dsoftbusd/protocol.ts";
 import { bootArguments } from "@services/nx/boot_arguments.ts";
@@ -40,13 +38,11 @@ export async function startNode(
   options: NodeOptions,
   { makeIsolate, inspector = () => Promise.resolve("unknown") }: NodeThread = {},
 ): Promise<RunningNode> {
-  const { isolation = "inline" } = options;
+  const { isolation = "inline", listen: host } = options;
   const entropy = entropyOf(options, "machine");
   const log = new GatewayLog({ clock, turns });
   const random32 = random32Of(entropyOf(options, "gateway"));
-  const turnedAway = log.add;
-  const gateway = createGateway({ sockets, clock, turns, random32, mtu: MTU, turnedAway });
-  const { listen: host } = options;
+  const gateway = createGateway({ sockets, clock, turns, random32, mtu: MTU, turnedAway: log.add });
   const listen = host && await gateway.forward({ host, guestPort: SESSION_PORT });
   const console = textConsole(options.console);
   const machine = createMachine({ entropy, link: gateway, console, clock, later: turns.later });
@@ -112,14 +108,12 @@ export function programPorts(
       return await startNode(options, { makeIsolate, inspector: guard.inspector });
     },
     ...{ processes, confined },
-    ...programHost({ clock, turns, sockets, unix, frameLengthMax: FRAME_LENGTH_MAX }),
+    ...programHost({ clock, turns, sockets, unix }),
   };
 }
 
 if (import.meta.main) {
   const processes = hostProcesses();
-  const unix = unixSockets();
-  const confined = (argv: readonly string[], reach: Reach) =>
-    runConfined({ argv, reach, processes });
-  Deno.exit(await runNx(Deno.args, programPorts({ processes, unix, confined })));
+  const thread = { processes, unix: unixSockets(), confined: confinedTo(processes) };
+  Deno.exit(await runNx(Deno.args, programPorts(thread)));
 }

@@ -48,6 +48,13 @@ export interface NodeWorkerOptions {
   readonly processes: Processes;
 }
 
+/** Runs command lines of this process where they can do no more than they are told. */
+export function confinedTo(
+  processes: Processes,
+): (argv: readonly string[], reach: Reach) => Promise<number> {
+  return (argv, reach) => runConfined({ argv, reach, processes });
+}
+
 /**
  * Runs a command line in a worker that may do what `reach` says, and gives up everything else that
  * this thread may do, for good.
@@ -56,7 +63,7 @@ export interface NodeWorkerOptions {
  * @throws {PermissionFailure} when this process lacks what the worker would need.
  * @throws {HostRefusal} when whether random bytes are random cannot be told.
  */
-export async function runConfined(options: NodeWorkerOptions): Promise<number> {
+async function runConfined(options: NodeWorkerOptions): Promise<number> {
   const { argv, reach, processes } = options;
   const permissions = nodePermissions(reach);
   requirePermissions(permissions);

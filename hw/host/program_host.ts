@@ -6,6 +6,7 @@ import type {
   Reach,
   Terminal,
 } from "@runtime/core/program_ports.ts";
+import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { hostFiles } from "./files.ts";
 import { controlSockets } from "./frame_stream.ts";
 import type { GuardOptions } from "./guard.ts";
@@ -46,14 +47,13 @@ export interface ProgramHost {
   readonly missingPermission: typeof missingPermission;
 }
 
-/** @param frameLengthMax Longest frame on a control socket, in bytes. */
+/** Ports that every thread makes alike, over its own clock and sockets. */
 export function programHost(
-  { clock, turns, sockets, unix, frameLengthMax }: {
+  { clock, turns, sockets, unix }: {
     readonly clock: Clock;
     readonly turns: Turns;
     readonly sockets: HostSockets;
     readonly unix: UnixSockets;
-    readonly frameLengthMax: number;
   },
 ): ProgramHost {
   return {
@@ -62,7 +62,7 @@ export function programHost(
     files: hostFiles(),
     sandbox: hostSandbox(),
     terminal: hostTerminal(),
-    control: controlSockets(unix, frameLengthMax),
+    control: controlSockets(unix, FRAME_LENGTH_MAX),
     version: hostVersion(),
   };
 }
