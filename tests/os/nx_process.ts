@@ -22,6 +22,8 @@ export interface NxEnd {
 
 /** A folder of control sockets of its own, and the processes that use it. */
 export class NxWorld {
+  /** Variables of the processes that are started from now on. */
+  variables: Readonly<Record<string, string>> = {};
   /** In it lie the folders of its nodes, and what is temporary. */
   readonly folder: string;
   readonly #running = new Set<NxProcess>();
@@ -48,7 +50,9 @@ export class NxWorld {
 
   /** The same, with these permissions and no others. */
   permitted(flags: readonly string[], ...args: readonly string[]): NxProcess {
-    const process = new NxProcess(args, { folder: this.folder, flags });
+    const process = new NxProcess(args, {
+      ...{ folder: this.folder, flags, variables: this.variables },
+    });
     this.#running.add(process);
     return process;
   }
@@ -116,12 +120,16 @@ export class NxProcess {
 
   constructor(
     args: readonly string[],
-    { folder, flags }: { readonly folder: string; readonly flags: readonly string[] },
+    { folder, flags, variables }: {
+      readonly folder: string;
+      readonly flags: readonly string[];
+      readonly variables: Readonly<Record<string, string>>;
+    },
   ) {
     const run = ["run", "--no-prompt", "--quiet", ...flags];
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [...run, PROGRAM, ...args, "--json"],
-      env: { XDG_RUNTIME_DIR: folder, TMPDIR: folder },
+      env: { ...variables, XDG_RUNTIME_DIR: folder, TMPDIR: folder },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { deepEqual, equal } from "../fakes/assert.ts";
+import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { test } from "../fakes/test.ts";
-import { inWorld } from "./nx_process.ts";
+import { ROOT } from "../source_tree.ts";
+import { freePort, inWorld } from "./nx_process.ts";
 
 const KINDS = ["net", "read", "write", "env", "sys", "run"] as const;
 type Kind = typeof KINDS[number];
@@ -60,5 +61,79 @@ test("nx names the socket that it may not use, and leaves the node that has it a
       ]);
     }
     equal((await node.ask("id")).code, 0);
+  });
+});
+
+test("runConfined leaves the thread around a node nothing but the program's own files", async () => {
+  await inWorld(async (world) => {
+    const folder = world.folder;
+    const program = new URL("../fakes/confined_program.ts", import.meta.url).pathname;
+    const flags = [
+      ...["--allow-net", `--allow-read=${ROOT},${folder}/nexus`, `--allow-write=${folder}`],
+      ...["--allow-env", "--allow-sys", "--allow-run"],
+    ];
+    const until = ["up", "--no-supervise", "--listen", "127.0.0.1:0", "--until", "init: ready"];
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--quiet", ...flags, program, folder, ...until],
+      env: { XDG_RUNTIME_DIR: folder },
+    }).output();
+    const lines = new TextDecoder().decode(stdout).trim().split("\n");
+    ok(lines.includes("init: ready"), new TextDecoder().decode(stderr));
+    // To read them is what the workers of daemons are made with.
+    deepEqual(JSON.parse(lines.at(-1) ?? ""), { exitCode: 0, kept: ["read"] });
+  });
+});
+
+test("a node follows no link that lies where its folder or its files should be", async () => {
+  await inWorld(async (world) => {
+    const target = await Deno.makeTempDir({ prefix: "nx-target-" });
+    const nexus = `${world.folder}/nexus`;
+    const port = freePort();
+    const place = ["--listen", `127.0.0.1:${port}`];
+    try {
+      await Deno.symlink(target, nexus);
+      const whole = await world.run("up", ...place);
+      equal(whole.code, 1);
+      ok(whole.errors.join().includes(`${nexus} is not a folder of yours alone`));
+      await Deno.remove(nexus);
+
+      await Deno.mkdir(nexus, { mode: 0o700 });
+      await Deno.symlink(target, `${nexus}/${port}`);
+      const own = await world.run("up", ...place);
+      equal(own.code, 1);
+      ok(own.errors.join().includes(`${nexus}/${port} is not a folder of yours alone`));
+      await Deno.remove(`${nexus}/${port}`);
+
+      // The facts of a node replace what lies there, and a link is not what it leads to.
+      await Deno.writeTextFile(`${target}/facts`, "kept");
+      await Deno.mkdir(`${nexus}/${port}`, { mode: 0o700 });
+      await Deno.symlink(`${target}/facts`, `${nexus}/${port}/node.json`);
+      const node = await world.up(...place);
+      equal((await Deno.lstat(`${nexus}/${port}/node.json`)).isFile, true);
+      const entries = await Array.fromAsync(Deno.readDir(target));
+      deepEqual(entries.map(({ name }) => name), ["facts"]);
+      equal(await Deno.readTextFile(`${target}/facts`), "kept");
+      node.process.kill("SIGTERM");
+      equal((await node.process.ended).code, 0);
+    } finally {
+      await Deno.remove(target, { recursive: true });
+    }
+  });
+});
+
+test("a node's report replaces a link and leaves what it led to alone", async () => {
+  await inWorld(async (world) => {
+    const target = await Deno.makeTempDir({ prefix: "nx-target-" });
+    const report = `${world.folder}/report.json`;
+    try {
+      await Deno.writeTextFile(`${target}/file`, "kept");
+      await Deno.symlink(`${target}/file`, report);
+      const until = ["--until", "init: ready"];
+      await world.run("up", "--report", report, "--listen", "127.0.0.1:0", ...until);
+      equal((await Deno.lstat(report)).isFile, true);
+      equal(await Deno.readTextFile(`${target}/file`), "kept");
+    } finally {
+      await Deno.remove(target, { recursive: true });
+    }
   });
 });
