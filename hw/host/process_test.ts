@@ -84,6 +84,16 @@ test("hostProcesses tells of each stop signal in the place of ending", async () 
   }
 });
 
+test("hostProcesses keepToChildren() gives up the network and the environment, and no more", async () => {
+  const { out } = await evaluate(`
+    import { hostProcesses } from "${PROCESS}";
+    hostProcesses().keepToChildren();
+    const names = ["net", "env", "ffi", "read", "write", "sys", "run"];
+    console.log(names.map((name) => Deno.permissions.querySync({ name }).state).join(" "));
+  `);
+  equal(out, "prompt prompt prompt granted granted granted granted\n");
+});
+
 test("hostProcesses names what keeps a child from being started", async () => {
   const { out } = await evaluate(`
     import { hostProcesses } from "${PROCESS}";

@@ -22,8 +22,11 @@ interface FakeChild {
 /** `nx` under a supervisor, whose nodes end as the test lets them. */
 function supervised(...argv: readonly string[]) {
   const children: FakeChild[] = [];
+  let kept = false;
   const world = nxWorld({
+    keepToChildren: () => void (kept = true),
     spawnOnConsole(args) {
+      ok(kept, "a supervisor gives up what it does not need before it starts a node");
       const heard: FakeChild["heard"] = [];
       const { promise: exited, resolve: exit } = Promise.withResolvers<number>();
       children.push({ args, heard, exit });

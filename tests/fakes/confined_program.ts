@@ -1,14 +1,17 @@
-/* Runs a node beside its main thread, and then says what that thread may still do. */
+/*
+ * Runs a node beside its main thread, and then says what that thread may still do. A node that is
+ * `deaf` may not listen.
+ */
 import { runConfined } from "@hw/host/confined.ts";
 import { isPermitted } from "@hw/host/permissions.ts";
 import { hostProcesses } from "@hw/host/process.ts";
 import type { PermissionKind } from "@runtime/core/sandbox_ports.ts";
 
-const [folder = "", ...argv] = Deno.args;
+const [folder = "", how, ...argv] = Deno.args;
 const exitCode = await runConfined({
   argv,
   reach: {
-    listens: [{ host: "127.0.0.1", port: 0 }],
+    listens: how === "deaf" ? [] : [{ host: "127.0.0.1", port: 0 }],
     dials: [{ host: "a.example", port: 1 }],
     folders: [`${folder}/nexus`],
     socket: `${folder}/nexus/.1.sock`,

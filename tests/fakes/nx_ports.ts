@@ -35,6 +35,7 @@ export interface NxWorldOptions {
   readonly beforeOut?: (() => void) | undefined;
   readonly spawnSelf?: (options: ChildOptions) => Child;
   readonly sandbox?: Sandbox;
+  readonly keepToChildren?: () => void;
   readonly spawnOnConsole?: (args: readonly string[]) => Child;
 }
 
@@ -79,7 +80,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
         return () => void stops.delete(stop);
       },
       inputEnded: () => inputEnded,
-      keepToChildren() {},
+      keepToChildren: options.keepToChildren ?? (() => {}),
     },
   };
   return {

@@ -34,6 +34,8 @@ const CASES: readonly (readonly [Kind, readonly string[], (folder: string) => st
   ["sys", ["nodes"], () => "--allow-sys=uid"],
   ["env", ["test-os"], () => "--allow-env=RUN_PHASE"],
   ["write", ["test-os"], () => "--allow-write"],
+  ["net", ["sandbox"], () => "--allow-net=127.0.0.1:0"],
+  ["sys", ["sandbox", "--profile", "offline"], () => "--allow-sys=uid"],
 ];
 
 test("nx names a missing permission in one line, whichever kind and command", async () => {
@@ -64,25 +66,59 @@ test("nx names the socket that it may not use, and leaves the node that has it a
   });
 });
 
+/** A node beside a main thread with these permissions: its last line, and its complaints. */
+async function confined(folder: string, how: "whole" | "deaf", flags: readonly string[]) {
+  const program = new URL("../fakes/confined_program.ts", import.meta.url).pathname;
+  const until = ["up", "--no-supervise", "--listen", "127.0.0.1:0", "--until", "init: ready"];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--quiet", ...flags, program, folder, how, ...until],
+    env: { XDG_RUNTIME_DIR: folder },
+  }).output();
+  const lines = new TextDecoder().decode(stdout).trim().split("\n");
+  return { last: JSON.parse(lines.at(-1) ?? ""), errors: new TextDecoder().decode(stderr) };
+}
+
 test("runConfined leaves the thread around a node nothing but the program's own files", async () => {
-  await inWorld(async (world) => {
-    const folder = world.folder;
-    const program = new URL("../fakes/confined_program.ts", import.meta.url).pathname;
-    const flags = [
+  await inWorld(async ({ folder }) => {
+    const { last, errors } = await confined(folder, "whole", [
       ...["--allow-net", `--allow-read=${ROOT},${folder}/nexus`, `--allow-write=${folder}`],
       ...["--allow-env", "--allow-sys", "--allow-run"],
-    ];
-    const until = ["up", "--no-supervise", "--listen", "127.0.0.1:0", "--until", "init: ready"];
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--quiet", ...flags, program, folder, ...until],
-      env: { XDG_RUNTIME_DIR: folder },
-    }).output();
-    const lines = new TextDecoder().decode(stdout).trim().split("\n");
-    ok(lines.includes("init: ready"), new TextDecoder().decode(stderr));
+    ]);
     // To read them is what the workers of daemons are made with.
-    deepEqual(JSON.parse(lines.at(-1) ?? ""), { exitCode: 0, kept: ["read"] });
+    deepEqual(last, { exitCode: 0, kept: ["read"] }, errors);
   });
 });
+
+test("runConfined gives its worker no more than it was asked for, whatever the process may", async () => {
+  await inWorld(async ({ folder }) => {
+    const { last, errors } = await confined(folder, "deaf", ["--allow-all"]);
+    equal(last.exitCode, 1);
+    equal(errors.split(": without it ")[0], "nx: needs --allow-net=127.0.0.1:0");
+  });
+});
+
+test("a supervisor starts its node with the node's permissions and no others", async () => {
+  await inWorld(async (world) => {
+    const node = world.supervised("up", "--listen", "127.0.0.1:0", "--peer", "127.0.0.1:1");
+    const { port } = await node.event(({ event }) => event === "listening");
+    await node.event(({ event }) => event === "ready");
+    const id = await world.nodeProcess(Number(port));
+    const command = (await Deno.readTextFile(`/proc/${id}/cmdline`)).split("\0");
+    const flags = command.filter((each) => each.startsWith("--allow-"));
+    const nexus = `${world.folder}/nexus`;
+    const report = (await world.files()).find((name) => name.startsWith("nx-up-"));
+    const folders = `${nexus},${world.folder}/${report}`;
+    deepEqual(flags, [
+      `--allow-net=127.0.0.1:0,127.0.0.1:1,127.0.0.1:9229,unix:${nexus}/.${node.id}.sock`,
+      `--allow-read=${ROOT}/,${folders}`,
+      `--allow-write=${folders}`,
+      "--allow-env=XDG_RUNTIME_DIR",
+      "--allow-sys",
+    ]);
+    node.kill("SIGTERM");
+    equal((await node.ended).code, 0);
+  });
+}, { ignore: Deno.build.os !== "linux" }); // Where a process can be looked at as a file.
 
 test("a node follows no link that lies where its folder or its files should be", async () => {
   await inWorld(async (world) => {
