@@ -63,7 +63,7 @@ export function confinedTo(
  * @throws {PermissionFailure} when this process lacks what the worker would need.
  * @throws {HostRefusal} when whether random bytes are random cannot be told.
  */
-async function runConfined(options: NodeWorkerOptions): Promise<number> {
+export async function runConfined(options: NodeWorkerOptions): Promise<number> {
   const { argv, reach, processes } = options;
   const permissions = nodePermissions(reach);
   requirePermissions(permissions);
