@@ -27,17 +27,34 @@ function grain(read: () => number): number {
   return least;
 }
 
+const IMPORT = `data:text/javascript,${
+  encodeURIComponent("export default (name) => import(name);")
+}`;
+
 /** Classes of a module of the isolate's own entry: the engine gives whoever names it what it has. */
 async function changeable(address: string): Promise<readonly string[]> {
-  const source = encodeURIComponent("export default (name) => import(name);");
-  const { default: load } = await import(`data:text/javascript,${source}`);
   const { loaded } = await tryImports([address]);
   if (loaded.length === 0) return ["not loaded"];
+  const { default: load } = await import(IMPORT);
   const classes = Object.entries<unknown>(await load(address)).filter(([, value]) =>
     isClass(value)
   );
   const open = classes.filter(([, value]) => !Object.isFrozen((value as Anything)["prototype"]));
   return [`${classes.length} classes`, ...open.map(([name]) => name)];
+}
+
+/** Whoever has a port of his own could listen in on all others, through what they are made of. */
+async function portsChangeable(): Promise<readonly string[]> {
+  const { default: load } = await import(IMPORT);
+  const { hostWires } = await load(`${ROOT}hw/host/wire.ts`);
+  const [{ port }] = hostWires().pair();
+  const behind: object[] = [];
+  for (let next: object | null = port; next !== null; next = Object.getPrototypeOf(next)) {
+    behind.push(next);
+  }
+  port.close();
+  const open = behind.slice(1).filter((prototype) => !Object.isFrozen(prototype));
+  return [`${behind.length - 1} prototypes`, ...open.map(({ constructor: { name } }) => name)];
 }
 
 function isClass(value: unknown): boolean {
@@ -52,6 +69,7 @@ export const CODE_ATTEMPTS: Readonly<Record<string, Attempt>> = {
   },
   "modules outside": async () =>
     (await tryImports([...BUILTINS, ...OUTSIDE, ...FOREIGN.map((path) => ROOT + path)])).loaded,
+  "what ports are made of": portsChangeable,
   "parts of the kernel": (_, path) => changeable(ROOT + path),
   "the clock's grain": ({ clock }) => grain(() => clock.nowNs()),
   "other clocks": () => Object.keys(Atomics).concat(Object.getOwnPropertyNames(Atomics)).sort(),

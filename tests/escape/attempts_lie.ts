@@ -14,8 +14,9 @@ export const LIES: Readonly<Record<string, (self: string) => unknown>> = {
   "another's marker": () => ["proved", "policyd", "ready", { endpoints: 1 }, 1],
   "another's failure": () => ["failed", "policyd", "no_space"],
   "a marker of nobody's": (self) => ["proved", self, "toString", {}, 1],
-  "a marker of the wrong shape": (self) => ["proved", self, "ready", { endpoints: "x" }, 2 ** 31],
   "a number that nobody drew": (self) => ["proved", self, "ready", { endpoints: 1 }, 2 ** 31],
+  // dsoftbusd's own, in the test: it is the one of the liars that has it.
+  "a marker of the wrong shape": (self) => ["proved", self, "bound", { id: "x\nforged" }, 1],
   "a text that is too long": (self) => ["faulted", self, "x".repeat(10_000)],
   "another's right": () => ["moved", MOVE],
   "a right that is none": () => ["moved", { ...MOVE, via: 1e9 }],

@@ -13,8 +13,8 @@ import { besiege, type Siege } from "../escape/siege.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { test } from "../fakes/test.ts";
 
-/** Answers that others get while one daemon floods, in milliseconds: far below a call's time limit. */
-const LATENCY_MAX_MS = 1_500;
+/** Answers that others get while one daemon floods, in milliseconds, on a machine that is busy anyway. */
+const LATENCY_MAX_MS = 5_000;
 const BURST_MAX = 2_048;
 
 interface Bounded {
@@ -92,27 +92,41 @@ test("a daemon that floods the console is cut short, and prints no line that lie
   });
 });
 
+/** Slots that a daemon's own and given rights lie in. */
+const SLOTS_USED = 24;
+const MOVES = 2 * RIGHTS_EXPORTED_MAX + 88;
+
+/** Whether a right may leave again, once those before have been dropped. */
+async function roomAgain({ attempt }: Siege, slot: number): Promise<boolean> {
+  for (let looked = 0; looked < 100; looked++) {
+    const outcome = await attempt("controld", "flood moves", `${slot} 1`) as Record<string, number>;
+    if (outcome["ok"] === 1) return true;
+  }
+  return false;
+}
+
 test("a daemon that gives rights away again and again takes nobody else's place", async () => {
   await besiege("all", async (siege) => {
     const { attempt, node } = siege;
-    // Everybody's slot 3 or so leads to policyd; which one takes rights is found out first.
-    const ways = await Promise.all(
-      Array.from({ length: 16 }, (_, slot) => attempt("controld", "flood moves", `${slot} 1`)),
-    );
-    const way = ways.findLastIndex((outcome) => JSON.stringify(outcome) === '{"ok":1}');
-    ok(way >= 0, JSON.stringify(ways));
-    const flood = attempt("controld", "flood moves", `${way} 5000`);
-    ok(await meanwhile(siege, flood) < LATENCY_MAX_MS);
-    const outcomes = await flood as Record<string, number>;
-    // As many as may be under way are; how fast others let them go is the host's affair.
-    deepEqual(Object.keys(outcomes).filter((outcome) => !["ok", "no_space"].includes(outcome)), []);
-    ok((outcomes["ok"] ?? 0) >= RIGHTS_EXPORTED_MAX / 2, JSON.stringify(outcomes));
-    let again: unknown;
-    for (let looked = 0; looked < 200 && again !== '{"ok":1}'; looked++) {
-      again = JSON.stringify(await attempt("controld", "flood moves", `${way} 1`));
+    const ways: Record<string, number>[] = [];
+    const flood = async () => {
+      for (let slot = 0; slot < SLOTS_USED; slot++) {
+        ways.push(await attempt("controld", "flood moves", `${slot} ${MOVES}`) as never);
+      }
+    };
+    ok(await meanwhile(siege, flood()) < LATENCY_MAX_MS);
+    const led = [...ways.keys()].filter((slot) => "ok" in (ways[slot] ?? {}));
+    // Three daemons and policyd, over wires; and its own endpoints and its callers.
+    ok(led.length > 4, JSON.stringify(ways));
+    const given = led.reduce((sum, slot) => sum + (ways[slot]?.["ok"] ?? 0), 0);
+    ok(given > 4 * RIGHTS_EXPORTED_MAX, `${given} were given away, far more than may be at a time`);
+    for (const slot of led) {
+      deepEqual(
+        Object.keys(ways[slot] ?? {}).filter((status) => !/^(ok|no_space)$/.test(status)),
+        [],
+      );
+      equal(await roomAgain(siege, slot), true, "what nobody holds any more makes room");
     }
-    equal(again, '{"ok":1}', "what ended makes room again");
-    deepEqual(await attempt("dsoftbusd", "flood moves", "0 1") !== undefined, true);
     deepEqual(node.faults, []);
   });
 });

@@ -217,6 +217,8 @@ test("a daemon changes no class that its isolate's kernel is made of", async () 
       classes += Number.parseInt(count) || 0;
     }
     ok(classes >= 20, `${classes} classes were looked at`);
+    const [, ...open] = await attempt("samgrd", "what ports are made of") as string[];
+    deepEqual(open, []);
   });
 });
 
