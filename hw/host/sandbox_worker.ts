@@ -71,8 +71,8 @@ function outcomeOf(error: unknown): Outcome {
   const detail = text.replace(/, run again with the .*$/s, "").slice(0, DETAIL_LENGTH_MAX);
   // It may be had, and somebody has it.
   if (error instanceof Deno.errors.AddrInUse) return { result: "done", detail };
-  // An executable knows no code but what is in it, and says so of all other.
-  const absent = Deno.build.standalone && /^Module not found: https:/.test(text);
+  // An executable knows no code but what is in it, and says so; from source the runtime never does.
+  const absent = /^Module not found: https:/.test(text);
   const refused = absent || error instanceof Deno.errors.NotCapable || OTHER_REFUSALS.test(text) ||
     missingPermission(error) !== undefined;
   return { result: refused ? "refused" : "failed", detail };

@@ -6,6 +6,8 @@
 
 import { hostSandbox } from "@hw/host/sandbox.ts";
 import type { Reach } from "@runtime/core/program_ports.ts";
+import { compile } from "../../scripts/compile.ts";
+import { installedPair, PAIR_TARGET } from "../../scripts/ci/offline_pair.ts";
 import { SANDBOX_PROFILES } from "@services/nx/sandbox_profiles.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { test } from "../fakes/test.ts";
@@ -23,6 +25,28 @@ test("nx sandbox finds all as it must be, under every profile", async () => {
     deepEqual(await world.files(), []);
   });
 });
+
+test("nx sandbox finds all as it must be in an executable", async () => {
+  const output = await Deno.makeTempDir({ prefix: "nx-sandbox-" });
+  try {
+    const path = await compile({
+      target: PAIR_TARGET,
+      output,
+      entry: "main.ts",
+      offlinePair: true,
+    });
+    const { code, stdout } = await new Deno.Command(path ?? "", {
+      args: ["sandbox", "--json"],
+      env: { XDG_RUNTIME_DIR: output },
+      stderr: "null",
+    }).output();
+    const lines = new TextDecoder().decode(stdout).trim().split("\n");
+    deepEqual(lines.filter((line) => line.includes('"ok":false')), []);
+    equal(code, 0);
+  } finally {
+    await Deno.remove(output, { recursive: true });
+  }
+}, { ignore: installedPair() === undefined });
 
 /** A node that may reach nothing. */
 const NOTHING: Reach = {
