@@ -49,6 +49,7 @@ test("each daemon of an isolate of its own comes back, and the node goes on with
     for (const daemon of daemons) {
       equal((await world.run("provoke", "--node", port, daemon, "throw")).code, 0, daemon);
       await node.process.event(({ line }) => line === `init: restarted ${daemon}`);
+      await node.peer(({ state }) => state === "established");
       const pinged = await world.run(
         "ping",
         "--node",
