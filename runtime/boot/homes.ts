@@ -63,6 +63,10 @@ export class Homes {
   readonly #isolates = new Map<string, Isolate>();
   readonly #remote = new Map<string, RemoteIsolate>();
   readonly #homes = new Map<string, string>();
+  /** Isolates whose start waits for its turn. */
+  readonly #starting = new Map<string, Promise<Isolate>>();
+  /** Everybody serves: whoever is started from now on is told at once. */
+  #settled = false;
   /** What ends the bridges to a daemon's devices. */
   readonly #bridges = new Map<string, (() => void)[]>();
 
@@ -82,13 +86,13 @@ export class Homes {
   async house(task: string): Promise<Isolate> {
     const name = isolateNameOf(this.#parts.placement.isolation, task);
     this.#homes.set(task, name);
-    const known = this.#isolates.get(name);
-    if (known !== undefined && (known === this.#parts.host || this.#remote.has(name))) return known;
-    await this.#parts.placement.turn();
-    const isolate = this.#start(name);
-    this.#isolates.set(name, isolate);
-    this.#remote.set(name, isolate);
-    return isolate;
+    if (name === HOST_ISOLATE) return this.#parts.host;
+    const known = this.#remote.get(name);
+    if (known !== undefined) return known;
+    // Daemons that lost one isolate together are started again together, in one.
+    const starting = this.#starting.get(name) ?? this.#startLater(name);
+    this.#starting.set(name, starting);
+    return await starting;
   }
 
   /** The isolate of a daemon that has one. Who is no daemon lives beside the boot. */
@@ -118,7 +122,7 @@ export class Homes {
   /** The daemons of an isolate, the one in front that was resumed last. */
   suspects(name: string): readonly string[] {
     const tasks = this.#tasksOf(name);
-    const last = tasks[(this.#remote.get(name)?.activity ?? 0) - 1];
+    const last = this.#remote.get(name)?.resumedLast;
     return last === undefined ? tasks : [last, ...tasks.filter((task) => task !== last)];
   }
 
@@ -154,6 +158,7 @@ export class Homes {
 
   /** Everybody serves. */
   settle(): void {
+    this.#settled = true;
     for (const isolate of this.#isolates.values()) isolate.settle();
   }
 
@@ -162,6 +167,16 @@ export class Homes {
     for (const task of this.#bridges.keys()) this.#unbridge(task);
     for (const isolate of this.#remote.values()) isolate.end();
     this.#remote.clear();
+  }
+
+  async #startLater(name: string): Promise<Isolate> {
+    await this.#parts.placement.turn();
+    this.#starting.delete(name);
+    const isolate = this.#start(name);
+    this.#isolates.set(name, isolate);
+    this.#remote.set(name, isolate);
+    if (this.#settled) isolate.settle();
+    return isolate;
   }
 
   #start(name: string): RemoteIsolate {

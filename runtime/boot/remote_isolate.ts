@@ -81,7 +81,7 @@ export class RemoteIsolate implements Isolate {
   readonly name: string;
   readonly #parts: RemoteIsolateParts;
   readonly #rate: Rate;
-  /** Daemons that were spawned in it: it speaks for no others. */
+  /** Daemons that were spawned in it, in order: it speaks for no others. */
   readonly #tasks = new Set<string>();
   #over = false;
   /** Who waits for a daemon to serve. */
@@ -171,9 +171,9 @@ export class RemoteIsolate implements Isolate {
     this.#order(["settle"]);
   }
 
-  /** Which of its daemons was resumed last, from 1 in the order of spawning. */
-  get activity(): number {
-    return this.#parts.started.activity[0] ?? 0;
+  /** Which of its daemons was resumed last, as far as one was. */
+  get resumedLast(): string | undefined {
+    return [...this.#tasks][(this.#parts.started.activity[0] ?? 0) - 1];
   }
 
   /** It is gone, or no longer trusted: it is heard no more, and who waits for it is told. */
