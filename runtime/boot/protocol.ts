@@ -112,6 +112,16 @@ export const OVERVIEW = {
   queues: list16({ task: u8(), endpoint: text8(1, 32), waiting: u16(), depth: u16() }, QUEUES_MAX),
 } as const;
 
+/** An operation that has a daemon misbehave, whoever serves it. */
+export const PROVOKE = {
+  doc: "Has a daemon misbehave. Refused but by a node of profile test.",
+  capability: "node.provoke",
+  target: "daemon",
+  bounds: { how: { min: 0, max: PROVOCATIONS.length - 1, status: "malformed" } },
+  request: { daemon: text8(1, 48), how: u8() },
+  reply: {},
+} as const;
+
 /** What the boot itself answers. */
 export const initTasks = defineService({
   name: INIT_NAME,
@@ -128,14 +138,6 @@ export const initTasks = defineService({
       reply: OVERVIEW,
       idempotent: true,
     },
-    provoke: {
-      code: 0x21,
-      doc: "Has a daemon misbehave. Refused but by a node of profile test.",
-      capability: "node.provoke",
-      target: "daemon",
-      bounds: { how: { min: 0, max: PROVOCATIONS.length - 1, status: "malformed" } },
-      request: { daemon: text8(1, 48), how: u8() },
-      reply: {},
-    },
+    provoke: { code: 0x21, ...PROVOKE },
   },
 });

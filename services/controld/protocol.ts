@@ -7,7 +7,7 @@
  * @module
  */
 
-import { OVERVIEW, PROVOCATIONS } from "@runtime/boot/protocol.ts";
+import { OVERVIEW, PROVOKE } from "@runtime/boot/protocol.ts";
 import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { list16 } from "@runtime/idl/list_field.ts";
 import {
@@ -196,15 +196,7 @@ export const controld = defineService({
       request: {},
       reply: { closed: u32() },
     },
-    provoke: {
-      code: 0x2b,
-      doc: "Has a daemon misbehave. Refused but by a node of profile test.",
-      capability: "node.provoke",
-      target: "daemon",
-      bounds: { how: { min: 0, max: PROVOCATIONS.length - 1, status: "malformed" } },
-      request: { daemon: text8(1, 48), how: u8() },
-      reply: {},
-    },
+    provoke: { code: 0x2b, ...PROVOKE },
     ps: {
       code: 0x2a,
       doc: "How the node and its daemons fare, as the boot tells it.",
