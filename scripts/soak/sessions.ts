@@ -1,5 +1,4 @@
 import type { Client } from "@runtime/idl/client.ts";
-import { Task } from "@runtime/kernel/task.ts";
 import { PEER_STATES } from "@services/dsoftbusd/protocol.ts";
 import type { netstackd } from "@services/netstackd/protocol.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
@@ -44,10 +43,9 @@ export const sessions: SoakCheck = {
   },
 };
 
-/** A node with what its daemons were given. */
+/** A node with its bus daemon's own way to the network. */
 interface Watched {
   readonly node: TestNode;
-  readonly tasks: ReadonlyMap<string, Task>;
   readonly network: Client<typeof netstackd>;
 }
 
@@ -67,7 +65,6 @@ interface Held {
 }
 
 async function watchedNode(): Promise<Watched> {
-  const tasks = new Map<string, Task>();
   let network: Client<typeof netstackd> | undefined;
   const node = await bootNode({
     perAddress: PER_ADDRESS,
@@ -76,8 +73,6 @@ async function watchedNode(): Promise<Watched> {
         ...component,
         create(given: never) {
           const seen = given as LooseGiven;
-          ok(seen.syscalls instanceof Task);
-          tasks.set(component.name, seen.syscalls);
           if (component.name === "dsoftbusd") {
             network = seen.call["netstackd"] as Client<typeof netstackd>;
           }
@@ -86,7 +81,7 @@ async function watchedNode(): Promise<Watched> {
       })),
   });
   ok(network !== undefined);
-  return { node, tasks, network };
+  return { node, network };
 }
 
 /** One node comes, asks, is cut off, comes back, asks and leaves; strangers come beside it. */
@@ -146,9 +141,14 @@ async function settled(stay: Watched, start: Held | undefined): Promise<Held> {
   return last;
 }
 
-async function heldBy({ node, tasks, network }: Watched): Promise<Held> {
-  const slots = Object.fromEntries([...tasks].map(([name, { table }]) => [name, table.used]));
-  const endpoints = [...tasks.values()].reduce((sum, task) => sum + task.endpoints.size, 0);
+async function heldBy({ node, network }: Watched): Promise<Held> {
+  const ps = await node.control.ps({});
+  ok(ps.status === "ok");
+  const slots = Object.fromEntries(
+    ps.tasks.map(({ name, send, receive, vmo, mmio }) => [name, send + receive + vmo + mmio]),
+  );
+  // Each endpoint has one receive right, and its owner holds it.
+  const endpoints = ps.tasks.reduce((sum, { receive }) => sum + receive, 0);
   const stats = await network.stats({});
   const peers = await node.control.peers({ first: 0 });
   ok(stats.status === "ok" && peers.status === "ok");
