@@ -1,3 +1,4 @@
+import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
 import { hostPortText } from "./address.ts";
@@ -55,6 +56,8 @@ export class NodeRun {
   #end: (end: RunEnd) => void = () => {};
   readonly #undo: (() => void)[] = [];
   #deadlineNs = Infinity;
+  /** A boot that does not end in time goes on until the process is gone, and nobody hears of it. */
+  #over = false;
 
   constructor(shell: Shell, plan: RunPlan) {
     this.#shell = shell;
@@ -79,6 +82,7 @@ export class NodeRun {
       if (node === undefined) return await this.#ended;
       return await this.#serve(node);
     } finally {
+      this.#over = true;
       for (const undo of this.#undo) undo();
     }
   }
@@ -90,12 +94,17 @@ export class NodeRun {
     return ports.startNode({
       ...options,
       console: (line) => {
+        if (this.#over) return;
         if (!json) output.line(line);
         if (wanted?.test(line)) this.#end(this.#late() ? LATE : DONE);
       },
       suspect: (suspect) => this.#report.suspect(suspect),
-      observe: json ? (marker) => output.json({ event: "marker", ...marker }) : undefined,
+      observe: json ? (marker) => this.#observe(marker) : undefined,
     });
+  }
+
+  #observe(marker: ProvenMarker): void {
+    if (!this.#over) this.#shell.output.json({ event: "marker", ...marker });
   }
 
   async #serve(node: RunningNode): Promise<RunEnd> {

@@ -251,6 +251,33 @@ test("nx up whose time is up while the node starts stops the node when it has", 
   equal(node.stops(), 1);
 });
 
+test("nx up says that it stopped last, whatever a boot that does not end says after it", async () => {
+  for (const argv of [[], ["--json"]]) {
+    let options: NodeOptions | undefined;
+    const world = nxWorld({
+      startNode(asked) {
+        options = asked;
+        return new Promise(() => {});
+      },
+    });
+    const tell = (line: string) => {
+      options?.console(line);
+      options?.observe?.({ line, task: "x", atNs: 5 });
+    };
+    const ended = runNx(["up", "--no-supervise", "--timeout", "1ms", ...argv], world.ports);
+    await settled();
+    tell("before");
+    world.clock.advanceMs(1);
+    await settled();
+    world.clock.advanceMs(STOP_TIMEOUT_MS);
+    equal(await ended, EXIT.timedOut);
+    const said = world.out();
+    ok(said.includes("before"));
+    tell("after");
+    equal(world.out(), said);
+  }
+});
+
 test("nx up ends with the restart code when a task runs away, and says which", async () => {
   let run: (task: string) => void = () => {};
   const runaway = new Promise<string>((resolve) => run = resolve);
