@@ -114,6 +114,8 @@ export interface Isolate {
   arrive(right: ArrivingRight): void;
   /** Whoever was at the other end of these rights is gone. */
   sever(rights: readonly number[]): void;
+  /** The boot has heard of the end of a right: nothing that was to travel over it is minted any more. */
+  forget(right: number): void;
   /** Hands a device to a daemon, which finds it under `key`. */
   grant(task: string, key: string, device: MachineDevice): void;
   /**

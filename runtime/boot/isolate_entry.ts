@@ -105,6 +105,8 @@ class IsolateEntry {
         return this.#host.arrive(order[1]);
       case "sever":
         return this.#host.sever(order[1]);
+      case "forget":
+        return this.#host.forget(order[1]);
       case "cut":
         return this.#host.cut(order[1]);
       case "stop":

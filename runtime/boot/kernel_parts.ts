@@ -12,6 +12,7 @@ import * as reader from "../core/reader.ts";
 import * as secret from "../core/secret.ts";
 import * as writer from "../core/writer.ts";
 import * as channel from "../idl/channel.ts";
+import * as arrivals from "../kernel/arrivals.ts";
 import * as batch from "../kernel/batch.ts";
 import * as capTable from "../kernel/cap_table.ts";
 import * as crossing from "../kernel/crossing.ts";
@@ -43,6 +44,7 @@ const MODULES: readonly object[] = [
   secret,
   writer,
   channel,
+  arrivals,
   batch,
   capTable,
   crossing,

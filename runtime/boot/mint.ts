@@ -94,15 +94,19 @@ export class Mint {
   }
 
   /**
-   * An isolate says that nothing goes over a right any more.
+   * An isolate says that nothing goes over a right any more. It is told when no move over it, from
+   * before, is still to come.
    *
    * @returns false when the right is not its own.
    */
   ended(from: Isolate, id: number): boolean {
     const right = this.#rights.get(id);
-    if (right === undefined) return this.#wasMinted(id);
-    if (right.holder.isolate !== from && right.home.isolate !== from) return false;
-    this.#drop(id, right);
+    if (right === undefined && !this.#wasMinted(id)) return false;
+    if (right !== undefined) {
+      if (right.holder.isolate !== from && right.home.isolate !== from) return false;
+      this.#drop(id, right);
+    }
+    from.forget(id);
     return true;
   }
 

@@ -8,19 +8,22 @@ import { CROSSING_RIGHTS_MAX, Mint } from "./mint.ts";
 interface Told extends Isolate {
   readonly severed: number[];
   readonly let: number[];
+  readonly forgotten: number[];
 }
 
 /** An isolate that keeps what the mint tells it. */
 function isolate(name: string): Told {
-  const [severed, let_]: number[][] = [[], []];
+  const [severed, let_, forgotten]: number[][] = [[], [], []];
   const told = {
     name,
     severed,
     let: let_,
+    forgotten,
     letIn: () => {},
     letInExported: ({ requests }: { requests: { id: number } }) => void let_?.push(requests.id),
     arrive: () => {},
     sever: (ids: readonly number[]) => void severed?.push(...ids),
+    forget: (id: number) => void forgotten?.push(id),
   };
   return told as unknown as Told;
 }
@@ -70,6 +73,11 @@ test("Mint forgets a right that ended, at the word of either end and of nobody e
   equal(mint.ended(near, requests.id), true);
   equal(mint.ended(far, requests.id), true, "the other end says it later");
   equal(mint.ended(far, 99), false);
+  deepEqual([near, far, other].map(({ forgotten }) => forgotten), [
+    [requests.id],
+    [requests.id],
+    [],
+  ]);
   mint.sever(({ isolate: each }) => each === far);
   deepEqual(near.severed, [2], "the way back is left");
 });

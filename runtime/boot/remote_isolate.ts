@@ -64,6 +64,7 @@ export type Order =
   | readonly ["letInExported", ExportedWire]
   | readonly ["arrive", ArrivingRight]
   | readonly ["sever", readonly number[]]
+  | readonly ["forget", number]
   | readonly ["cut", CallerPlace]
   | readonly ["stop", string]
   | readonly ["departed", string, Departure]
@@ -123,6 +124,10 @@ export class RemoteIsolate implements Isolate {
 
   sever(rights: readonly number[]): void {
     this.#order(["sever", rights]);
+  }
+
+  forget(right: number): void {
+    this.#order(["forget", right]);
   }
 
   cut(caller: CallerPlace): void {

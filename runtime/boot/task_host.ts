@@ -140,6 +140,10 @@ export class TaskHost implements Isolate {
     for (const id of rights) this.#ports.kernel.crossings.cut(id);
   }
 
+  forget(right: number): void {
+    this.#ports.kernel.crossings.forget(right);
+  }
+
   /** What a caller's key leads to, now and after each further {@linkcode join}. */
   channel({ task: name, key }: CallerPlace, service: Service): SyscallChannel {
     const { task, calls } = this.#caller(name);

@@ -1,6 +1,7 @@
 import { assert } from "../core/assert.ts";
 import type { Wire } from "../core/ports.ts";
 import { RIGHT_MAP, RIGHT_SEND, type Slot } from "../core/syscalls.ts";
+import { Arrivals } from "./arrivals.ts";
 import type { Capability } from "./capability.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { Inlet, type InletKernel, type InletSource } from "./inlet.ts";
@@ -8,9 +9,6 @@ import { Outlet, type OutletKernel } from "./outlet.ts";
 import { ringReceiver, ringSender } from "./ring_wire.ts";
 import type { Task } from "./task.ts";
 import { Vmo, vmoLengthValid } from "./vmo.ts";
-
-/** Send rights that may be between two isolates at a time. */
-export const RIGHTS_IN_TRANSIT_MAX = 256;
 
 /** Send rights of one isolate that others may hold at a time because they came with a message. */
 export const RIGHTS_EXPORTED_MAX = 256;
@@ -40,6 +38,12 @@ export interface CrossingPorts {
   readonly drop: (capability: Capability) => void;
 }
 
+/** A send right that left with a message, until it was let in or came to nothing. */
+interface Export {
+  readonly via: number;
+  readonly capability: Capability;
+}
+
 /** A wire to a right that is opened here. */
 export interface OpenedWire {
   readonly id: number;
@@ -54,9 +58,8 @@ export class Crossings {
   readonly #ports: CrossingPorts;
   readonly #outlets = new Map<number, Outlet>();
   readonly #inlets = new Map<number, Inlet>();
-  readonly #exports = new Map<number, Capability>();
-  /** Rights under way to here, by right and ticket, whichever of the two messages came first. */
-  readonly #arriving = new Map<string, Outlet>();
+  readonly #exports = new Map<number, Export>();
+  readonly #arrivals = new Arrivals();
   /** Inlets of rights that were exported. */
   readonly #exported = new Set<number>();
   #lastExport = 0;
@@ -65,9 +68,9 @@ export class Crossings {
     this.#ports = ports;
   }
 
-  /** Whether one more send right may leave. */
-  get exportRoom(): boolean {
-    return this.#exports.size + this.#exported.size < RIGHTS_EXPORTED_MAX;
+  /** Send rights that left with messages, and that others hold or are about to. */
+  get exports(): number {
+    return this.#exports.size + this.#exported.size;
   }
 
   /** Gives `holder` the right to send over a wire. */
@@ -80,6 +83,7 @@ export class Crossings {
   /** Takes what comes over a wire to an endpoint of this isolate. */
   openInlet(source: InletSource, wire: Wire, endpoint: Endpoint): void {
     const heard = wire.ring === undefined ? wire : ringReceiver(wire, wire.ring);
+    this.#arrivals.begin(source.id);
     this.#inlets.set(source.id, new Inlet(source, heard, endpoint, this.#inletKernel));
   }
 
@@ -93,7 +97,7 @@ export class Crossings {
 
   /** The endpoint under which a right was exported, once: its journey ends here. */
   #takeExported(exported: number): { readonly endpoint: Endpoint; readonly done: () => void } {
-    const capability = this.#exports.get(exported);
+    const capability = this.#exports.get(exported)?.capability;
     this.#exports.delete(exported);
     assert(capability?.object.kind === "endpoint", "the boot names what was exported");
     return { endpoint: capability.object.endpoint, done: () => this.#ports.drop(capability) };
@@ -101,11 +105,22 @@ export class Crossings {
 
   /** The wire of a right that arrives: its frame is here already, or comes. */
   arrive(
-    { via, ticket }: { readonly via: number; readonly ticket: number },
+    right: { readonly via: number; readonly ticket: number },
     opened: OpenedWire,
     window: number,
   ): void {
-    this.#bind(this.#arrival(via, ticket), opened, window);
+    const bind = (outlet: Outlet) => this.#bind(outlet, opened, window);
+    this.#arrivals.open(right, bind, () => new Outlet(this.#outletKernel));
+  }
+
+  /** The boot has heard that a right ended: what was to travel over it, and does not yet, never will. */
+  forget(id: number): void {
+    this.#arrivals.forget(id);
+    for (const [exported, { via, capability }] of this.#exports) {
+      if (via !== id) continue;
+      this.#exports.delete(exported);
+      this.#ports.drop(capability);
+    }
   }
 
   /** The other isolate is gone. */
@@ -120,26 +135,14 @@ export class Crossings {
     if (!outlet.closed) this.#outlets.set(id, outlet);
   }
 
-  #arrival(via: number, ticket: number): Outlet {
-    const key = `${via}:${ticket}`;
-    const known = this.#arriving.get(key);
-    if (known !== undefined) {
-      this.#arriving.delete(key);
-      return known;
-    }
-    const outlet = new Outlet(this.#outletKernel);
-    this.#arriving.set(key, outlet);
-    return outlet;
-  }
-
   readonly #outletKernel: OutletKernel = {
     soon: (work) => this.#ports.soon(work),
-    exportRoom: () => this.exportRoom,
+    exportRoom: () => this.exports < RIGHTS_EXPORTED_MAX,
     exportRight: (outlet, ticket, capability) => {
       assert(capability.object.kind === "endpoint", "only a right to one's own endpoint travels");
       assert(outlet.id !== undefined, "what is sent is sent over a wire");
       this.#lastExport += 1;
-      this.#exports.set(this.#lastExport, capability);
+      this.#exports.set(this.#lastExport, { via: outlet.id, capability });
       const { depth } = capability.object.endpoint;
       this.#ports.moveRight({ via: outlet.id, ticket, exported: this.#lastExport, depth });
     },
@@ -156,16 +159,17 @@ export class Crossings {
       const vmo = Vmo.taking(new Uint8Array(bytes));
       return { object: { kind: "vmo", vmo }, rights: RIGHT_MAP | RIGHT_SEND };
     },
-    arriving: (inlet, ticket) => {
-      if (this.#arriving.size >= RIGHTS_IN_TRANSIT_MAX) return undefined;
-      const outlet = this.#arrival(inlet.id, ticket);
-      outlet.sendHeld();
-      return rightTo(outlet);
+    arriving: ({ id: via }, ticket, opened) => {
+      const make = () => new Outlet(this.#outletKernel);
+      const outlet = this.#arrivals.claim({ via, ticket }, make, opened);
+      outlet?.sendHeld();
+      return outlet && rightTo(outlet);
     },
     discarded: (capability) => this.#ports.drop(capability),
     violated: (inlet) => this.#ports.violated(inlet.id),
     ended: (inlet) => {
       this.#inlets.delete(inlet.id);
+      this.#arrivals.end(inlet.id);
       this.#exported.delete(inlet.id);
       this.#ports.ended(inlet.id);
     },

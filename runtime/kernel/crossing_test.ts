@@ -215,6 +215,96 @@ test("a right whose wire comes before its message opens all the same", async () 
   equal(near.moves.length, 1);
 });
 
+/** What of a right's journey the boot does. */
+interface Journey {
+  /** Brings the exporter its half, under the new right's number. */
+  letIn(exported: number): void;
+  /** Brings the receiver its half. */
+  arrive(ticket: number): void;
+}
+
+/** A client that moves rights to a server, and what the boot does when it gets to it. */
+function moving(depth: number) {
+  const parts = crossing(depth);
+  const { wires, near, far, client, send } = parts;
+  const outs = new Map<number, Wire>();
+  const boot: Journey = {
+    letIn(exported) {
+      const [out, into] = wires.pair();
+      outs.set(exported, wires.open(out));
+      const source = { id: 100 + exported, sender: principalNamed("server"), badge: 0 };
+      near.manual.kernel.crossings.openExported(source, wires.open(into), exported);
+    },
+    arrive(ticket) {
+      const wire = outs.get(ticket);
+      if (wire === undefined) throw new Error("the boot mints both halves at once");
+      const opened = { id: 100 + ticket, wire };
+      far.manual.kernel.crossings.arrive({ via: RIGHT, ticket }, opened, 1);
+    },
+  };
+  /** Sends a right to an endpoint of the client's own. */
+  const give = async () => {
+    const own = client.endpointCreate(1);
+    if (own.status !== "ok") throw new Error(own.status);
+    const status = near.manual.outcome(client.send(send, FRAME, { move: own.send }));
+    await near.manual.quiet();
+    const close = () => [own.receive, own.send].forEach((slot) => client.capClose(slot));
+    return { status, close };
+  };
+  return { ...parts, boot, give };
+}
+
+test("rights whose wires are late fill their own way, however few the exporter still counts", async () => {
+  const depth = 4;
+  const { near, far, server, receive, settle, boot, give } = moving(depth);
+  const taken: Slot[] = [];
+  for (let ticket = 1; ticket <= depth; ticket++) {
+    const { status, close } = await give();
+    equal(await status(), "ok");
+    boot.letIn(ticket);
+    close(); // for its isolate that right is over
+    const message = await received(server, receive, settle);
+    if (message.status === "ok" && message.moved !== undefined) taken.push(message.moved);
+  }
+  equal(taken.length, depth);
+  const { status } = await give();
+  await settle();
+  equal(await status(), undefined);
+  boot.arrive(1);
+  await settle();
+  equal(await status(), "ok");
+  deepEqual([near.violated, far.violated], [[], []]);
+});
+
+test("a right that never gets a wire is gone for its holder, and leaves its exporter room", async () => {
+  const { near, far, server, client, receive, settle, give } = moving(4);
+  await give();
+  const message = await received(server, receive, settle);
+  if (message.status !== "ok" || message.moved === undefined) throw new Error("no right came");
+  const waiting = far.manual.outcome(server.send(message.moved, FRAME));
+  equal(await waiting(), undefined);
+  server.capClose(receive);
+  await settle();
+  for (const { manual } of [near, far]) manual.kernel.crossings.forget(RIGHT);
+  equal(await waiting(), "no_such_endpoint");
+  equal(near.manual.kernel.crossings.exports, 0);
+  client.exit();
+});
+
+test("a right whose frame never comes is dropped where it was to come to", async () => {
+  for (const closes of ["after its wire", "before its wire"] as const) {
+    const { near, server, receive, settle, boot, give } = moving(4);
+    await give();
+    boot.letIn(1);
+    if (closes === "before its wire") server.capClose(receive);
+    boot.arrive(1);
+    equal(near.manual.kernel.crossings.exports, 1);
+    if (closes === "after its wire") server.capClose(receive);
+    await settle();
+    equal(near.manual.kernel.crossings.exports, 0, closes);
+  }
+});
+
 /** The far end of a wire in the hands of something that is no kernel. */
 function liar(depth = 2) {
   const wires = fakeWires();
@@ -255,6 +345,11 @@ const LIES: Readonly<Record<string, (wire: Wire) => void>> = {
       frames: batch(1),
       rights: [{ index: 0, ticket: 1 }, { index: 0, ticket: 2 }],
     }),
+  "a ticket twice": (wire) => {
+    for (let count = 0; count < 2; count++) {
+      wire.post({ frames: batch(1), rights: [{ index: 0, ticket: 1 }] });
+    }
+  },
   "memory longer than any": (wire) =>
     wire.post({
       frames: batch(1),
@@ -271,7 +366,7 @@ test("Inlet cuts off whoever breaks the rules of the wire, and says so", async (
     tell(wire);
     wires.deliver();
     deepEqual(far.violated, [RIGHT], lie);
-    const takes = lie.includes("one by one") ? 2 : 0;
+    const takes = lie.includes("one by one") ? 2 : Number(lie.includes("twice"));
     wire.post(batch(1));
     wires.deliver();
     for (let count = 0; count < takes; count++) {

@@ -10,8 +10,13 @@ import { CLOSED, CONSUMED, ROOM, type TravellingRight, WAITING, wireNews } from 
 export interface InletKernel {
   /** A memory object over bytes that came along; `undefined` when it may not have this length. */
   memory(bytes: ArrayBuffer): Capability | undefined;
-  /** The send right that comes under a ticket: it may still be on its way. */
-  arriving(inlet: Inlet, ticket: number): Capability | undefined;
+  /**
+   * The send right that comes under a ticket: it may still be on its way.
+   *
+   * @param opened Called when it is here.
+   * @returns Nothing for a ticket that came before.
+   */
+  arriving(inlet: Inlet, ticket: number, opened: () => void): Capability | undefined;
   /** It was on its way to nobody. */
   discarded(capability: Capability): void;
   /** The other end broke the rules of the wire, and was cut off. */
@@ -26,10 +31,27 @@ export interface InletSource {
   readonly badge: number;
 }
 
+/** What came with a frame. */
+interface Brought {
+  readonly moved: Capability | undefined;
+  /** Called when the receiver took it. */
+  readonly taken: () => void;
+}
+
+/** Calls `then` when it was called twice. */
+function afterBoth(then: () => void): () => void {
+  let calls = 0;
+  return () => {
+    calls += 1;
+    if (calls === 2) then();
+  };
+}
+
 /**
  * The receiver's end of a right that is held in another isolate. It stamps the sender that the boot
  * bound to the wire, and keeps the endpoint's bounds: what finds no place in the queue waits here,
- * never more than the endpoint is deep.
+ * and a frame counts until it was taken and the right that it brought is here; never more of both
+ * than the endpoint is deep.
  */
 export class Inlet {
   readonly id: number;
@@ -66,27 +88,35 @@ export class Inlet {
     const frames = news && framesOf(news.bytes, this.#endpoint.depth - this.#held);
     if (news === undefined || frames === undefined) return this.#violate();
     if (news.rights.length === 0) {
-      for (const frame of frames) this.#offer(frame, undefined);
+      for (const frame of frames) this.#offer(frame);
       return;
     }
     this.#hearMoving(frames, news.rights);
   }
 
   #hearMoving(frames: readonly Uint8Array[], rights: readonly TravellingRight[]): void {
-    const moved = new Map<number, Capability>();
+    const brought = new Map<number, Brought>();
     for (const right of rights) {
-      const capability = "memory" in right
-        ? this.#kernel.memory(right.memory)
-        : this.#kernel.arriving(this, right.ticket);
-      if (capability === undefined || moved.has(right.index) || !(right.index in frames)) {
+      const each = this.#bring(right);
+      if (each === undefined || brought.has(right.index) || !(right.index in frames)) {
         return this.#violate();
       }
-      moved.set(right.index, capability);
+      brought.set(right.index, each);
     }
-    for (const [index, frame] of frames.entries()) this.#offer(frame, moved.get(index));
+    for (const [index, frame] of frames.entries()) this.#offer(frame, brought.get(index));
   }
 
-  #offer(frame: Uint8Array, moved: Capability | undefined): void {
+  #bring(right: TravellingRight): Brought | undefined {
+    if ("memory" in right) {
+      const memory = this.#kernel.memory(right.memory);
+      return memory && { moved: memory, taken: this.#consume };
+    }
+    const taken = afterBoth(this.#consume);
+    const arriving = this.#kernel.arriving(this, right.ticket, taken);
+    return arriving && { moved: arriving, taken };
+  }
+
+  #offer(frame: Uint8Array, { moved, taken }: Brought = this.#nothing): void {
     const { sender, badge } = this.#source;
     this.#held += 1;
     const envelope: Envelope = {
@@ -94,9 +124,9 @@ export class Inlet {
       sender,
       badge,
       moved,
-      delivered: this.#consume,
+      delivered: taken,
       discarded: () => {
-        this.#consume();
+        taken();
         if (moved !== undefined) this.#kernel.discarded(moved);
       },
     };
@@ -119,6 +149,8 @@ export class Inlet {
     atomicStore(cells, WAITING, 0);
     if (!this.#over) this.#wire.post(ROOM);
   };
+
+  readonly #nothing: Brought = { moved: undefined, taken: this.#consume };
 
   #closed(): void {
     if (this.#over) return;

@@ -137,6 +137,12 @@ export class Outlet implements Sink {
     this.#leaveIfDropped();
   }
 
+  /** It arrived, and nobody will ever hold it. */
+  abandon(): void {
+    this.#dropped = true;
+    this.#leaveIfDropped();
+  }
+
   /** The endpoint is gone. */
   cut(): void {
     if (!this.#closed) this.#end();
