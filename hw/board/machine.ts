@@ -148,6 +148,7 @@ function machineDevice(bus: MmioBus, card: Card): MachineDevice {
     irq,
     window: bus.window(base, length),
     doorbell: REGISTER.queueNotify,
+    interrupt: { status: REGISTER.interruptStatus, acknowledge: REGISTER.interruptAck },
     dma: card.region,
   };
 }

@@ -1,8 +1,8 @@
 import type { Wire, WireEnd, Wires } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
 
-/** Bytes of a wire's cells: two words. */
-const CELLS_LENGTH = 8;
+/** Bytes of a wire's cells: four words. */
+const CELLS_LENGTH = 16;
 
 // Taken when this module is loaded: an isolate takes them away from its daemons.
 const Channel = MessageChannel;

@@ -201,10 +201,17 @@ export class Homes {
         violated: () => this.#lose(name, "told the boot what is not so"),
       },
       nowNs: () => kernel.clock.nowNs(),
-      bridge: (task, { window, irq: source }, end) => {
+      bridge: (task, { window, interrupt, irq: source }, end) => {
         const wire = isolates.wires.open(end);
         const violated = () => this.#lose(name, "reached outside its device");
-        const stop = bridgeDevice({ wire, window, irq: kernel.irq(source), wake, violated });
+        const stop = bridgeDevice({
+          wire,
+          window,
+          interrupt,
+          irq: kernel.irq(source),
+          wake,
+          violated,
+        });
         const stops = this.#bridges.get(task) ?? [];
         this.#bridges.set(task, [...stops, stop, () => kernel.freeIrq(source)]);
       },

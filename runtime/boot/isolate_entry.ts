@@ -1,6 +1,11 @@
 import type { Clock, Turns, Wire, Wires } from "../core/ports.ts";
 import { type Border, Kernel } from "../kernel/kernel.ts";
-import { RemoteInterrupts, remoteWindow, type WaitForCell } from "../kernel/remote_device.ts";
+import {
+  InterruptLatch,
+  RemoteInterrupts,
+  remoteWindow,
+  type WaitForCell,
+} from "../kernel/remote_device.ts";
 import type { AnyComponent } from "./component.ts";
 import { BootError } from "./isolate.ts";
 import type { News } from "./news.ts";
@@ -135,9 +140,9 @@ class IsolateEntry {
 
   #device({ dma, dmaBase, end, ...place }: DeviceHandover) {
     const wire = this.#ports.wires.open(end);
-    this.#interrupts.add(place.irq, wire);
-    const { length, doorbell } = place;
-    const window = remoteWindow(wire, { length, doorbell }, this.#ports.wait);
+    const latch = new InterruptLatch();
+    this.#interrupts.add(place.irq, wire, latch);
+    const window = remoteWindow(wire, { ...place, latch }, this.#ports.wait);
     return { ...place, window, dma: { base: dmaBase, bytes: new Uint8Array(dma) } };
   }
 }

@@ -1,4 +1,10 @@
-import type { MachineDevice, StartedIsolate, WireEnd, Wires } from "../core/ports.ts";
+import type {
+  InterruptRegisters,
+  MachineDevice,
+  StartedIsolate,
+  WireEnd,
+  Wires,
+} from "../core/ports.ts";
 import type { RightMove } from "../kernel/crossing.ts";
 import {
   type ArrivingRight,
@@ -49,6 +55,7 @@ export interface DeviceHandover {
   readonly length: number;
   readonly irq: number;
   readonly doorbell?: number | undefined;
+  readonly interrupt?: InterruptRegisters | undefined;
   readonly dmaBase: number;
   /** The region's SharedArrayBuffer: the one memory that is shared with a driver. */
   readonly dma: ArrayBufferLike;

@@ -295,6 +295,14 @@ export interface InterruptController {
   onPending(trap: () => void): void;
 }
 
+/** Registers of 32 bits, by offset, in which a device says why it interrupts. */
+export interface InterruptRegisters {
+  /** Reads as the reasons that stand, a bit each. */
+  readonly status: number;
+  /** A bit written here takes that reason back, and the line falls with the last one. */
+  readonly acknowledge: number;
+}
+
 /** A device of the machine, as the boot finds it on the bus. */
 export interface MachineDevice {
   /** `virtio-rng`, `virtio-net`, … */
@@ -308,6 +316,7 @@ export interface MachineDevice {
   readonly window: MmioWindow;
   /** Offset of the register that only rings: a write there changes nothing that can be read back. */
   readonly doorbell?: number | undefined;
+  readonly interrupt?: InterruptRegisters | undefined;
   /** The RAM region that this device alone may reach. */
   readonly dma: DmaRegion;
 }

@@ -1,16 +1,27 @@
 import { assert } from "../core/assert.ts";
-import { atomicLoad, atomicStore } from "../core/atomic.ts";
-import type { InterruptController, Irq, MmioWindow, Wire } from "../core/ports.ts";
+import { atomicExchange, atomicLoad, atomicStore } from "../core/atomic.ts";
+import type {
+  InterruptController,
+  InterruptRegisters,
+  Irq,
+  MmioWindow,
+  Wire,
+} from "../core/ports.ts";
 
 /** Cell of a device's wire: 0 while a read is under way. */
 const ANSWERED = 0;
 /** Cell: what was read, as a signed word. */
 const VALUE = 1;
+/** Cell: 1 once the driver has handled the last interrupt. */
+const HANDLED = 2;
+/** Cell: 1 while the machine wants to be told of that. */
+const TELL = 3;
 
-/** Driver to machine: an interrupt was handled. Any other number is a read, an array a write. */
+/**
+ * Driver to machine, who asked to be told: the last interrupt was handled. Any other number is a read,
+ * an array a write. In the other direction a number is an interrupt: the reasons for it.
+ */
 const COMPLETE = -1;
-/** Machine to driver: the device interrupts. */
-const INTERRUPT = -2;
 
 /** How long a driver waits for the machine, in milliseconds: far more than any turn of its loop. */
 export const MMIO_TIMEOUT_MS = 10_000;
@@ -38,18 +49,44 @@ export interface RemoteRegisters {
   /** Bytes. */
   readonly length: number;
   /** Where a write is a doorbell: it changes nothing that the driver could read back. */
-  readonly doorbell: number | undefined;
+  readonly doorbell?: number | undefined;
+  readonly interrupt?: InterruptRegisters | undefined;
+  /** What the device's interrupts brought along. */
+  readonly latch: InterruptLatch;
+}
+
+/**
+ * Why a driver was interrupted. The machine's side reads the reasons and acknowledges them when it
+ * passes the interrupt on, so that the driver finds them here, and need not trap for either.
+ */
+export class InterruptLatch {
+  #reasons = 0;
+
+  get reasons(): number {
+    return this.#reasons >>> 0;
+  }
+
+  raise(reasons: number): void {
+    this.#reasons |= reasons;
+  }
+
+  /** Takes reasons back. @returns those that were not here. */
+  acknowledge(reasons: number): number {
+    const others = (reasons & ~this.#reasons) >>> 0;
+    this.#reasons &= ~reasons;
+    return others;
+  }
 }
 
 /**
  * The registers of a device that another thread emulates. An access traps, as out of a virtual
  * machine: it rings at the machine and waits until that has carried it out. Only a doorbell is not
- * waited for. An acknowledgement must be: an interrupt that comes before it is carried out would be
- * lost with it.
+ * waited for, and what an interrupt brought along is here. Any other acknowledgement must be waited
+ * for: an interrupt that comes before it is carried out would be lost with it.
  */
 export function remoteWindow(
   wire: Wire,
-  { length, doorbell }: RemoteRegisters,
+  { length, doorbell, interrupt, latch }: RemoteRegisters,
   wait: WaitForCell,
 ): MmioWindow {
   const { cells } = wire;
@@ -68,14 +105,20 @@ export function remoteWindow(
     if (offset === doorbell) wire.post([code(offset, width) + POSTED, value]);
     else trap([code(offset, width), value]);
   };
+  const read32 = (offset: number): number =>
+    offset === interrupt?.status && latch.reasons !== 0 ? latch.reasons : read(offset, 4);
+  const write32 = (offset: number, value: number): void => {
+    const rest = offset === interrupt?.acknowledge ? latch.acknowledge(value) : value;
+    if (rest !== 0 || rest === value) write(offset, 4, rest);
+  };
   return {
     length,
     read8: (offset) => read(offset, 1),
     read16: (offset) => read(offset, 2),
-    read32: (offset) => read(offset, 4),
+    read32,
     write8: (offset, value) => write(offset, 1, value),
     write16: (offset, value) => write(offset, 2, value),
-    write32: (offset, value) => write(offset, 4, value),
+    write32,
   };
 }
 
@@ -95,10 +138,11 @@ export class RemoteInterrupts implements InterruptController {
   #trap: () => void = () => {};
 
   /** A device of this isolate, by its interrupt source. */
-  add(source: number, wire: Wire): void {
+  add(source: number, wire: Wire, latch: InterruptLatch): void {
     this.#wires.set(source, wire);
     wire.listen((message) => {
-      if (message !== INTERRUPT) return;
+      if (typeof message !== "number") return;
+      latch.raise(message);
       this.#pending.push(source);
       this.#trap();
     });
@@ -112,7 +156,10 @@ export class RemoteInterrupts implements InterruptController {
   }
 
   complete(source: number): void {
-    this.#wires.get(source)?.post(COMPLETE);
+    const wire = this.#wires.get(source);
+    if (wire === undefined) return;
+    atomicStore(wire.cells, HANDLED, 1);
+    if (atomicExchange(wire.cells, TELL, 0) === 1) wire.post(COMPLETE);
   }
 
   onPending(trap: () => void): void {
@@ -124,6 +171,7 @@ export class RemoteInterrupts implements InterruptController {
 export interface DeviceBridge {
   readonly wire: Wire;
   readonly window: MmioWindow;
+  readonly interrupt?: InterruptRegisters | undefined;
   readonly irq: Irq;
   readonly wake: WakeCell;
   /** The driver broke the rules: it is answered no more. */
@@ -131,30 +179,49 @@ export interface DeviceBridge {
 }
 
 /** Answers a driver's accesses and passes interrupts on. An access outside the window reaches nothing. */
-export function bridgeDevice({ wire, window, irq, wake, violated }: DeviceBridge): () => void {
+export function bridgeDevice(
+  { wire, window, interrupt, irq, wake, violated }: DeviceBridge,
+): () => void {
+  const { cells } = wire;
   let open = true;
+  let told = () => {};
   const stop = () => {
     open = false;
     wire.close();
   };
   wire.listen((message) => {
     if (!open) return;
-    if (message === COMPLETE) return irq.complete();
+    if (message === COMPLETE) return told();
     const access = accessOf(message, window.length);
     if (access === undefined) {
       stop();
       return violated();
     }
-    if (access.value === undefined) atomicStore(wire.cells, VALUE, load(window, access) | 0);
+    if (access.value === undefined) atomicStore(cells, VALUE, load(window, access) | 0);
     else store(window, access, access.value);
     if (access.posted) return;
-    atomicStore(wire.cells, ANSWERED, 1);
-    wake(wire.cells, ANSWERED);
+    atomicStore(cells, ANSWERED, 1);
+    wake(cells, ANSWERED);
   });
+  const handled = (): Promise<void> | undefined => {
+    if (atomicLoad(cells, HANDLED) === 1) return;
+    const asked = new Promise<void>((resolve) => told = resolve);
+    atomicStore(cells, TELL, 1);
+    // The driver may have handled it before it could see that it is to tell.
+    if (atomicLoad(cells, HANDLED) === 1) told();
+    return asked;
+  };
   const raise = async () => {
+    atomicStore(cells, HANDLED, 1);
     while (open) {
       await irq.wait();
-      if (open) wire.post(INTERRUPT);
+      await handled();
+      if (!open) return;
+      const reasons = interrupt === undefined ? 0 : window.read32(interrupt.status);
+      if (interrupt !== undefined) window.write32(interrupt.acknowledge, reasons);
+      atomicStore(cells, HANDLED, 0);
+      wire.post(reasons);
+      irq.complete();
     }
   };
   raise();

@@ -4,10 +4,11 @@ import { test } from "@tests/fakes/test.ts";
 import { fakeWires } from "@tests/fakes/wires.ts";
 import { InvariantError } from "../core/assert.ts";
 import type { Irq, MmioWindow } from "../core/ports.ts";
-import { bridgeDevice, RemoteInterrupts, remoteWindow } from "./remote_device.ts";
+import { bridgeDevice, InterruptLatch, RemoteInterrupts, remoteWindow } from "./remote_device.ts";
 
 const LENGTH = 4096;
 const DOORBELL = 0x50;
+const INTERRUPT = { status: 0x60, acknowledge: 0x64 };
 const SOURCE = 3;
 
 /** An interrupt line in the hands of a test. */
@@ -35,6 +36,7 @@ function device({ window = memoryDevice(LENGTH).window }: { window?: MmioWindow 
   const stop = bridgeDevice({
     wire: wires.open(far),
     window,
+    interrupt: INTERRUPT,
     irq: line.irq,
     wake: (_, index) => void woken.push(index),
     violated: () => void (violations += 1),
@@ -43,8 +45,10 @@ function device({ window = memoryDevice(LENGTH).window }: { window?: MmioWindow 
     wires.deliver();
     return Atomics.load(cells, index) !== value;
   };
-  const remote = remoteWindow(wire, { length: LENGTH, doorbell: DOORBELL }, wait);
-  return { wires, wire, remote, line, woken, stop, violations: () => violations, wait };
+  const latch = new InterruptLatch();
+  const registers = { length: LENGTH, doorbell: DOORBELL, interrupt: INTERRUPT, latch };
+  const remote = remoteWindow(wire, registers, wait);
+  return { wires, wire, remote, latch, line, woken, stop, violations: () => violations, wait };
 }
 
 test("remoteWindow reads and writes the device's registers, each width at its offset", () => {
@@ -81,7 +85,7 @@ test("remoteWindow refuses an access that leaves the window, before the machine 
 
 test("remoteWindow faults its driver when the machine does not answer in its time", () => {
   const { wire } = device();
-  const remote = remoteWindow(wire, { length: LENGTH, doorbell: undefined }, () => false);
+  const remote = remoteWindow(wire, { length: LENGTH, latch: new InterruptLatch() }, () => false);
   throws(() => remote.read32(0), InvariantError);
 });
 
@@ -101,8 +105,19 @@ test("bridgeDevice answers no more once a driver's isolate says what no driver c
   }
 });
 
-test("an interrupt reaches the isolate's controller, and its completion the machine's", async () => {
-  const { wire, wires, line } = device();
+/** A device whose reasons stand until they are acknowledged, and what its driver's isolate claims. */
+function interrupting() {
+  const memory = memoryDevice(LENGTH).window;
+  let reasons = 0;
+  const window: MmioWindow = {
+    ...memory,
+    read32: (offset) => offset === INTERRUPT.status ? reasons : memory.read32(offset),
+    write32(offset, value) {
+      if (offset === INTERRUPT.acknowledge) reasons &= ~value;
+      else memory.write32(offset, value);
+    },
+  };
+  const parts = device({ window });
   const interrupts = new RemoteInterrupts();
   const claimed: number[] = [];
   interrupts.onPending(() => {
@@ -110,16 +125,62 @@ test("an interrupt reaches the isolate's controller, and its completion the mach
       claimed.push(source);
     }
   });
-  interrupts.add(SOURCE, wire);
-  line.raise();
-  await Promise.resolve();
+  interrupts.add(SOURCE, parts.wire, parts.latch);
+  const quiet = async () => {
+    for (let hop = 0; hop < 10; hop++) await Promise.resolve();
+  };
+  /** The device has a reason more, and pulls its line. */
+  const raise = async (reason: number) => {
+    reasons |= reason;
+    parts.line.raise();
+    await quiet();
+  };
+  return { ...parts, interrupts, claimed, raise, quiet, standing: () => reasons };
+}
+
+test("an interrupt brings its reasons along, acknowledged, and its driver traps for neither", async () => {
+  const { wires, remote, line, claimed, raise, standing, woken } = interrupting();
+  await raise(3);
+  deepEqual([standing(), line.completed()], [0, 1]);
   wires.deliver();
   deepEqual(claimed, [SOURCE]);
-  interrupts.complete(SOURCE);
-  interrupts.complete(SOURCE + 1);
+  equal(remote.read32(INTERRUPT.status), 3);
+  remote.write32(INTERRUPT.acknowledge, 1);
+  equal(remote.read32(INTERRUPT.status), 2);
+  remote.write32(INTERRUPT.acknowledge, 2);
+  deepEqual(woken, []);
+});
+
+test("reasons that no interrupt brought are read from the device, and acknowledged there", async () => {
+  const { wires, remote, raise, standing, woken } = interrupting();
+  await raise(1);
   wires.deliver();
-  equal(line.completed(), 1);
-  equal(interrupts.claim(), 0);
+  await raise(6); // the driver is not told of it: it has not handled the first
+  remote.write32(INTERRUPT.acknowledge, 3);
+  deepEqual([standing(), woken.length], [4, 1]);
+  equal(remote.read32(INTERRUPT.status), 4);
+  equal(woken.length, 2);
+});
+
+test("interrupts wait until the driver has handled the one before, and none is lost", async () => {
+  const { wires, remote, interrupts, claimed, raise, quiet } = interrupting();
+  await raise(1);
+  wires.deliver();
+  await raise(2);
+  equal(wires.deliver(), 0);
+  remote.write32(INTERRUPT.acknowledge, 1);
+  interrupts.complete(SOURCE + 1);
+  equal(wires.deliver(), 0);
+  interrupts.complete(SOURCE);
+  equal(wires.deliver(), 1);
+  await quiet();
+  equal(wires.deliver(), 1);
+  deepEqual([claimed, remote.read32(INTERRUPT.status)], [[SOURCE, SOURCE], 2]);
+  remote.write32(INTERRUPT.acknowledge, 2);
+  interrupts.complete(SOURCE);
+  equal(wires.deliver(), 0, "the machine waits for nothing and need not be told");
+  await raise(1);
+  equal(wires.deliver(), 1);
 });
 
 test("bridgeDevice that was stopped passes nothing on, in either direction", async () => {

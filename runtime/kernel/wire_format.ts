@@ -5,7 +5,7 @@ export const CONSUMED = 0;
 /** Cell: 1 while a sender waits for room and wants to be told. */
 export const WAITING = 1;
 /** Cells of a wire. */
-export const WIRE_CELLS = 2;
+export const WIRE_CELLS = 4;
 
 /** Receiver to sender: there is room again. */
 export const ROOM = 1;

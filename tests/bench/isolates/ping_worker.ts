@@ -13,7 +13,7 @@ import type { WireEnd } from "@runtime/core/ports.ts";
 import type { Slot } from "@runtime/core/syscalls.ts";
 import { Kernel } from "@runtime/kernel/kernel.ts";
 import { principalNamed } from "@runtime/kernel/principal.ts";
-import { remoteWindow } from "@runtime/kernel/remote_device.ts";
+import { InterruptLatch, remoteWindow } from "@runtime/kernel/remote_device.ts";
 import type { Task } from "@runtime/kernel/task.ts";
 import type { WorkerOrder } from "./orders.ts";
 
@@ -78,7 +78,7 @@ function bareRoundTrips(port: MessagePort, back: MessagePort, count: number): Pr
 function reads(end: WireEnd, count: number): number {
   const wait = (cells: Int32Array, index: number, value: number, ms: number) =>
     Atomics.wait(cells, index, value, ms) !== "timed-out";
-  const window = remoteWindow(openWire(end), { length: 4096, doorbell: undefined }, wait);
+  const window = remoteWindow(openWire(end), { length: 4096, latch: new InterruptLatch() }, wait);
   const start = performance.now();
   for (let left = count; left > 0; left--) window.read32(0);
   return (performance.now() - start) / count * 1e3;
