@@ -8,6 +8,7 @@ import { Accusations } from "./accusations.ts";
 import type { Booted, BootPorts } from "./boot_ports.ts";
 import { type AnyComponent, endpointOf, markersOf } from "./component.ts";
 import { DeviceGrants, PROOF_OF_DENIAL } from "./device_grants.ts";
+import { tellableReason } from "./fault_reason.ts";
 import { Homes, inlinePlacement } from "./homes.ts";
 import {
   BootError,
@@ -354,7 +355,8 @@ class Node implements Booted {
     return this.#decide;
   }
 
-  #fault(name: string, reason: string): void {
+  #fault(name: string, said: string): void {
+    const reason = tellableReason(said);
     this.#prove(INIT_NAME, INIT_MARKERS.fault, { name });
     this.#ports.faulted(name, reason);
     if (this.#up) this.#supervisor.faulted(name, reason);

@@ -1,6 +1,7 @@
 import { isRecord } from "../core/record.ts";
 import type { RightMove } from "../kernel/crossing.ts";
 import type { Evidence } from "./component.ts";
+import { ENDPOINT_LENGTH_MAX } from "./protocol.ts";
 import type { BootError, CallerPlace, IsolateStats, QueueStats, TaskStats } from "./isolate.ts";
 
 /** News over the control wire, in the other direction. */
@@ -88,21 +89,35 @@ function isTaskStats(value: unknown): value is TaskStats {
   const rights = ["send", "receive", "vmo", "mmio"].map((kind) =>
     Reflect.get(value["rights"] as object, kind)
   );
-  return [value["frames"], value["busyNs"], value["ageNs"], ...rights].every(isCount) &&
-    isList(value["queues"], isQueueStats);
+  return isCount(value["frames"]) && [value["busyNs"], value["ageNs"]].every(isDuration) &&
+    rights.every(isSmall) && isList(value["queues"], isQueueStats);
 }
 
 function isQueueStats(value: unknown): value is QueueStats {
-  return isRecord(value) && isText(value["endpoint"]) && isCount(value["waiting"]) &&
-    isCount(value["depth"]);
+  return isRecord(value) && isEndpoint(value["endpoint"]) && isSmall(value["waiting"]) &&
+    isSmall(value["depth"]);
 }
 
 function isList<T>(value: unknown, each: (item: unknown) => item is T): value is readonly T[] {
   return Array.isArray(value) && value.length <= TOLD_MAX && value.every(each);
 }
 
+function isEndpoint(value: unknown): boolean {
+  return isText(value) && /^[!-~]+$/.test(value) && value.length <= ENDPOINT_LENGTH_MAX;
+}
+
+/** What an overview can tell on: whole, and no larger than its field. */
 function isCount(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && Number.isFinite(value);
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isSmall(value: unknown): boolean {
+  return isCount(value) && value <= 0xffff;
+}
+
+/** Nanoseconds of a clock that may tell parts of one. */
+function isDuration(value: unknown): boolean {
+  return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
 function isMove(value: unknown): value is RightMove {

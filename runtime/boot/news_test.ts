@@ -66,3 +66,55 @@ test("newsOf refuses a move with any of its numbers wrong", () => {
     }
   }
 });
+
+const QUEUE = { endpoint: "main", waiting: 0xffff, depth: 1 };
+const TASK = {
+  task: "samgrd",
+  frames: 3,
+  busyNs: 0.5,
+  ageNs: Number.MAX_SAFE_INTEGER,
+  queues: [QUEUE],
+  rights: { send: 0, receive: 1, vmo: 0xffff, mmio: 0 },
+};
+
+/** News of an isolate with one part of it in the place of another. */
+function alive(change: {
+  readonly stats?: object;
+  readonly task?: object;
+  readonly queue?: object;
+  readonly rights?: object;
+}) {
+  const queues = [{ ...QUEUE, ...change.queue }];
+  const rights = { ...TASK.rights, ...change.rights };
+  const tasks = [{ ...TASK, queues, rights, ...change.task }];
+  return newsOf(["alive", { memoryBytes: 1 << 20, tasks, ...change.stats }]);
+}
+
+test("newsOf takes of an isolate's figures those alone that can be told on", () => {
+  deepEqual(alive({}), ["alive", { memoryBytes: 1 << 20, tasks: [TASK] }]);
+  equal(alive({ stats: { memoryBytes: null } })?.[0], "alive");
+  const numbers: readonly unknown[] = [
+    ...[-1, Number.NaN, Infinity, 2 ** 53, 2 ** 64, "1", null, undefined, 1n],
+  ];
+  for (const wrong of numbers) {
+    const tell = textOf(wrong);
+    if (wrong !== null) equal(alive({ stats: { memoryBytes: wrong } }), undefined, tell);
+    for (const part of ["frames", "busyNs", "ageNs"]) {
+      equal(alive({ task: { [part]: wrong } }), undefined, `${part} ${tell}`);
+    }
+  }
+  for (const wrong of [...numbers, 0x10000]) {
+    for (const kind of ["send", "receive", "vmo", "mmio"]) {
+      equal(alive({ rights: { [kind]: wrong } }), undefined, `${kind} ${textOf(wrong)}`);
+    }
+    for (const part of ["waiting", "depth"]) {
+      equal(alive({ queue: { [part]: wrong } }), undefined, `${part} ${textOf(wrong)}`);
+    }
+  }
+  for (const endpoint of ["", "x".repeat(33), "\u00e4", "a b", "a\n", 1]) {
+    equal(alive({ queue: { endpoint } }), undefined, textOf(endpoint));
+  }
+  for (const frames of [0.5, 1.5]) equal(alive({ task: { frames } }), undefined);
+  equal(alive({ stats: { memoryBytes: 0.5 } }), undefined);
+  equal(alive({ task: { queues: new Array(65).fill(QUEUE) } }), undefined);
+});

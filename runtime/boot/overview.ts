@@ -1,4 +1,5 @@
 import { assert } from "../core/assert.ts";
+import { clipped } from "../core/clip.ts";
 import type { Clock } from "../core/ports.ts";
 import type { ReplyOf } from "../idl/service.ts";
 import { type AnyComponent, defineComponent } from "./component.ts";
@@ -9,6 +10,7 @@ import {
   initTasks,
   type Provocation,
   PROVOCATIONS,
+  QUEUES_PER_TASK_MAX,
   TASK_STATES,
   TASKS_MAX,
 } from "./protocol.ts";
@@ -71,7 +73,8 @@ export class Overview {
       }),
       tasks: all.map(({ name, isolate }, index) => this.#record(name, isolate, stats[index])),
       queues: stats.flatMap((known, task) => {
-        return (known?.queues ?? []).map((queue) => ({ task, ...queue }));
+        const queues = known?.queues.slice(0, QUEUES_PER_TASK_MAX) ?? [];
+        return queues.map((queue) => ({ task, ...queue }));
       }),
     };
   }
@@ -96,7 +99,7 @@ export class Overview {
     return {
       ...{ name, isolate, restarts, send, receive, vmo, mmio },
       state: TASK_STATES.indexOf(state),
-      fault: (fault ?? "").slice(0, FAULT_LENGTH_MAX),
+      fault: clipped(fault ?? "", FAULT_LENGTH_MAX),
       memoryBytes: BigInt(this.#heard.get(isolate)?.memoryBytes ?? 0),
       frames: BigInt(stats?.frames ?? 0),
       busyNs: BigInt(Math.round(stats?.busyNs ?? 0)),

@@ -78,9 +78,12 @@ export const decider = defineService({
 
 /** Daemons that one overview tells of. */
 export const TASKS_MAX = 16;
-/** Endpoints of them all. */
-export const QUEUES_MAX = 48;
-/** Longest reason of a fault that is told, in characters. */
+/** Endpoints of one daemon, and of them all. */
+export const QUEUES_PER_TASK_MAX = 4;
+export const QUEUES_MAX = TASKS_MAX * QUEUES_PER_TASK_MAX;
+/** Longest name of an endpoint, in bytes. */
+export const ENDPOINT_LENGTH_MAX = 32;
+/** Longest reason of a fault that is told, in bytes. */
 export const FAULT_LENGTH_MAX = 64;
 /** States of a daemon, by their number. */
 /** What a daemon may be made to do, by its number on the wire. */
@@ -109,7 +112,12 @@ export const OVERVIEW = {
     vmo: u16(),
     mmio: u16(),
   }, TASKS_MAX),
-  queues: list16({ task: u8(), endpoint: text8(1, 32), waiting: u16(), depth: u16() }, QUEUES_MAX),
+  queues: list16({
+    task: u8(),
+    endpoint: text8(1, ENDPOINT_LENGTH_MAX),
+    waiting: u16(),
+    depth: u16(),
+  }, QUEUES_MAX),
 } as const;
 
 /** An operation that has a daemon misbehave, whoever serves it. */

@@ -1,6 +1,6 @@
 import { Arena } from "../core/arena.ts";
-import { isAscii } from "../core/ascii.ts";
 import { assert } from "../core/assert.ts";
+import { clipped } from "../core/clip.ts";
 import type { WireError } from "../core/error.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import { encodeCapnpRefusal, encodeCapnpReply, parseCapnpRequest } from "./capnp_frame.ts";
@@ -53,7 +53,6 @@ export interface Bound {
 
 type Values = Readonly<Record<string, unknown>>;
 
-const UTF8 = new TextEncoder();
 type AnyAnswer = { readonly status: string; readonly move?: Slot | undefined } & Values;
 type AnyHandler = (request: never, call: Call) => AnyAnswer | Promise<AnyAnswer>;
 
@@ -264,12 +263,6 @@ function targetOf(targets: readonly string[], values: Values): string {
   if (targets.length === 0) return "";
   const parts = targets.map((field) => String(values[field] ?? ""));
   return clipped(parts.join(":"), TARGET_LENGTH_MAX);
-}
-
-/** The front of a text, as many whole characters as fit into so many bytes. */
-function clipped(text: string, lengthMax: number): string {
-  if (text.length <= lengthMax && isAscii(text)) return text;
-  return text.slice(0, UTF8.encodeInto(text, new Uint8Array(lengthMax)).read);
 }
 
 /** As whom policy judges a caller; `undefined` for one that the protocol is not for. */

@@ -55,4 +55,8 @@ export const LIE_ATTEMPTS: Readonly<Record<string, Attempt>> = {
     for (const port of mouth.requests) port.postMessage(WIRE_LIES[lie]?.());
     return mouth.requests.length;
   },
+  "a fault of any name": ({ spawn }, start) => {
+    const name = start + "\u00e4".repeat(450);
+    spawn(() => Promise.reject(Object.assign(new Error(), { name })));
+  },
 };

@@ -13,7 +13,7 @@ import { RING } from "@services/logd/protocol.ts";
 import { COMPONENTS } from "@services/registry.gen.ts";
 import { hostile } from "../escape/hostile.ts";
 import { besiege, type Siege } from "../escape/siege.ts";
-import { deepEqual, equal, ok } from "../fakes/assert.ts";
+import { deepEqual, equal, ok, rejects } from "../fakes/assert.ts";
 import { test } from "../fakes/test.ts";
 import { filesBelow } from "../source_tree.ts";
 
@@ -189,6 +189,27 @@ test("frames that run code or lie about their length are refused, in front of ev
     }
     deepEqual(node.faults, []);
   });
+});
+
+test("a daemon that names its fault as it likes says one short line, and fools no reader", async () => {
+  for (const isolation of ["all", "inline"] as const) {
+    await besiege(isolation, async ({ attempt, node }) => {
+      const name = "x\ndaemon=keystored\u0000";
+      // It is gone before it can answer.
+      await rejects(() => attempt("identityd", "a fault of any name", name), TypeError);
+      await node.restarted("identityd", 1);
+      const { reason = "" } = node.faults[0] ?? {};
+      ok(reason.startsWith("x?daemon=keystored?\u00e4"), reason);
+      const look = await node.control.ps({});
+      ok(
+        look.status === "ok" &&
+          look.tasks.some(({ fault }) => fault !== "" && reason.startsWith(fault)),
+      );
+      const page = { ring: RING.journal, afterId: 0n, countMax: 100, scope: "init" };
+      const log = await node.control.log(page);
+      ok(log.status === "ok" && log.records.some(({ fields }) => fields.includes(reason)));
+    });
+  }
 });
 
 test("a daemon of a real node names what the list says, and loads no module but its own", async () => {
