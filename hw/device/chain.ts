@@ -54,7 +54,7 @@ export class Chain {
   /** Bytes of all writable parts. */
   writableLength = 0;
   #writableSeen = false;
-  readonly #regions: RamRegion[] = [];
+  readonly #regions: (RamRegion | undefined)[] = [];
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
 
@@ -83,6 +83,22 @@ export class Chain {
     if (this.readableLength + this.writableLength > CHAIN_LENGTH_MAX) {
       throw new QueueError("length_overflow", this.head);
     }
+  }
+
+  /** A copy that stays what it is while the queue takes further chains. */
+  copy(): Chain {
+    const copy = new Chain();
+    copy.begin(this.head);
+    copy.count = this.count;
+    copy.readableCount = this.readableCount;
+    copy.readableLength = this.readableLength;
+    copy.writableLength = this.writableLength;
+    for (let part = 0; part < this.count; part++) {
+      copy.#regions[part] = this.#regions[part];
+      copy.#offsets[part] = this.offsetOf(part);
+      copy.#lengths[part] = this.lengthOf(part);
+    }
+    return copy;
   }
 
   /** Adds a buffer of one byte or more that lies wholly in `region`. */

@@ -1,15 +1,18 @@
 /**
- * Seeded hostile guests: random ring images, random registers, random kicks, against both devices.
+ * Seeded hostile guests: random ring images, random registers, random kicks, against every device.
  * Whatever they do, nothing throws, work is bounded, and only memory that the guest itself named as
  * writable, in its own region, is ever written.
  */
 
 import type { PartialChecksum } from "@runtime/core/ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { fakeDisk } from "@tests/fakes/disk.ts";
 import { type FrameLink, frameLink, numberedFrame } from "@tests/fakes/frames.ts";
 import { bringUp, GuestQueue } from "@tests/fakes/guest_queue.ts";
+import { settle } from "@tests/fakes/settle.ts";
 import { test } from "@tests/fakes/test.ts";
 import { GuestMemory, RamRegion } from "../bus/memory.ts";
+import { REQUESTS_IN_FLIGHT_MAX, VirtioBlk } from "./blk.ts";
 import { FRAMES_PER_ROUND_MAX, ROUNDS_PER_TURN_MAX, VirtioNet } from "./net.ts";
 import { VirtioRng } from "./rng.ts";
 import { VirtioMmio } from "./transport.ts";
@@ -37,7 +40,7 @@ function dice(seed: number) {
 
 type Dice = ReturnType<typeof dice>;
 
-type Kind = "rng" | "net" | "offloading net";
+type Kind = "rng" | "net" | "offloading net" | "blk";
 
 function setUp(device: Kind) {
   const region = new RamRegion(BASE, LENGTH);
@@ -47,13 +50,15 @@ function setUp(device: Kind) {
   const link = device === "offloading net" ? offloading(plain) : plain;
   const source = { fill: (bytes: Uint8Array) => bytes.fill(0x77).length };
   const mac = Uint8Array.of(2, 0, 0, 0, 0, 1);
+  const blk = new VirtioBlk(fakeDisk());
+  const rngOrNet = device === "rng" ? new VirtioRng(source) : new VirtioNet(link, mac);
   const mmio = new VirtioMmio({
-    device: device === "rng" ? new VirtioRng(source) : new VirtioNet(link, mac),
+    device: device === "blk" ? blk : rngOrNet,
     memory: new GuestMemory([region]),
     irq: () => {},
     later: (work) => void postponed.push(work),
   });
-  return { region, neighbour, mmio, link, postponed };
+  return { region, neighbour, mmio, link, blk, postponed };
 }
 
 /** Does without checksums, and is told of none that lies outside its frame. */
@@ -118,9 +123,9 @@ function pokeRegisters(random: Dice, mmio: VirtioMmio): void {
   }
 }
 
-function attack(kind: Kind, seed: number): void {
+async function attack(kind: Kind, seed: number): Promise<void> {
   const random = dice(seed);
-  const { region, neighbour, mmio, link, postponed } = setUp(kind);
+  const { region, neighbour, mmio, link, blk, postponed } = setUp(kind);
   const queues = [0, 0x2000].map((offset) =>
     new GuestQueue(region, { size: SIZE, offset, available: offset + 0x800, used: offset + 0x1000 })
   );
@@ -145,7 +150,9 @@ function attack(kind: Kind, seed: number): void {
     link.offer(
       ...Array.from({ length: random.below(4) }, (_, n) => numberedFrame(n, 60 + n * 500)),
     );
+    ok(blk.inFlight <= REQUESTS_IN_FLIGHT_MAX);
     for (const work of postponed.splice(0)) work();
+    if (kind === "blk") await settle();
     ok(region.bytes.every((byte, at) => byte === before[at] || allowed[at] === 1));
     // A later used index than what was ever offered would be a buffer from nowhere.
     ok(link.sent.length <= FRAMES_PER_ROUND_MAX * ROUNDS_PER_TURN_MAX * 8);
@@ -154,16 +161,16 @@ function attack(kind: Kind, seed: number): void {
   ok(neighbour.bytes.every((byte) => byte === 0));
 }
 
-for (const kind of ["rng", "net", "offloading net"] as const) {
-  test(`VirtioMmio with ${kind} survives 150 hostile guests and writes only where they let it`, () => {
-    for (let seed = 1; seed <= 150; seed++) attack(kind, seed);
+for (const kind of ["rng", "net", "offloading net", "blk"] as const) {
+  test(`VirtioMmio with ${kind} survives 150 hostile guests and writes only where they let it`, async () => {
+    for (let seed = 1; seed <= 150; seed++) await attack(kind, seed);
   });
 }
 
 test("VirtioMmio survives registers written at random", () => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = dice(seed);
-    const { mmio, region } = setUp(seed % 2 === 0 ? "net" : "rng");
+    const { mmio, region } = setUp(random.pick(["net", "rng", "blk"], "blk"));
     for (let count = 0; count < 100; count++) {
       const offset = random.below(0x400) * random.pick([1, 4], 4);
       const value = random.pick([0, 1, 3, 7, 0xb, 0xf, 0xff, BASE, 1024, random.below(2 ** 32)], 0);

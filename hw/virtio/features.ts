@@ -1,7 +1,7 @@
 /**
  * Feature bits, as 64-bit sets.
  *
- * Source: VIRTIO 1.2, "Reserved Feature Bits" and "Network Device", "Feature bits".
+ * Source: VIRTIO 1.2, "Reserved Feature Bits"; "Network Device" and "Block Device", "Feature bits".
  *
  * @module
  */
@@ -23,6 +23,21 @@ export const FEATURE_NET_MTU = 1n << 3n;
 export const FEATURE_NET_MAC = 1n << 5n;
 /** net: the configuration holds the link's state. */
 export const FEATURE_NET_STATUS = 1n << 16n;
+
+/** blk: the configuration holds the largest buffer of a request's data. */
+export const FEATURE_BLK_SIZE_MAX = 1n << 1n;
+/** blk: the configuration holds how many buffers a request's data may have. */
+export const FEATURE_BLK_SEG_MAX = 1n << 2n;
+/** blk: nothing can be written. */
+export const FEATURE_BLK_RO = 1n << 5n;
+/** blk: the configuration holds the block size. */
+export const FEATURE_BLK_BLK_SIZE = 1n << 6n;
+/** blk: a completed write may be volatile until a completed flush. */
+export const FEATURE_BLK_FLUSH = 1n << 9n;
+/** blk: the device takes sectors back. */
+export const FEATURE_BLK_DISCARD = 1n << 13n;
+/** blk: the device zeroes sectors by itself. */
+export const FEATURE_BLK_WRITE_ZEROES = 1n << 14n;
 
 /** Bits 0..31 of a set. */
 export function lowWord(features: bigint): number {

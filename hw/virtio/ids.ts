@@ -9,6 +9,7 @@
 /** An empty slot: the driver stops without a word. */
 export const DEVICE_ID_NONE = 0;
 export const DEVICE_ID_NET = 1;
+export const DEVICE_ID_BLK = 2;
 export const DEVICE_ID_RNG = 4;
 
 /** "NXOS", little-endian: the vendor of every device of this machine. */

@@ -55,6 +55,30 @@ export interface EntropySource {
   fill(bytes: Uint8Array): number;
 }
 
+/** How an operation on a {@linkcode Disk} ended. `no_space`: the host has no room for the bytes. */
+export type DiskStatus = "ok" | "io_error" | "no_space";
+
+/**
+ * What stands behind a virtio-blk device, in sectors of 512 bytes. A range is whole sectors inside
+ * the disk. Operations take effect in the order of their calls, and a failure of the host is a status
+ * and never a rejection. Nothing that needs to write is asked of a disk that is `readOnly`.
+ */
+export interface Disk {
+  readonly sectorCount: number;
+  readonly readOnly: boolean;
+  /** At most 20 letters of ASCII. */
+  readonly id: string;
+  /** Fills all of `into` from `sector` on. */
+  read(sector: number, into: Uint8Array): Promise<DiskStatus>;
+  /** Writes `bytes`, which stay as they are until it resolves. They may be lost until a flush. */
+  write(sector: number, bytes: Uint8Array): Promise<DiskStatus>;
+  /** Makes every write durable that was answered before the call. */
+  flush(): Promise<DiskStatus>;
+  /** The sectors' bytes are of no use any more; they read as anything until they are written. */
+  discard(sector: number, count: number): Promise<DiskStatus>;
+  writeZeroes(sector: number, count: number): Promise<DiskStatus>;
+}
+
 /**
  * The TCP or UDP checksum that a frame does not have yet: its field holds the sum of the pseudo
  * header, and the rest is still to be added. One object serves every frame.
