@@ -8,31 +8,15 @@
  * @module
  */
 
-import { atomicLoad, atomicStore } from "@runtime/core/atomic.ts";
 import { assert } from "@runtime/core/assert.ts";
 import type { DmaRegion } from "@runtime/core/ports.ts";
-import {
-  AVAILABLE_ENTRY_SIZE,
-  AVAILABLE_NO_INTERRUPT,
-  availableLength,
-  availEventOffset,
-  DESCRIPTOR_SIZE,
-  DESCRIPTOR_TABLE_ALIGN,
-  DESCRIPTOR_WRITE,
-  descriptorTableLength,
-  eventPassed,
-  RING_ENTRIES,
-  RING_INDEX,
-  USED_ENTRY_SIZE,
-  USED_NO_NOTIFY,
-  usedEventOffset,
-  usedLength,
-} from "../virtio/ring.ts";
-import { DriverError, type DriverErrorCode } from "./error.ts";
+import { DESCRIPTOR_SIZE, DESCRIPTOR_WRITE } from "../virtio/ring.ts";
+import { DriverError } from "./error.ts";
+import { alignUp, DriverRings, RINGS_ALIGN, ringsLength } from "./rings.ts";
 import type { QueuePlace } from "./transport.ts";
 
 /** Alignment of every buffer: a cache line. */
-export const BUFFER_ALIGN = 64;
+export const BUFFER_ALIGN = RINGS_ALIGN;
 
 const WORD = 2 ** 32;
 
@@ -66,37 +50,16 @@ export function queueFootprint(size: number, bufferSpace: number): number {
   return ringsLength(size) + size * bufferStride(bufferSpace);
 }
 
-function ringsLength(size: number): number {
-  const available = alignUp(descriptorTableLength(size), DESCRIPTOR_TABLE_ALIGN);
-  const used = alignUp(available + availableLength(size), BUFFER_ALIGN);
-  return alignUp(used + usedLength(size), BUFFER_ALIGN);
-}
-
-function alignUp(value: number, align: number): number {
-  return Math.ceil(value / align) * align;
-}
-
 /** The queue itself: rings, then buffers. */
 export class DriverQueue {
-  readonly size: number;
-  /** Guest-physical addresses for the device. */
-  readonly place: QueuePlace;
+  readonly #rings: DriverRings;
   readonly #view: DataView;
-  readonly #halves: Uint16Array;
-  readonly #mask: number;
-  readonly #eventIndex: boolean;
   readonly #flags: number;
   readonly #descriptors: number;
-  readonly #available: number;
-  readonly #used: number;
   readonly #buffers: number;
   readonly #stride: number;
   readonly #inFlight: Uint8Array;
   readonly #lengths: Uint32Array;
-  #inFlightCount = 0;
-  #offered = 0;
-  #published = 0;
-  #taken = 0;
   #takenLength = 0;
 
   /**
@@ -105,31 +68,26 @@ export class DriverQueue {
   constructor(dma: DmaRegion, layout: DriverQueueLayout) {
     const { offset, size, bufferShift } = layout;
     const bufferSpace = layout.bufferLength + bufferShift;
-    assert(size >= 1 && (size & (size - 1)) === 0, "a queue's size is a power of two");
     const end = offset + queueFootprint(size, bufferSpace);
     assert(end <= dma.bytes.length, "a queue lies in its region");
-    assert(offset % BUFFER_ALIGN === 0 && dma.bytes.byteOffset === 0, "a queue is aligned");
-    this.size = size;
-    this.#mask = size - 1;
-    this.#eventIndex = layout.eventIndex;
+    this.#rings = new DriverRings(dma, layout);
     this.#flags = layout.writable ? DESCRIPTOR_WRITE : 0;
     this.#descriptors = offset;
-    this.#available = offset + alignUp(descriptorTableLength(size), DESCRIPTOR_TABLE_ALIGN);
-    this.#used = alignUp(this.#available + availableLength(size), BUFFER_ALIGN);
     this.#buffers = offset + ringsLength(size) + bufferShift;
     this.#stride = bufferStride(bufferSpace);
     this.#view = new DataView(dma.bytes.buffer);
-    this.#halves = new Uint16Array(dma.bytes.buffer);
     this.#inFlight = new Uint8Array(size);
     this.#lengths = new Uint32Array(size);
-    this.place = {
-      size,
-      descriptors: dma.base + this.#descriptors,
-      available: dma.base + this.#available,
-      used: dma.base + this.#used,
-    };
-    dma.bytes.fill(0, offset, this.#buffers);
     this.#writeAddresses(dma.base);
+  }
+
+  get size(): number {
+    return this.#rings.size;
+  }
+
+  /** Guest-physical addresses for the device. */
+  get place(): QueuePlace {
+    return this.#rings.place;
   }
 
   /** Offset of a buffer in the region. */
@@ -139,36 +97,23 @@ export class DriverQueue {
 
   /** Buffers that the device holds. */
   get inFlight(): number {
-    return this.#inFlightCount;
+    return this.#rings.inFlight;
   }
 
   /** Gives `length` bytes of a buffer to the device, once {@linkcode publish} says so. */
   offer(id: number, length: number): void {
     assert(this.#inFlight[id] === 0, "a buffer is offered once");
     this.#inFlight[id] = 1;
-    this.#inFlightCount++;
     this.#lengths[id] = length;
     const descriptor = this.#descriptors + DESCRIPTOR_SIZE * id;
     this.#view.setUint32(descriptor + 8, length, true);
     this.#view.setUint32(descriptor + 12, this.#flags, true);
-    const slot = this.#offered & this.#mask;
-    const entry = this.#available + RING_ENTRIES + AVAILABLE_ENTRY_SIZE * slot;
-    this.#view.setUint16(entry, id, true);
-    this.#offered = (this.#offered + 1) & 0xffff;
+    this.#rings.offer(id);
   }
 
   /** Makes all offered buffers visible at once. @returns whether the device wants a kick. */
   publish(): boolean {
-    const before = this.#published;
-    const after = this.#offered;
-    if (before === after) return false;
-    atomicStore(this.#halves, (this.#available + RING_INDEX) >>> 1, after);
-    this.#published = after;
-    if (this.#eventIndex) {
-      const event = (this.#used + availEventOffset(this.size)) >>> 1;
-      return eventPassed(atomicLoad(this.#halves, event), { before, after });
-    }
-    return (atomicLoad(this.#halves, this.#used >>> 1) & USED_NO_NOTIFY) === 0;
+    return this.#rings.publish();
   }
 
   /**
@@ -178,17 +123,15 @@ export class DriverQueue {
    * @throws {DriverError} `used_index_jump`, `used_id_not_in_flight`, `used_length_out_of_range`.
    */
   take(): number {
-    if (!this.ready()) return -1;
-    const slot = this.#taken & this.#mask;
-    const entry = this.#used + RING_ENTRIES + USED_ENTRY_SIZE * slot;
+    if (!this.#rings.ready()) return -1;
+    const entry = this.#rings.usedEntry;
     const id = this.#view.getUint32(entry, true);
     const length = this.#view.getUint32(entry + 4, true);
-    if (this.#inFlight[id] !== 1) this.#fail("used_id_not_in_flight", entry);
+    if (this.#inFlight[id] !== 1) throw new DriverError("used_id_not_in_flight", entry);
     const writable = this.#flags === DESCRIPTOR_WRITE ? this.#lengths[id] ?? 0 : 0;
-    if (length > writable) this.#fail("used_length_out_of_range", entry + 4);
+    if (length > writable) throw new DriverError("used_length_out_of_range", entry + 4);
     this.#inFlight[id] = 0;
-    this.#inFlightCount--;
-    this.#taken = (this.#taken + 1) & 0xffff;
+    this.#rings.pass();
     this.#takenLength = length;
     return id;
   }
@@ -200,29 +143,17 @@ export class DriverQueue {
 
   /** Whether the device has used a buffer. @throws {DriverError} `used_index_jump`. */
   ready(): boolean {
-    const index = atomicLoad(this.#halves, (this.#used + RING_INDEX) >>> 1);
-    const used = (index - this.#taken) & 0xffff;
-    if (used > this.#inFlightCount) this.#fail("used_index_jump", this.#used + RING_INDEX);
-    return used > 0;
+    return this.#rings.ready();
   }
 
   /** Asks for an interrupt at the next used buffer. @returns whether one is there already. */
   wantInterrupt(): boolean {
-    if (this.#eventIndex) this.#setUsedEvent(this.#taken);
-    else atomicStore(this.#halves, this.#available >>> 1, 0);
-    return this.ready();
+    return this.#rings.wantInterrupt();
   }
 
   /** Asks for no interrupt. */
   muteInterrupt(): void {
-    // The index just passed: it is 65535 used buffers away from being passed again.
-    if (this.#eventIndex) this.#setUsedEvent((this.#taken - 1) & 0xffff);
-    else atomicStore(this.#halves, this.#available >>> 1, AVAILABLE_NO_INTERRUPT);
-  }
-
-  #setUsedEvent(index: number): void {
-    const at = (this.#available + usedEventOffset(this.size)) >>> 1;
-    atomicStore(this.#halves, at, index);
+    this.#rings.muteInterrupt();
   }
 
   #writeAddresses(base: number): void {
@@ -232,9 +163,5 @@ export class DriverQueue {
       this.#view.setUint32(descriptor, address % WORD, true);
       this.#view.setUint32(descriptor + 4, Math.floor(address / WORD), true);
     }
-  }
-
-  #fail(code: DriverErrorCode, offset: number): never {
-    throw new DriverError(code, offset);
   }
 }
