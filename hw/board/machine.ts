@@ -2,6 +2,7 @@ import { assert } from "@runtime/core/assert.ts";
 import type {
   Clock,
   Console,
+  Disk,
   EntropySource,
   Link,
   MachineDevice,
@@ -10,6 +11,7 @@ import type {
 import { CONTEXT_SUPERVISOR, Plic } from "../bus/irq.ts";
 import { GuestMemory, RamRegion } from "../bus/memory.ts";
 import { MmioBus, type MmioMapping } from "../bus/mmio_bus.ts";
+import { VirtioBlk } from "../device/blk.ts";
 import { EMPTY_SLOT } from "../device/empty_slot.ts";
 import { Finisher, type MachineEnd } from "../device/finisher.ts";
 import { VirtioNet } from "../device/net.ts";
@@ -20,6 +22,9 @@ import { Uart, UART_DATA } from "../device/uart.ts";
 import { REGISTER } from "../virtio/registers.ts";
 import type { VirtioDevice } from "../device/virtio_device.ts";
 import {
+  BLK_REGION_BASE,
+  BLK_REGION_LENGTH,
+  BLK_SLOT,
   FINISHER,
   NET_REGION_BASE,
   NET_SLOT,
@@ -45,6 +50,8 @@ export interface MachineParts {
   readonly link?: Link | undefined;
   /** The card's address, six bytes. */
   readonly mac?: Uint8Array | undefined;
+  /** What the block device stands for; without it there is no block device. */
+  readonly disk?: Disk | undefined;
   readonly console: Console;
   readonly clock: Clock;
   /** Runs work in a later turn of the host's event loop. */
@@ -63,6 +70,8 @@ export interface Machine extends MachinePorts {
   readonly transports: ReadonlyMap<string, VirtioMmio>;
   /** The network card, when there is one. */
   readonly net: VirtioNet | undefined;
+  /** The block device, when there is one. */
+  readonly blk: VirtioBlk | undefined;
 }
 
 /** A virtio device and where it goes. */
@@ -87,7 +96,8 @@ export function createMachine(parts: MachineParts): Machine {
     later: parts.later,
   });
   const net = parts.link && new VirtioNet(parts.link, parts.mac ?? Uint8Array.from(MAC_DEFAULT));
-  const cards = placeCards(parts, net);
+  const blk = parts.disk && new VirtioBlk(parts.disk);
+  const cards = [...placeCards(parts, net), ...placeDisk(blk)];
   const transports = new Map<string, VirtioMmio>();
   for (const { name, slot, device, region } of cards) {
     const memory = new GuestMemory([region]);
@@ -109,6 +119,7 @@ export function createMachine(parts: MachineParts): Machine {
     serial: uart,
     transports,
     net,
+    blk,
   };
 }
 
@@ -122,6 +133,12 @@ function placeCards(parts: MachineParts, net: VirtioNet | undefined): readonly C
   if (parts.link === undefined || net === undefined) return [rng];
   const region = new RamRegion(NET_REGION_BASE, netRegionLength(parts.link.mtu));
   return [rng, { name: "virtio-net", slot: NET_SLOT, device: net, region }];
+}
+
+function placeDisk(blk: VirtioBlk | undefined): readonly Card[] {
+  if (blk === undefined) return [];
+  const region = new RamRegion(BLK_REGION_BASE, BLK_REGION_LENGTH);
+  return [{ name: "virtio-blk", slot: BLK_SLOT, device: blk, region }];
 }
 
 function slotMappings(

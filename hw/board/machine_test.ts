@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
+import { fakeDisk } from "@tests/fakes/disk.ts";
 import { manualClock } from "@tests/fakes/clock.ts";
 import { frameLink, numberedFrame } from "@tests/fakes/frames.ts";
 import { trapHandler } from "@tests/fakes/irq.ts";
@@ -86,6 +87,21 @@ test("createMachine without a link has no card and an empty slot", () => {
   equal(machine.bus.read(0x1000_7000, 4), 0x74726976);
   equal(machine.bus.read(0x1000_7004, 4), 2);
   equal(machine.bus.read(0x1000_7008, 4), 0);
+});
+
+test("createMachine with a disk has a block device in the slot below the card's", () => {
+  const clock = manualClock();
+  const machine = createMachine({
+    entropy: countingEntropy(),
+    disk: fakeDisk(),
+    console: { write() {} },
+    clock,
+    later: clock.later,
+  });
+  const { base, irq, dma } = deviceOf(machine, "virtio-blk");
+  deepEqual({ base, irq, ram: dma.base }, { base: 0x1000_6000, irq: 6, ram: 0xa000_0000 });
+  deepEqual([machine.bus.read(base + 8, 4), machine.bus.read(base + 0x100, 4)], [2, 64]);
+  equal(bootMachine().machine.bus.read(base + 8, 4), 0);
 });
 
 test("createMachine's window refuses an access outside its device", () => {

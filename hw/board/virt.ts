@@ -39,11 +39,15 @@ export function virtioSlot(index: number): Place {
 /** QEMU fills the slots from the highest down, in the order of its command line. */
 export const RNG_SLOT = 7;
 export const NET_SLOT = 6;
+export const BLK_SLOT = 5;
 
 /** RAM regions of the devices: far apart, so that no address is near another device's. */
 export const RNG_REGION_BASE = RAM_BASE;
 export const RNG_REGION_LENGTH = 0x1_0000;
 export const NET_REGION_BASE = RAM_BASE + 0x1000_0000;
+export const BLK_REGION_BASE = RAM_BASE + 0x2000_0000;
+/** Rings, and 128 KiB for each of eight requests. */
+export const BLK_REGION_LENGTH = 0x11_0000;
 
 /** Memory of a network card, for 64 buffers of each direction or more at any MTU. */
 export function netRegionLength(mtu: number): number {

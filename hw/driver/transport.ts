@@ -141,22 +141,24 @@ export class DriverTransport {
     return bits;
   }
 
-  /** Reads configuration that several reads make up, again if it changed meanwhile. */
+  /**
+   * Reads configuration that several reads make up, again if it changed meanwhile.
+   *
+   * @throws {DriverError} `config_unstable` when it never stops changing.
+   */
   readConfig<T>(read: (window: ConfigReader) => T): T {
     const window = this.#window;
     const config: ConfigReader = {
       u8: (offset) => window.read8(REGISTER.config + offset),
       u16: (offset) => window.read16(REGISTER.config + offset),
+      u32: (offset) => window.read32(REGISTER.config + offset),
     };
-    let before = window.read32(REGISTER.configGeneration);
-    let value = read(config);
-    for (let count = 1; count < CONFIG_READS_MAX; count++) {
-      const after = window.read32(REGISTER.configGeneration);
-      if (after === before) break;
-      before = after;
-      value = read(config);
+    for (let count = 0; count < CONFIG_READS_MAX; count++) {
+      const before = window.read32(REGISTER.configGeneration);
+      const value = read(config);
+      if (window.read32(REGISTER.configGeneration) === before) return value;
     }
-    return value;
+    return this.fail("config_unstable", REGISTER.configGeneration);
   }
 
   /** Gives up: tells the device, and whoever called. */
@@ -184,4 +186,5 @@ export class DriverTransport {
 export interface ConfigReader {
   u8(offset: number): number;
   u16(offset: number): number;
+  u32(offset: number): number;
 }

@@ -1,0 +1,20 @@
+import { createMachine } from "@hw/board/machine.ts";
+import { openVirtioBlk } from "@hw/driver/virtio_blk.ts";
+import { assert } from "@runtime/core/assert.ts";
+import type { Disk } from "@runtime/core/ports.ts";
+import { trapHandler } from "./irq.ts";
+
+/** A machine with a disk, and the driver in use. Its later turns are turns of the event loop. */
+export function blkMachine(disk: Disk) {
+  const machine = createMachine({
+    entropy: { fill: (bytes) => bytes.length },
+    disk,
+    console: { write() {} },
+    clock: { nowNs: () => 0, unixMs: () => 0 },
+    later: (work) => void Promise.resolve().then(work),
+  });
+  const device = machine.devices.find(({ name }) => name === "virtio-blk");
+  assert(device !== undefined, "the machine has a block device");
+  const irq = trapHandler(machine.interrupts).irq(device.irq);
+  return { machine, device, blk: openVirtioBlk({ ...device, irq }) };
+}
