@@ -5,7 +5,7 @@
  */
 
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
-import { blkGuest } from "@tests/fakes/blk_guest.ts";
+import { type BlkGuest, blkGuest } from "@tests/fakes/blk_guest.ts";
 import type { Descriptor } from "@tests/fakes/guest_queue.ts";
 import { settle } from "@tests/fakes/settle.ts";
 import { test } from "@tests/fakes/test.ts";
@@ -21,10 +21,8 @@ const INDIRECT_DESC = 1 << 28;
 const PLACE = 0x8005_0000;
 const TABLE = 0x5_8000;
 
-type Guest = ReturnType<typeof blkGuest>;
-
 /** A chain from descriptor 0 on; whoever gives flags says `NEXT` and `next` alone. */
-function chain(guest: Guest, parts: readonly Descriptor[], table?: number): void {
+function chain(guest: BlkGuest, parts: readonly Descriptor[], table?: number): void {
   parts.forEach((part, index) => {
     const last = index === parts.length - 1;
     const flags = (part.flags ?? 0) | (last ? 0 : NEXT);
@@ -32,7 +30,7 @@ function chain(guest: Guest, parts: readonly Descriptor[], table?: number): void
   });
 }
 
-async function offered(guest: Guest, head = 0) {
+async function offered(guest: BlkGuest, head = 0) {
   guest.queue.offer(head);
   guest.kick();
   await settle();

@@ -12,6 +12,7 @@ const PERMISSION_BITS = 0o7777;
 const OTHERS_BITS = 0o077;
 
 const CODES: Readonly<Record<string, FileError>> = {
+  EDQUOT: "no_space",
   EEXIST: "exists",
   EFBIG: "too_large",
   EISDIR: "wrong_kind",

@@ -46,6 +46,8 @@ export interface ControlSockets {
 
 /** Why something on the host's file system could not be done. */
 export type FileError =
+  | "bad_length"
+  | "busy"
   | "exists"
   | "failed"
   | "no_space"

@@ -8,10 +8,13 @@ import { settle } from "./settle.ts";
 const BASE = 0x8000_0000;
 const HEADERS = 0x1_0000;
 const DATA = 0x2_0000;
+const DATA_STRIDE = 0x1000;
 const STATUSES = 0x1_8000;
 const LENGTH = 0x40_0000;
+const QUEUE_SIZE = 256;
 const NEXT = 1;
 const WRITE = 2;
+const FLUSH = 1 << 9;
 /** What a guest's memory holds before anybody writes there. */
 const STALE = 0xee;
 
@@ -25,73 +28,97 @@ export interface GuestRequest {
   readonly room?: number;
 }
 
+/** How a request ended: its status byte, and its used length unless it did not end. */
+export interface GuestOutcome {
+  readonly status: number | undefined;
+  readonly length: number | undefined;
+}
+
+/** A guest with one block device, brought up. */
+export class BlkGuest {
+  readonly base = BASE;
+  readonly region = new RamRegion(BASE, LENGTH);
+  readonly queue = new GuestQueue(this.region, { size: QUEUE_SIZE, offset: 0 });
+  readonly postponed: (() => void)[] = [];
+  readonly disk: FakeDisk;
+  readonly device: VirtioBlk;
+  readonly mmio: VirtioMmio;
+  readonly #view = new DataView(this.region.bytes.buffer);
+
+  /** @param features Bits 0..31 that the guest accepts. */
+  constructor(disk: FakeDisk, features: number) {
+    this.region.bytes.fill(STALE, HEADERS);
+    this.disk = disk;
+    this.device = new VirtioBlk(disk);
+    this.mmio = new VirtioMmio({
+      device: this.device,
+      memory: new GuestMemory([this.region]),
+      irq: () => {},
+      later: (work) => void this.postponed.push(work),
+    });
+    bringUp(this.mmio, { queues: [this.queue], features });
+  }
+
+  /** Writes a header. @returns its address. */
+  header(slot: number, { type, sector = 0 }: GuestRequest): number {
+    const at = HEADERS + 16 * slot;
+    this.#view.setUint32(at, type, true);
+    this.#view.setBigUint64(at + 8, BigInt(sector), true);
+    return BASE + at;
+  }
+
+  /** Describes a request with the descriptors 3 x slot and those behind it, and offers it. */
+  ask(slot: number, request: GuestRequest): void {
+    const { out, room = 0 } = request;
+    const data = DATA + DATA_STRIDE * slot;
+    const head = 3 * slot;
+    if (out !== undefined) this.region.bytes.set(out, data);
+    const address = this.header(slot, request);
+    const length = out?.length ?? room;
+    const status = { address: BASE + STATUSES + slot, length: 1, flags: WRITE };
+    this.queue.describe(head, { address, length: 16, flags: NEXT, next: head + 1 });
+    if (length === 0) {
+      this.queue.describe(head + 1, status);
+    } else {
+      const flags = out === undefined ? NEXT | WRITE : NEXT;
+      this.queue.describe(head + 1, { address: BASE + data, length, flags, next: head + 2 });
+      this.queue.describe(head + 2, status);
+    }
+    this.queue.offer(head);
+  }
+
+  kick(): void {
+    this.mmio.write(0x50, 4, 0);
+  }
+
+  /** A slot's status byte. */
+  status(slot: number): number | undefined {
+    return this.region.bytes[STATUSES + slot];
+  }
+
+  /** A copy of a slot's data. */
+  data(slot: number, length: number): Uint8Array {
+    const start = DATA + DATA_STRIDE * slot;
+    return this.region.bytes.slice(start, start + length);
+  }
+
+  /** Offers one request as slot 0 and lets it end. */
+  async run(request: GuestRequest): Promise<GuestOutcome> {
+    const before = this.queue.usedIndex;
+    this.ask(0, request);
+    this.kick();
+    await settle();
+    for (const work of this.postponed.splice(0)) work();
+    const used = this.queue.usedIndex === before ? undefined : this.queue.usedEntry(before);
+    return { status: this.status(0), length: used?.length };
+  }
+}
+
 /** @param features Bits 0..31 that the guest accepts: FLUSH unless told otherwise. */
 export function blkGuest(
   parts: FakeDiskParts = {},
-  features = 1 << 9,
+  features: number = FLUSH,
   disk: FakeDisk = fakeDisk(parts),
-) {
-  const region = new RamRegion(BASE, LENGTH);
-  region.bytes.fill(STALE, HEADERS);
-  const device = new VirtioBlk(disk);
-  const postponed: (() => void)[] = [];
-  const later = (work: () => void) => void postponed.push(work);
-  const memory = new GuestMemory([region]);
-  const mmio = new VirtioMmio({ device, memory, irq: () => {}, later });
-  const queue = new GuestQueue(region, { size: 256, offset: 0 });
-  bringUp(mmio, { queues: [queue], features });
-  const view = new DataView(region.bytes.buffer);
-  const header = (slot: number, { type, sector = 0 }: GuestRequest): number => {
-    const at = HEADERS + 16 * slot;
-    view.setUint32(at, type, true);
-    view.setBigUint64(at + 8, BigInt(sector), true);
-    return BASE + at;
-  };
-  /** Describes a request with the descriptors 3 x slot and those behind it, and offers it. */
-  const ask = (slot: number, request: GuestRequest): void => {
-    const { out, room = 0 } = request;
-    const data = BASE + DATA + 0x1000 * slot;
-    const head = 3 * slot;
-    if (out !== undefined) region.bytes.set(out, data - BASE);
-    const address = header(slot, request);
-    const dataLength = out?.length ?? room;
-    const status = { address: BASE + STATUSES + slot, length: 1, flags: WRITE };
-    queue.describe(head, { address, length: 16, flags: NEXT, next: head + 1 });
-    if (dataLength === 0) {
-      queue.describe(head + 1, status);
-    } else {
-      const flags = out === undefined ? NEXT | WRITE : NEXT;
-      queue.describe(head + 1, { address: data, length: dataLength, flags, next: head + 2 });
-      queue.describe(head + 2, status);
-    }
-    queue.offer(head);
-  };
-  const kick = (): void => mmio.write(0x50, 4, 0);
-  return {
-    region,
-    disk,
-    device,
-    mmio,
-    queue,
-    postponed,
-    ask,
-    header,
-    kick,
-    base: BASE,
-    status: (slot: number) => region.bytes[STATUSES + slot],
-    data: (slot: number, length: number) => {
-      const start = DATA + 0x1000 * slot;
-      return region.bytes.slice(start, start + length);
-    },
-    /** Offers one request as slot 0 and lets it end. @returns its status and its used length. */
-    async run(request: GuestRequest) {
-      const before = queue.usedIndex;
-      ask(0, request);
-      kick();
-      await settle();
-      for (const work of postponed.splice(0)) work();
-      const used = queue.usedIndex === before ? undefined : queue.usedEntry(before);
-      return { status: region.bytes[STATUSES], length: used?.length };
-    },
-  };
+): BlkGuest {
+  return new BlkGuest(disk, features);
 }

@@ -1,11 +1,19 @@
-import { createMachine } from "@hw/board/machine.ts";
+import { createMachine, type Machine } from "@hw/board/machine.ts";
 import { openVirtioBlk } from "@hw/driver/virtio_blk.ts";
 import { assert } from "@runtime/core/assert.ts";
-import type { Disk } from "@runtime/core/ports.ts";
+import type { BlockDevice } from "@runtime/core/block_device.ts";
+import type { Disk, MachineDevice } from "@runtime/core/ports.ts";
 import { trapHandler } from "./irq.ts";
 
-/** A machine with a disk, and the driver in use. Its later turns are turns of the event loop. */
-export function blkMachine(disk: Disk) {
+/** A machine with a disk, and the driver in use. */
+export interface BlkMachine {
+  readonly machine: Machine;
+  readonly device: MachineDevice;
+  readonly blk: BlockDevice;
+}
+
+/** Builds one whose later turns come as soon as the present one ends. */
+export function blkMachine(disk: Disk): BlkMachine {
   const machine = createMachine({
     entropy: { fill: (bytes) => bytes.length },
     disk,
