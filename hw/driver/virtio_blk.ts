@@ -55,9 +55,10 @@ export function openVirtioBlk(parts: DriverParts): BlockDevice {
   transport.negotiate(FEATURES_WANTED);
   const limits = readLimits(transport);
   const sizeMax = transport.queueSizeMax(BLK_QUEUE);
-  if (sizeMax <= DESCRIPTORS_BESIDES) transport.fail("queue_too_small", REGISTER.queueNumMax);
   const shape = shapeOf(limits, { sizeMax, room: parts.dma.bytes.length });
-  if (shape.slotCount === 0) transport.fail("queue_too_small", REGISTER.queueNumMax);
+  if (shape.size <= DESCRIPTORS_BESIDES) {
+    transport.fail("queue_too_small", REGISTER.queueNumMax);
+  }
   if (shape.dataLength === 0) transport.fail("region_too_small", parts.dma.bytes.length);
   const eventIndex = transport.has(FEATURE_EVENT_IDX);
   const queue = new RequestQueue(parts.dma, { ...shape, eventIndex });

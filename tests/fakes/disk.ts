@@ -1,7 +1,9 @@
 import type { Disk, DiskStatus } from "@runtime/core/ports.ts";
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** A disk in memory that a test can hold up, break, and cut the power of. */
-export interface FakeDisk extends Disk {
+export interface FakeDisk extends Writable<Disk> {
   /** What a reader finds now. */
   readonly bytes: Uint8Array;
   /** What a power cut would leave. */
