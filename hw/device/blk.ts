@@ -46,8 +46,8 @@ import type { DeviceHost, VirtioDevice } from "./virtio_device.ts";
 /** Requests that the disk works on at once; further ones stay in the ring. */
 export const REQUESTS_IN_FLIGHT_MAX = 16;
 
-/** Requests that one turn hands to the disk before the rest of the node gets its turn. */
-export const REQUESTS_PER_TURN_MAX = 16;
+/** Requests that the disk gets before the rest of the node gets its turn. */
+export const REQUESTS_PER_TURN_MAX = 32;
 
 /** Bytes after which a turn ends, however few requests they were. */
 export const LENGTH_PER_TURN_MAX = 0x10_0000;
@@ -104,6 +104,9 @@ export class VirtioBlk implements VirtioDevice {
   #host: DeviceHost | undefined;
   #inFlight = 0;
   #writeThrough = true;
+  /** Since the last later turn. A disk that answers at once would else keep a turn going for ever. */
+  #served = 0;
+  #length = 0;
   /** A later turn goes on; until then there is nothing to start. */
   #continues = false;
 
@@ -138,32 +141,29 @@ export class VirtioBlk implements VirtioDevice {
     const host = this.#host;
     const queue = host?.queue(BLK_QUEUE);
     if (host === undefined || queue === undefined || this.#continues) return;
-    let served = 0;
-    let length = 0;
     do {
       while (this.#inFlight < REQUESTS_IN_FLIGHT_MAX) {
-        if (served >= REQUESTS_PER_TURN_MAX || length >= LENGTH_PER_TURN_MAX) {
+        if (this.#served >= REQUESTS_PER_TURN_MAX || this.#length >= LENGTH_PER_TURN_MAX) {
           return this.#continueLater(host);
         }
         const chain = queue.pop();
         if (chain === undefined) break;
-        length += this.#begin(host, queue, chain);
-        served++;
+        this.#begin(host, queue, chain);
       }
       // A full device wants no kick: the next request that ends looks into the ring.
     } while (this.#inFlight < REQUESTS_IN_FLIGHT_MAX && queue.wantKick());
   }
 
-  /** @returns bytes that the request moves. */
-  #begin(host: DeviceHost, queue: SplitQueue, chain: Chain): number {
+  #begin(host: DeviceHost, queue: SplitQueue, chain: Chain): void {
     const request = readRequest(chain, this.#disk);
+    this.#served++;
+    this.#length += lengthOf(request);
     const pending = { queue, chain: chain.copy() };
     this.#inFlight++;
     this.#answer(request).then((answer) => {
       this.#inFlight--;
       host.run(() => this.#finish(host, pending, answer));
     });
-    return lengthOf(request);
   }
 
   async #answer(request: BlkRequest): Promise<Answer> {
@@ -219,6 +219,8 @@ export class VirtioBlk implements VirtioDevice {
     this.#continues = true;
     host.later(() => {
       this.#continues = false;
+      this.#served = 0;
+      this.#length = 0;
       this.kick();
     });
   }

@@ -115,12 +115,12 @@ function transferable(sector: number, length: number, rules: RequestRules): bool
     inside({ sector, count: length / SECTOR_SIZE }, rules);
 }
 
-/** Nothing is added to a sector number that was not compared before, so nothing can wrap. */
+/** Nothing is added to the driver's sector number, so nothing can wrap. */
 function inside(
   range: { readonly sector: number; readonly count: number },
   { sectorCount }: RequestRules,
 ): boolean {
-  return range.sector <= sectorCount && range.count <= sectorCount - range.sector;
+  return range.count <= sectorCount - range.sector;
 }
 
 function readRange(chain: Chain, kind: "discard" | "zeroes", rules: RequestRules): BlkRequest {

@@ -5,7 +5,12 @@ import { fakeDisk } from "@tests/fakes/disk.ts";
 import { bringUp, GuestQueue } from "@tests/fakes/guest_queue.ts";
 import { settle } from "@tests/fakes/settle.ts";
 import { test } from "@tests/fakes/test.ts";
-import { LENGTH_PER_TURN_MAX, REQUESTS_IN_FLIGHT_MAX, VirtioBlk } from "./blk.ts";
+import {
+  LENGTH_PER_TURN_MAX,
+  REQUESTS_IN_FLIGHT_MAX,
+  REQUESTS_PER_TURN_MAX,
+  VirtioBlk,
+} from "./blk.ts";
 import { ZEROES_SECTORS_MAX } from "./blk_request.ts";
 
 const IN = 0;
@@ -284,6 +289,17 @@ test("VirtioBlk bounds the requests under way, and takes the rest when one ends"
   await settle();
   for (const work of guest.postponed.splice(0)) work();
   await settle();
+  equal(guest.queue.usedIndex, 40);
+});
+
+test("VirtioBlk yields after so many requests, although its disk answers at once", async () => {
+  const guest = blkGuest();
+  for (let slot = 0; slot < 40; slot++) guest.ask(slot, { type: IN, room: 512 });
+  guest.kick();
+  for (let turn = 0; turn < 10; turn++) await settle();
+  deepEqual([guest.queue.usedIndex, guest.postponed.length], [REQUESTS_PER_TURN_MAX, 1]);
+  for (const work of guest.postponed.splice(0)) work();
+  for (let turn = 0; turn < 10; turn++) await settle();
   equal(guest.queue.usedIndex, 40);
 });
 

@@ -78,8 +78,6 @@ interface Order extends RequestShape {
 /** An order that somebody waits for. */
 interface Job extends PromiseWithResolvers<BlockStatus> {
   readonly order: Order;
-  /** Nobody waits any more. */
-  expired: boolean;
 }
 
 type Expiry = Promise<unknown> | undefined;
@@ -215,12 +213,11 @@ class VirtioBlkDriver implements BlockDevice {
   }
 
   async #submit(order: Order, expired: Promise<"expired"> | undefined): Promise<BlockStatus> {
-    const job: Job = { order, expired: false, ...Promise.withResolvers<BlockStatus>() };
+    const job: Job = { order, ...Promise.withResolvers<BlockStatus>() };
     this.#waiting.push(job);
     if (expired === undefined) return await job.promise;
     const status = await Promise.race([job.promise, expired]);
     if (status !== "expired") return status;
-    job.expired = true;
     const place = this.#waiting.indexOf(job);
     if (place >= 0) this.#waiting.splice(place, 1);
     return status;
@@ -276,7 +273,7 @@ class VirtioBlkDriver implements BlockDevice {
       this.#running[slot] = undefined;
       this.#free.push(slot);
       const { length, take } = job.order;
-      if (status === "ok" && !job.expired) take?.(this.#queue.data(slot, length));
+      if (status === "ok") take?.(this.#queue.data(slot, length));
       job.resolve(status);
     }
     this.#start();

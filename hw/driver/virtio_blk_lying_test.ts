@@ -141,6 +141,7 @@ const LIES: readonly [string, DriverErrorCode, number, number][] = [
   ["a status that is none", "bad_status", 3, 513],
   ["no status written", "bad_status", 0xff, 513],
   ["more than there was room for", "used_length_out_of_range", 0, 514],
+  ["a failure that wrote more than there was room for", "used_length_out_of_range", 1, 514],
   ["a success that wrote less than all", "used_length_out_of_range", 0, 512],
   ["a success that wrote nothing", "used_length_out_of_range", 0, 0],
 ];
@@ -164,6 +165,19 @@ async function brokenForEver(blk: BlockDevice, code: DriverErrorCode): Promise<v
   await rejects(blk.flush(), broken(code));
   await rejects(blk.id(), broken(code));
 }
+
+test("VirtioBlkDriver takes no status for a new one that stood there before", async () => {
+  const { device, blk } = setUp();
+  const first = blk.flush();
+  await settle();
+  answer(device, 2, { status: 0, length: 1 });
+  equal(await first, "ok");
+  const second = blk.flush();
+  await settle();
+  device.queue(0).use(requested(device, 2).head, 1);
+  device.interrupt(1);
+  await rejects(second, broken("bad_status"));
+});
 
 test("VirtioBlkDriver takes any length that there was room for with a failure", async () => {
   for (const length of [0, 1, 513]) {

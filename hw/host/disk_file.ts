@@ -106,7 +106,7 @@ class HostDiskFile implements DiskFile {
   }
 
   flush(): Promise<DiskStatus> {
-    if (this.#closed || this.#lost) return Promise.resolve("io_error");
+    if (this.#lost) return Promise.resolve("io_error");
     if (this.readOnly) return Promise.resolve("ok");
     this.#next ??= this.#flushing.then(() => {
       this.#next = undefined;
@@ -154,7 +154,6 @@ class HostDiskFile implements DiskFile {
   ): Promise<DiskStatus> {
     const whole = Number.isInteger(sector) && Number.isInteger(count) && sector >= 0 && count >= 0;
     assert(whole && count <= this.sectorCount - sector, "a range is whole sectors of the disk");
-    if (this.#closed) return Promise.resolve("io_error");
     try {
       this.#file.seekSync(sector * SECTOR_SIZE, Deno.SeekMode.Start);
       return Promise.resolve(work());
