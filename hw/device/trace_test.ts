@@ -271,8 +271,8 @@ function usedLengths(accesses: readonly Access[]): readonly number[] {
 
 const TRACES = [
   { file: "uboot-2025.01-rng.txt", reads: 10 },
-  { file: "uboot-2023.01-net-blk.txt", reads: 23 },
-  { file: "linux-6.12-rng-blk-net.txt", reads: 780 },
+  { file: "uboot-2023.01-net-blk.txt", reads: 37 },
+  { file: "linux-6.12-rng-blk-net.txt", reads: 810 },
 ] as const;
 
 for (const { file, reads } of TRACES) {

@@ -12,14 +12,17 @@ export interface BlkMachine {
   readonly blk: BlockDevice;
 }
 
-/** Builds one whose later turns come as soon as the present one ends. */
-export function blkMachine(disk: Disk): BlkMachine {
+/** @param later Without it, later turns come as soon as the present one ends. */
+export function blkMachine(
+  disk: Disk,
+  later: (work: () => void) => void = (work) => void Promise.resolve().then(work),
+): BlkMachine {
   const machine = createMachine({
     entropy: { fill: (bytes) => bytes.length },
     disk,
     console: { write() {} },
     clock: { nowNs: () => 0, unixMs: () => 0 },
-    later: (work) => void Promise.resolve().then(work),
+    later,
   });
   const device = machine.devices.find(({ name }) => name === "virtio-blk");
   assert(device !== undefined, "the machine has a block device");
