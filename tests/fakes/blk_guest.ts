@@ -43,12 +43,14 @@ export class BlkGuest {
   readonly disk: FakeDisk;
   readonly device: VirtioBlk;
   readonly mmio: VirtioMmio;
+  readonly #features: number;
   readonly #view = new DataView(this.region.bytes.buffer);
 
   /** @param features Bits 0..31 that the guest accepts. */
   constructor(disk: FakeDisk, features: number) {
     this.region.bytes.fill(STALE, HEADERS);
     this.disk = disk;
+    this.#features = features;
     this.device = new VirtioBlk(disk);
     this.mmio = new VirtioMmio({
       device: this.device,
@@ -57,6 +59,14 @@ export class BlkGuest {
       later: (work) => void this.postponed.push(work),
     });
     bringUp(this.mmio, { queues: [this.queue], features });
+  }
+
+  /** Resets the device and brings it up again, with rings at the same place and empty. */
+  restart(): void {
+    this.mmio.write(0x70, 4, 0);
+    this.region.bytes.fill(0, 0, this.queue.length);
+    this.queue.setIndex(0);
+    bringUp(this.mmio, { queues: [this.queue], features: this.#features });
   }
 
   /** Writes a header. @returns its address. */

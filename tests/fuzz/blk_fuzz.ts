@@ -1,3 +1,4 @@
+import { equalBytes } from "@runtime/core/bytes.ts";
 import { BlkGuest, type GuestRequest } from "../fakes/blk_guest.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { type FakeDisk, fakeDisk } from "../fakes/disk.ts";
@@ -17,6 +18,8 @@ const SLOTS = 8;
 const CALLS = 24;
 const FLUSH = 1 << 9;
 const QUEUE_LENGTH = 0x4000;
+/** The rings, headers, statuses and data of all slots lie below. */
+const WATCHED_LENGTH = 0x3_0000;
 
 export async function fuzz(seed: number): Promise<void> {
   const choices = new Choices(seed);
@@ -100,13 +103,27 @@ async function hostile(choices: Choices, guest: BlkGuest): Promise<void> {
     if (choices.oneIn(2)) guest.disk.release(choices.below(4));
     await settle();
     for (const work of guest.postponed.splice(0)) work();
-    if (choices.oneIn(12)) guest.mmio.write(0x70, 4, 0);
+    if (choices.oneIn(8)) await restart(guest);
   }
   guest.disk.hold = false;
   guest.disk.release();
   await settle();
   guest.disk.release();
   await settle();
+}
+
+/** What was under way before the reset ends now, and the guest's memory stays as it is. */
+async function restart(guest: BlkGuest): Promise<void> {
+  guest.restart();
+  const before = guest.region.bytes.slice(0, WATCHED_LENGTH);
+  guest.disk.hold = false;
+  guest.disk.release();
+  await settle();
+  guest.disk.release();
+  await settle();
+  equal(guest.device.inFlight, 0);
+  const after = guest.region.bytes.subarray(0, WATCHED_LENGTH);
+  ok(equalBytes(before, after), "memory changed after a reset");
 }
 
 /** Overwrites a few bytes of descriptors and rings. */
