@@ -1,0 +1,55 @@
+import { KEY_LENGTH_MAX } from "./limits.ts";
+
+const UTF8 = new TextEncoder();
+const ROOT = "/state/";
+const BOOT = "/state/boot/";
+
+/** The image's own id, in the clear: keys are derived from it. */
+export const IMAGE_ID_PATH = "/state/statefsd/image.v1";
+/** The largest sequence and transaction id that were given out. */
+export const SEQUENCE_PATH = "/state/statefsd/seq.v1";
+
+export type PathFault = "key_too_long" | "invalid_key";
+
+/**
+ * Why a path cannot be a key; `undefined` when it can.
+ *
+ * Stricter than upstream, which takes empty parts and control characters.
+ *
+ * Source: Open Nexus OS, statefs, "key paths".
+ */
+export function pathFault(path: string): PathFault | undefined {
+  if (UTF8.encode(path).length > KEY_LENGTH_MAX) return "key_too_long";
+  if (!path.startsWith(ROOT) || !path.isWellFormed() || hasControl(path)) return "invalid_key";
+  const parts = path.slice(ROOT.length).split("/");
+  const bad = parts.some((part) => part === "" || part === "." || part === "..");
+  return bad ? "invalid_key" : undefined;
+}
+
+/** Whether values of this path are stored as a bare envelope, for a boot that has no key yet. */
+export function storedInClear(path: string): boolean {
+  return path.startsWith(BOOT);
+}
+
+/** Whether the path is the store's own: nobody else writes it. */
+export function reserved(path: string): boolean {
+  return path === IMAGE_ID_PATH || path === SEQUENCE_PATH;
+}
+
+/** Order of the bytes of two paths, in which a snapshot lists them. */
+export function comparePaths(left: string, right: string): number {
+  const [a, b] = [UTF8.encode(left), UTF8.encode(right)];
+  for (let index = 0; index < Math.min(a.length, b.length); index++) {
+    const difference = (a[index] ?? 0) - (b[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+function hasControl(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code < 0x20 || code >= 0x7f && code < 0xa0) return true;
+  }
+  return false;
+}
