@@ -51,9 +51,13 @@ function wholeGraph(): Promise<ModuleGraph> {
   return graph;
 }
 
+/** A folder with none of a daemon's files holds no daemon yet; with one of them, all are due. */
 function daemonFolders(): string[] {
   const folders = filesBelow("services").map((path) => path.split("/").slice(0, 2).join("/"));
-  return [...new Set(folders)].filter((folder) => /\/([a-z]+d|selftest)$/.test(folder));
+  return [...new Set(folders)].filter((folder) =>
+    /\/([a-z]+d|selftest)$/.test(folder) &&
+    DAEMON_FILES.some((file) => present(`${folder}/${file}`))
+  );
 }
 
 function nameOf(folder: string): string {

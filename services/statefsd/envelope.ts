@@ -99,6 +99,12 @@ export function envelopeLength({ subject, purpose, payload }: Envelope): number 
     payload.length;
 }
 
+/** Whether what a writer says of a value fits an envelope. */
+export function provenanceFits({ subject, purpose, timestamp }: Provenance): boolean {
+  return UTF8.encode(subject).length <= ENVELOPE_TEXT_MAX &&
+    UTF8.encode(purpose).length <= ENVELOPE_TEXT_MAX && timestamp >= 0n && timestamp < 1n << 64n;
+}
+
 /** Whether an envelope bears the MAC of this key and path. One without a MAC does not. */
 export function envelopeHolds(envelope: DecodedEnvelope, mac: MacKey): boolean {
   return envelope.mac !== undefined && equalSecretBytes(envelope.mac, tagOf(envelope, mac));

@@ -1,26 +1,16 @@
 import { WireError } from "@runtime/core/error.ts";
 import type { Secret } from "@runtime/core/secret.ts";
-import {
-  decodeEnvelope,
-  encodeEnvelope,
-  type Envelope,
-  ENVELOPE_HEADER_LENGTH,
-} from "./envelope.ts";
+import { decodeEnvelope, encodeEnvelope, type Envelope } from "./envelope.ts";
 import { decodeImageId } from "./image_id.ts";
-import { ENVELOPE_TEXT_MAX } from "./limits.ts";
 import { IMAGE_ID_PATH, storedInClear } from "./path.ts";
 import {
   imageKey,
   type LegacyKey,
   openLegacyValue,
   openValue,
-  SEAL_OVERHEAD,
   sealOf,
   sealValue,
 } from "./sealed.ts";
-
-/** Most bytes that storing adds to a value. */
-export const STORED_OVERHEAD_MAX = SEAL_OVERHEAD + ENVELOPE_HEADER_LENGTH + 2 * ENVELOPE_TEXT_MAX;
 
 const LEGACY_FOLDER = "/state/app/";
 

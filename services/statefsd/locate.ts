@@ -1,0 +1,178 @@
+/**
+ * Which part of a disk holds the log.
+ *
+ * Source: `docs/state_format.md`, "Regions".
+ *
+ * @module
+ */
+
+import { allZero } from "@runtime/core/bytes.ts";
+import { WireError } from "@runtime/core/error.ts";
+import type { BlockDevice } from "./block_device.ts";
+import { BLOCK_SIZE } from "./limits.ts";
+import { decodeRecord } from "./record.ts";
+import {
+  decodeSuperblock,
+  otherRegion,
+  type Region,
+  type RegionName,
+  regionOf,
+  type Superblock,
+} from "./superblock.ts";
+import { recordAt, type WalkedLog, walkLog } from "./walk.ts";
+
+/** The log in use. */
+export interface LocatedLog {
+  /** `undefined`: upstream's first layout, records from block 0 on. */
+  readonly active: RegionName | undefined;
+  readonly region: Region;
+  readonly generation: number;
+  readonly walked: WalkedLog;
+  /** What was wrong with block 0; the two regions told what belongs there. */
+  readonly superblock: "good" | "rebuilt" | "none";
+}
+
+export type Located =
+  | { readonly status: "ok"; readonly log: LocatedLog }
+  | { readonly status: "blank" | "damaged" | "io_error" };
+
+/** A read that the disk refused. */
+class ReadFailure {}
+
+/** Finds the log. Nothing is guessed: an image that shows no log is `damaged` unless it is blank. */
+export async function locateLog(disk: BlockDevice): Promise<Located> {
+  try {
+    return await located(disk);
+  } catch (error) {
+    if (error instanceof ReadFailure) return { status: "io_error" };
+    throw error;
+  }
+}
+
+async function located(disk: BlockDevice): Promise<Located> {
+  const block = await blockOf(disk, 0);
+  const superblock = superblockOf(block);
+  if (superblock !== undefined) return await bySuperblock(disk, superblock);
+  // A record longer than a block is there when its header is.
+  const first = recordAt(block, 0);
+  if (typeof first !== "string" || first === "truncated") return await legacy(disk);
+  return await byRegions(disk, allZero(block));
+}
+
+/** Upstream's first layout. */
+async function legacy(disk: BlockDevice): Promise<Located> {
+  const region = { firstBlock: 0, blockCount: disk.blockCount };
+  const walked = walkLog(await logOf(disk, region));
+  if (walked.records.length === 0) return { status: "damaged" };
+  const log = { active: undefined, region, generation: 0, walked, superblock: "none" } as const;
+  return { status: "ok", log };
+}
+
+async function bySuperblock(disk: BlockDevice, superblock: Superblock): Promise<Located> {
+  const snapshot = await snapshotOf(disk, superblock.active);
+  if (snapshot?.generation !== superblock.generation || snapshot.entries !== superblock.entries) {
+    return { status: "damaged" };
+  }
+  return { status: "ok", log: { ...snapshot, superblock: "good" } };
+}
+
+/**
+ * Without block 0: the later of two whole snapshots is the log, for one that was not yet in use holds
+ * the same values. When the other region holds something that is no snapshot, it may have been the
+ * log: nobody can tell.
+ */
+async function byRegions(disk: BlockDevice, zeros: boolean): Promise<Located> {
+  const [a, b] = [await snapshotOf(disk, "a"), await snapshotOf(disk, "b")];
+  if (a === undefined && b === undefined) {
+    return { status: zeros && await blankBut(disk, 1) ? "blank" : "damaged" };
+  }
+  const latest = a !== undefined && (b === undefined || a.generation > b.generation) ? a : b;
+  const other = latest === a ? b : a;
+  if (latest?.active === undefined || latest.generation === other?.generation) {
+    return { status: "damaged" };
+  }
+  if (other === undefined) {
+    const head = await blockOf(
+      disk,
+      regionOf(otherRegion(latest.active), disk.blockCount).firstBlock,
+    );
+    if (!allZero(head)) return { status: "damaged" };
+  }
+  return { status: "ok", log: { ...latest, superblock: "rebuilt" } };
+}
+
+type Snapshot = Omit<LocatedLog, "superblock"> & { readonly entries: number };
+
+/** The log of a region that begins with a whole snapshot. */
+async function snapshotOf(disk: BlockDevice, active: RegionName): Promise<Snapshot | undefined> {
+  const region = regionOf(active, disk.blockCount);
+  const walked = walkLog(await logOf(disk, region));
+  const [first] = walked.records;
+  if (first?.op !== "checkpoint") return undefined;
+  const { generation, entries } = first;
+  const snapshot = walked.records.slice(1, 1 + entries);
+  if (snapshot.length < entries || snapshot.some(({ op }) => op !== "put")) return undefined;
+  return { active, region, generation, entries, walked };
+}
+
+function superblockOf(block: Uint8Array): Superblock | undefined {
+  try {
+    return decodeSuperblock(block);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether every block is zeros but one, in which the first write of all may have been cut short. */
+async function blankBut(disk: BlockDevice, spared: number): Promise<boolean> {
+  for (let block = 0; block < disk.blockCount; block++) {
+    if (block !== spared && !allZero(await blockOf(disk, block))) return false;
+  }
+  return true;
+}
+
+/**
+ * The bytes of a log, up to the block of zeros behind it and what lies there when the log stops
+ * early.
+ */
+async function logOf(disk: BlockDevice, region: Region): Promise<Uint8Array> {
+  let log = new Uint8Array(Math.min(region.blockCount, 64) * BLOCK_SIZE);
+  let end = 0;
+  for (let index = 0; index < region.blockCount; index++) {
+    const length = (index + 1) * BLOCK_SIZE;
+    if (length > log.length) log = grown(log, region.blockCount * BLOCK_SIZE);
+    const block = await blockOf(disk, region.firstBlock + index);
+    log.set(block, index * BLOCK_SIZE);
+    if (!allZero(block)) continue;
+    const read = log.subarray(0, length);
+    end = endFrom(read, end);
+    const whole = recordAt(read, end);
+    if (whole !== "truncated" && index > Math.floor(end / BLOCK_SIZE)) return read;
+  }
+  return log.subarray(0, region.blockCount * BLOCK_SIZE);
+}
+
+function grown(log: Uint8Array, lengthMax: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.min(lengthMax, 2 * log.length));
+  larger.set(log);
+  return larger;
+}
+
+function endFrom(log: Uint8Array, offset: number): number {
+  let end = offset;
+  for (;;) {
+    try {
+      end = decodeRecord(log, end).next;
+    } catch (error) {
+      if (error instanceof WireError) return end;
+      throw error;
+    }
+  }
+}
+
+async function blockOf(disk: BlockDevice, block: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(BLOCK_SIZE);
+  if (await disk.read(block, bytes) !== "ok") throw new ReadFailure();
+  return bytes;
+}

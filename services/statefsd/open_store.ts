@@ -1,0 +1,215 @@
+/**
+ * From a disk to a store.
+ *
+ * @module
+ */
+
+import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
+import { WireError } from "@runtime/core/error.ts";
+import type { Secret } from "@runtime/core/secret.ts";
+import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
+import type { BlockDevice, RandomSource } from "./block_device.ts";
+import { decodeImageId, encodeImageId } from "./image_id.ts";
+import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
+import { type LocatedLog, locateLog } from "./locate.ts";
+import { LogWriter } from "./log_writer.ts";
+import { IMAGE_ID_PATH, SEQUENCE_PATH } from "./path.ts";
+import { encodeRecord, type StateRecord } from "./record.ts";
+import { type LogState, replay, type ReplayCounts } from "./replay.ts";
+import { IMAGE_ID_LENGTH, type LegacyKey } from "./sealed.ts";
+import { encodeSequenceMark } from "./sequence_mark.ts";
+import { beginGeneration, encodeSnapshot } from "./snapshot.ts";
+import { Store } from "./store.ts";
+import { encodeSuperblock, type RegionName } from "./superblock.ts";
+import { Vault } from "./vault.ts";
+import type { Tail } from "./walk.ts";
+
+export interface StorePorts {
+  readonly disk: BlockDevice;
+  readonly random: RandomSource;
+  /** 32 bytes or more, from the node's key port. Not kept. */
+  readonly recordKey: Secret;
+  /** Opens values that upstream sealed. */
+  readonly legacy?: LegacyKey;
+  /** The image that is expected; any when left out. */
+  readonly imageId?: Uint8Array;
+  /** The largest sequence that a counter outside the image has seen. */
+  readonly sequenceMin?: bigint;
+}
+
+/** What opening found. */
+export interface OpenReport extends ReplayCounts {
+  readonly formatted: boolean;
+  readonly tail: Tail;
+  readonly superblock: "good" | "rebuilt";
+  readonly records: number;
+  /** Transactions that a cut left open; they are discarded. */
+  readonly orphans: number;
+}
+
+/**
+ * Why there is no store. `damaged`: safe records are lost or no log is to be found. `foreign`: another
+ * image, or another key. `rollback`: an image older than `sequenceMin`. `unsupported`: no image of
+ * ours, or one too small or too full to replay.
+ */
+export type OpenFault =
+  | "damaged"
+  | "foreign"
+  | "io_error"
+  | "no_space"
+  | "rollback"
+  | "unavailable"
+  | "unsupported";
+
+export type OpenedStore =
+  | {
+    readonly status: "ok";
+    readonly store: Store;
+    readonly imageId: Uint8Array;
+    readonly report: OpenReport;
+  }
+  | { readonly status: OpenFault };
+
+/** Replays the log of a disk, or begins one on a disk of zeros. */
+export async function openStore(ports: StorePorts): Promise<OpenedStore> {
+  const { disk, sequenceMin = 0n } = ports;
+  if (disk.blockCount < BLOCK_COUNT_MIN) return { status: "unsupported" };
+  const located = await locateLog(disk);
+  if (located.status === "ok") return await openLog(ports, located.log, false);
+  if (located.status !== "blank") return { status: located.status };
+  if (sequenceMin > 0n || ports.imageId !== undefined) return { status: "rollback" };
+  const formatted = await format(ports);
+  if (formatted !== "ok") return { status: formatted };
+  const begun = await locateLog(disk);
+  if (begun.status !== "ok") return { status: "io_error" };
+  return await openLog(ports, begun.log, true);
+}
+
+/** Begins generation 1: the image's id and the first mark. */
+async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | OpenFault> {
+  const drawn = await random.draw(IMAGE_ID_LENGTH + XCHACHA_NONCE_LENGTH);
+  if (drawn?.length !== IMAGE_ID_LENGTH + XCHACHA_NONCE_LENGTH) return "unavailable";
+  const imageId = drawn.slice(0, IMAGE_ID_LENGTH);
+  const vault = new Vault(recordKey, imageId);
+  const payload = encodeSequenceMark({ sequence: 1n, transaction: 0n });
+  const envelope = { sequence: 1n, timestamp: 0n, subject: "", purpose: "", payload };
+  const mark = vault.store(SEQUENCE_PATH, envelope, drawn.subarray(IMAGE_ID_LENGTH));
+  vault.wipe();
+  const snapshot = encodeSnapshot(1, [
+    [IMAGE_ID_PATH, { stored: encodeImageId(imageId), sequence: 0n, fault: undefined }],
+    [SEQUENCE_PATH, { stored: mark, sequence: 1n, fault: undefined }],
+  ]);
+  const status = await beginGeneration(disk, { active: "a", generation: 1, entries: 2 }, snapshot);
+  if (status === "ok" || status === "no_space") return status;
+  return "io_error";
+}
+
+async function openLog(
+  ports: StorePorts,
+  log: LocatedLog,
+  formatted: boolean,
+): Promise<OpenedStore> {
+  const { walked, active } = log;
+  if (walked.tail === "damaged") return { status: "damaged" };
+  const imageId = imageIdOf(walked.records);
+  if (active === undefined || imageId === undefined || walked.tail === "endless") {
+    return { status: "unsupported" };
+  }
+  if (ports.imageId !== undefined && !equalBytes(ports.imageId, imageId)) {
+    return { status: "foreign" };
+  }
+  const vault = new Vault(ports.recordKey, imageId, ports.legacy);
+  const state = replay(walked.records, vault);
+  const fault = faultOf(state, ports.sequenceMin ?? 0n) ?? await mend(ports.disk, log, state);
+  if (fault !== undefined) {
+    vault.wipe();
+    return { status: fault };
+  }
+  const report = reportOf(log, state, formatted);
+  const writer = new LogWriter(ports.disk, log.region, walked.log.subarray(0, walked.end));
+  const status = await endOrphans(writer, log, state);
+  if (status !== "ok") return { status };
+  return { status: "ok", store: startOf(ports, { active, state, vault, writer }), imageId, report };
+}
+
+function startOf(
+  { disk, random }: StorePorts,
+  { active, state, vault, writer }: {
+    readonly active: RegionName;
+    readonly state: LogState;
+    readonly vault: Vault;
+    readonly writer: LogWriter;
+  },
+): Store {
+  const { values: index, generation, sequence, transaction } = state;
+  const start = { index, vault, writer, active, generation, sequence, transaction };
+  return new Store({ disk, random }, start);
+}
+
+function reportOf(
+  { walked, superblock }: LocatedLog,
+  state: LogState,
+  formatted: boolean,
+): OpenReport {
+  return {
+    ...state.counts,
+    formatted,
+    tail: walked.tail,
+    superblock: superblock === "good" ? "good" : "rebuilt",
+    records: walked.records.length,
+    orphans: state.transactions.count,
+  };
+}
+
+/** The id that a log names, when it names one. */
+export function imageIdOf(records: readonly StateRecord[]): Uint8Array | undefined {
+  const named = records.find((record) => record.op === "put" && record.key === IMAGE_ID_PATH);
+  if (named?.op !== "put") return undefined;
+  try {
+    return decodeImageId(named.value).slice();
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+/** The mark is the first sealed value of all: one that does not open is under another key. */
+function faultOf(state: LogState, sequenceMin: bigint): OpenFault | undefined {
+  if (!state.complete) return "unsupported";
+  const mark = state.values.get(SEQUENCE_PATH);
+  if (mark === undefined) return "damaged";
+  if (mark.fault !== undefined) return mark.fault === "integrity" ? "foreign" : "rollback";
+  return state.sequence < sequenceMin ? "rollback" : undefined;
+}
+
+/** Writes block 0 anew when it was lost, and makes safe what was only read from a cache. */
+async function mend(
+  disk: BlockDevice,
+  { active, superblock, walked }: LocatedLog,
+  { generation }: LogState,
+): Promise<OpenFault | undefined> {
+  const [first] = walked.records;
+  if (superblock === "rebuilt" && active !== undefined && first?.op === "checkpoint") {
+    const block = encodeSuperblock({ active, generation, entries: first.entries });
+    if (await disk.write(0, block) !== "ok") return "io_error";
+  }
+  return await disk.flush() === "ok" ? undefined : "io_error";
+}
+
+/** Cuts off a torn tail, and writes ABORT for each transaction that nobody can end any more. */
+async function endOrphans(
+  writer: LogWriter,
+  { walked }: LocatedLog,
+  { transactions }: LogState,
+): Promise<"ok" | OpenFault> {
+  if (walked.tail !== "clean") {
+    const status = await writer.settle();
+    if (status !== "ok") return status;
+  }
+  if (transactions.count === 0) return "ok";
+  const records = transactions.ids.map((transaction) => encodeRecord({ op: "abort", transaction }));
+  const batch = concatBytes(...records, encodeRecord({ op: "sync" }));
+  transactions.clear();
+  if (writer.end + batch.length > writer.capacity - BLOCK_SIZE) return "ok";
+  return await writer.append(batch);
+}

@@ -1,0 +1,166 @@
+/**
+ * From records to values.
+ *
+ * Source: Open Nexus OS, statefs journal v2, "replay"; `docs/state_format.md`, "Replay".
+ *
+ * @module
+ */
+
+import { WireError } from "@runtime/core/error.ts";
+import { KEYS_MAX } from "./limits.ts";
+import { OpenTransactions } from "./open_transactions.ts";
+import { reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
+import type { StateRecord } from "./record.ts";
+import { decodeSequenceMark } from "./sequence_mark.ts";
+import { type StoredValue, ValueIndex } from "./value_index.ts";
+import type { Vault } from "./vault.ts";
+
+/** What a replay counts beside values. */
+export interface ReplayCounts {
+  integrity: number;
+  rollback: number;
+  /** Records of transactions that did not begin, or exceeded a cap. */
+  ignored: number;
+}
+
+/** The state that a log makes, record by record. */
+export class LogState {
+  readonly values = new ValueIndex();
+  readonly transactions = new OpenTransactions();
+  readonly counts: ReplayCounts = { integrity: 0, rollback: 0, ignored: 0 };
+  readonly #vault: Vault | undefined;
+  /** Largest sequence of a key, also of a deleted one whose values are not sealed. */
+  readonly #marks = new Map<string, bigint>();
+  /** No sealed value of a key without a mark has a sequence this small. */
+  #floor = 0n;
+  #snapshotLeft = 0;
+  sequence = 0n;
+  transaction = 0n;
+  generation = 0;
+  /** Whether there was room for every key. */
+  complete = true;
+
+  /** @param vault Judges values; without one, all of them pass. */
+  constructor(vault: Vault | undefined) {
+    this.#vault = vault;
+  }
+
+  /** Whether each value that the last checkpoint announced was there. */
+  get snapshotComplete(): boolean {
+    return this.#snapshotLeft === 0;
+  }
+
+  apply(record: StateRecord): void {
+    switch (record.op) {
+      case "put":
+        return this.put(record.key, record.value.slice());
+      case "delete":
+        return this.remove(record.key);
+      case "checkpoint":
+        return this.#restart(record.generation, record.entries);
+      case "prepare":
+        return this.#prepare(record.transaction);
+      case "payload":
+        return this.#count(this.transactions.add(record.transaction, record.key, record.chunk));
+      case "commit":
+        return this.#commit(record.transaction);
+      case "abort":
+        return void this.transactions.take(record.transaction);
+      case "sync":
+    }
+  }
+
+  /** Takes a value, judged by its path's rules. Keeps `stored`. */
+  put(key: string, stored: Uint8Array): void {
+    if (this.#marks.size >= KEYS_MAX && !this.#marks.has(key)) {
+      this.complete = false;
+      return;
+    }
+    const value = this.#judged(key, stored);
+    if (value.fault !== undefined) this.counts[value.fault] += 1;
+    this.values.set(key, value);
+    if (this.#snapshotLeft > 0) this.#snapshotLeft -= 1;
+  }
+
+  /** The sequence of a sealed value goes into the floor: its key needs no mark any more. */
+  remove(key: string): void {
+    this.values.delete(key);
+    const mark = this.#marks.get(key);
+    if (mark === undefined || storedInClear(key)) return;
+    this.#marks.delete(key);
+    if (mark > this.#floor) this.#floor = mark;
+  }
+
+  #judged(key: string, stored: Uint8Array): StoredValue {
+    const mark = this.#marks.get(key);
+    if (this.#vault === undefined) return { stored, sequence: 0n, fault: undefined };
+    const envelope = this.#vault.open(key, stored);
+    // A mark also for a value that does not open: it keeps its key counted.
+    if (mark === undefined) this.#marks.set(key, 0n);
+    if (envelope === undefined) return { stored, sequence: 0n, fault: "integrity" };
+    const { sequence } = envelope;
+    if (sequence > 0n && this.#stale(key, sequence, mark)) {
+      return { stored, sequence, fault: "rollback" };
+    }
+    if (sequence > 0n) this.#marks.set(key, sequence);
+    if (sequence > this.sequence) this.sequence = sequence;
+    if (key === SEQUENCE_PATH) this.#raise(envelope.payload);
+    return { stored, sequence, fault: undefined };
+  }
+
+  /** A snapshot lists values of every age: its keys are judged against each other alone. */
+  #stale(key: string, sequence: bigint, mark: bigint | undefined): boolean {
+    if (mark !== undefined && mark > 0n) return sequence <= mark;
+    return this.#snapshotLeft === 0 && !storedInClear(key) && !reserved(key) &&
+      sequence <= this.#floor;
+  }
+
+  #raise(payload: Uint8Array): void {
+    const mark = markOf(payload);
+    if (mark === undefined) return;
+    if (mark.sequence > this.#floor) this.#floor = mark.sequence;
+    if (mark.sequence > this.sequence) this.sequence = mark.sequence;
+    if (mark.transaction > this.transaction) this.transaction = mark.transaction;
+  }
+
+  #restart(generation: number, entries: number): void {
+    this.values.clear();
+    this.#marks.clear();
+    this.transactions.clear();
+    this.generation = generation;
+    this.#snapshotLeft = entries;
+  }
+
+  /** An id that was seen before does not begin again. */
+  #prepare(id: bigint): void {
+    if (id <= this.transaction) return this.#count(false);
+    this.transaction = id;
+    this.#count(this.transactions.begin(id));
+  }
+
+  #commit(id: bigint): void {
+    const values = this.transactions.take(id);
+    this.#count(values !== undefined);
+    for (const [key, stored] of values ?? []) this.put(key, stored);
+  }
+
+  #count(known: boolean): void {
+    if (!known) this.counts.ignored += 1;
+  }
+}
+
+function markOf(payload: Uint8Array): ReturnType<typeof decodeSequenceMark> | undefined {
+  try {
+    return decodeSequenceMark(payload);
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+/** The state that records make, one after the other. */
+export function replay(records: readonly StateRecord[], vault?: Vault): LogState {
+  const state = new LogState(vault);
+  for (const record of records) state.apply(record);
+  return state;
+}

@@ -1,0 +1,343 @@
+import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
+import type { Batch, Changes } from "./batch.ts";
+import type { BlockDevice, RandomSource } from "./block_device.ts";
+import { type Envelope, envelopeLength, type Provenance, provenanceFits } from "./envelope.ts";
+import {
+  CHUNK_LENGTH_MAX,
+  COMPACTION_BYTES_MIN,
+  STORED_LENGTH_MAX,
+  TRANSACTION_BYTES_MAX,
+} from "./limits.ts";
+import { LogWriter } from "./log_writer.ts";
+import { pathFault, reserved, SEQUENCE_PATH } from "./path.ts";
+import { encodeRecord } from "./record.ts";
+import { SEAL_OVERHEAD } from "./sealed.ts";
+import { encodeSequenceMark } from "./sequence_mark.ts";
+import { beginGeneration, encodeSnapshot, SNAPSHOT_OVERHEAD } from "./snapshot.ts";
+import { otherRegion, type RegionName, regionOf } from "./superblock.ts";
+import { TransactionTable } from "./transaction_table.ts";
+import type { StoredValue, ValueIndex } from "./value_index.ts";
+import type { Vault } from "./vault.ts";
+import { WriteQueue, type WriteStatus } from "./write_queue.ts";
+
+/** Where an opened image stands. */
+export interface StoreStart {
+  readonly index: ValueIndex;
+  readonly vault: Vault;
+  readonly writer: LogWriter;
+  readonly active: RegionName;
+  readonly generation: number;
+  readonly sequence: bigint;
+  readonly transaction: bigint;
+}
+
+export type GetResult =
+  | ({ readonly status: "ok" } & Envelope)
+  | { readonly status: "not_found" | "integrity" | "rollback" };
+
+export type BeginResult =
+  | { readonly status: "ok"; readonly transaction: bigint }
+  | { readonly status: Exclude<WriteStatus, "ok"> };
+
+export interface StoreStats {
+  readonly keys: number;
+  readonly liveBytes: number;
+  readonly logBytes: number;
+  /** Most bytes of a log. */
+  readonly capacity: number;
+  readonly generation: number;
+  /** Largest sequence given out: a counter outside the image may hold it against an old image. */
+  readonly sequence: bigint;
+  /** Whether a failure has ended all writing until the image is opened anew. */
+  readonly failed: boolean;
+}
+
+/** Values under paths, safe on a disk. Reads come from memory; writes are safe when they are `ok`. */
+export class Store {
+  readonly #disk: BlockDevice;
+  readonly #random: RandomSource;
+  readonly #index: ValueIndex;
+  readonly #vault: Vault;
+  readonly #queue: WriteQueue;
+  readonly #transactions = new TransactionTable();
+  #writer: LogWriter;
+  #active: RegionName;
+  #generation: number;
+  #sequence: bigint;
+  #transaction: bigint;
+  /** Off after a compaction that failed, until one that is asked for succeeds. */
+  #compactsByItself = true;
+
+  constructor(
+    ports: { readonly disk: BlockDevice; readonly random: RandomSource },
+    start: StoreStart,
+  ) {
+    this.#disk = ports.disk;
+    this.#random = ports.random;
+    this.#index = start.index;
+    this.#vault = start.vault;
+    this.#writer = start.writer;
+    this.#active = start.active;
+    this.#generation = start.generation;
+    this.#sequence = start.sequence;
+    this.#transaction = start.transaction;
+    this.#queue = this.#createQueue();
+  }
+
+  get stats(): StoreStats {
+    return {
+      keys: this.#index.size,
+      liveBytes: this.#index.liveBytes,
+      logBytes: this.#writer.end,
+      capacity: this.#writer.capacity,
+      generation: this.#generation,
+      sequence: this.#sequence,
+      failed: this.#queue.failed,
+    };
+  }
+
+  /** The newest value that is safe on the disk, and what its writer said of it. */
+  get(key: string): GetResult {
+    const value = this.#index.get(key);
+    if (value === undefined) return { status: "not_found" };
+    if (value.fault !== undefined) return { status: value.fault };
+    const envelope = this.#vault.open(key, value.stored);
+    if (envelope === undefined) return { status: "integrity" };
+    const { sequence, timestamp, subject, purpose, payload } = envelope;
+    return { status: "ok", sequence, timestamp, subject, purpose, payload: payload.slice() };
+  }
+
+  /** Paths with a prefix, in order, the store's own left out. */
+  list(prefix: string, countMax: number): readonly string[] {
+    const names = [...this.#index.keys()].filter((key) => key.startsWith(prefix) && !reserved(key));
+    return names.sort().slice(0, countMax);
+  }
+
+  put(key: string, payload: Uint8Array, about: Provenance): Promise<WriteStatus> {
+    const fault = this.#putFault(key, { ...about, payload, sequence: 0n });
+    if (fault !== undefined) return Promise.resolve(fault);
+    const kept = payload.slice();
+    return this.#queue.submit({
+      nonceCount: 1,
+      urgent: false,
+      stage: (batch, room) => {
+        const value = this.#stored(key, { ...about, payload: kept, sequence: 0n }, batch);
+        const record = encodeRecord({ op: "put", key, value: value.stored });
+        return placed(batch.add([record], new Map([[key, value]]), room));
+      },
+    });
+  }
+
+  /** Deletes a key for good: no earlier value of it is taken again, by this image or a later one. */
+  delete(key: string): Promise<WriteStatus> {
+    const fault = keyFault(key);
+    if (fault !== undefined) return Promise.resolve(fault);
+    return this.#queue.submit({
+      nonceCount: 1,
+      urgent: true,
+      stage: (batch, room) => {
+        if (batch.get(key) === undefined) return "not_found";
+        const mark = this.#mark(batch.nonce());
+        const records = [
+          encodeRecord({ op: "delete", key }),
+          encodeRecord({ op: "put", key: SEQUENCE_PATH, value: mark.stored }),
+        ];
+        const changes: Changes = new Map([[key, undefined], [SEQUENCE_PATH, mark]]);
+        return placed(batch.add(records, changes, room));
+      },
+    });
+  }
+
+  /** Waits until every write before it is decided; each `ok` was safe already. */
+  sync(): Promise<WriteStatus> {
+    return this.#queue.submit({ nonceCount: 0, urgent: true, stage: () => "ok" });
+  }
+
+  /** Begins a transaction that `owner` alone may use. Its id was never given out before. */
+  async begin(owner: bigint): Promise<BeginResult> {
+    let transaction = 0n;
+    const status = await this.#queue.submit({
+      nonceCount: 0,
+      urgent: false,
+      stage: (batch, room) => {
+        if (!this.#transactions.reserve()) return "transaction_limit";
+        transaction = ++this.#transaction;
+        const record = encodeRecord({ op: "prepare", transaction });
+        const added = batch.add([record], new Map(), room, () => {
+          this.#transactions.begin(transaction, owner);
+        });
+        if (!added) this.#transactions.release();
+        return placed(added);
+      },
+    });
+    if (status !== "ok") return { status };
+    return { status, transaction };
+  }
+
+  /** Adds a chunk behind the earlier ones of its key. Nothing is written before the commit. */
+  putChunk(
+    transaction: bigint,
+    owner: bigint,
+    { key, chunk }: { readonly key: string; readonly chunk: Uint8Array },
+  ): WriteStatus {
+    const fault = keyFault(key);
+    if (fault !== undefined) return fault;
+    if (chunk.length > CHUNK_LENGTH_MAX) return "value_too_large";
+    return this.#transactions.add(transaction, owner, { key, chunk });
+  }
+
+  /** Makes all values of a transaction visible at once, or none. */
+  commit(transaction: bigint, owner: bigint, about: Provenance): Promise<WriteStatus> {
+    const values = this.#transactions.close(transaction, owner);
+    if (typeof values === "string") return Promise.resolve(values);
+    const fault = this.#commitFault(values, about);
+    if (fault !== undefined) return this.#endUnwritten(transaction, fault);
+    return this.#queue.submit({
+      nonceCount: values.size,
+      urgent: true,
+      stage: (batch, room) => {
+        const changes = this.#committed(values, about, batch);
+        const records = commitRecords(transaction, changes);
+        const done = () => this.#transactions.release();
+        return placed(batch.add(records, changes, { ...room, urgent: false }, done));
+      },
+    }).then((status) => {
+      return status === "ok" ? status : this.#endUnwritten(transaction, status);
+    });
+  }
+
+  abort(transaction: bigint, owner: bigint): Promise<WriteStatus> {
+    const values = this.#transactions.close(transaction, owner);
+    if (typeof values === "string") return Promise.resolve(values);
+    return this.#endUnwritten(transaction, "ok");
+  }
+
+  /** Writes all values to the other region and goes on there. Needs that no transaction is open. */
+  compact(): Promise<WriteStatus> {
+    return this.#queue.compact();
+  }
+
+  /** Overwrites the keys in memory. The store must not be used afterwards. */
+  wipe(): void {
+    this.#vault.wipe();
+  }
+
+  /** Writes ABORT; when even that fails, the next replay discards the transaction. */
+  async #endUnwritten(transaction: bigint, status: WriteStatus): Promise<WriteStatus> {
+    const record = encodeRecord({ op: "abort", transaction });
+    const written = await this.#queue.submit({
+      nonceCount: 0,
+      urgent: true,
+      stage: (batch, room) => placed(batch.add([record], new Map(), room)),
+    });
+    this.#transactions.release();
+    return status === "ok" ? written : status;
+  }
+
+  #commitFault(
+    values: ReadonlyMap<string, Uint8Array>,
+    about: Provenance,
+  ): WriteStatus | undefined {
+    let length = 0;
+    for (const [key, payload] of values) {
+      const envelope = { ...about, payload, sequence: 0n };
+      const fault = this.#putFault(key, envelope);
+      if (fault !== undefined) return fault;
+      length += storedLength(envelope);
+    }
+    return length > TRANSACTION_BYTES_MAX ? "transaction_limit" : undefined;
+  }
+
+  #committed(values: ReadonlyMap<string, Uint8Array>, about: Provenance, batch: Batch): Changes {
+    const changes = new Map<string, StoredValue>();
+    for (const [key, payload] of values) {
+      changes.set(key, this.#stored(key, { ...about, payload, sequence: 0n }, batch));
+    }
+    return changes;
+  }
+
+  #putFault(key: string, envelope: Envelope): WriteStatus | undefined {
+    const fault = keyFault(key);
+    if (fault !== undefined) return fault;
+    if (!provenanceFits(envelope)) return "malformed";
+    return storedLength(envelope) > STORED_LENGTH_MAX ? "value_too_large" : undefined;
+  }
+
+  #stored(key: string, envelope: Envelope, batch: Batch): StoredValue {
+    const sequence = ++this.#sequence;
+    const stored = this.#vault.store(key, { ...envelope, sequence }, batch.nonce());
+    return { stored, sequence, fault: undefined };
+  }
+
+  #createQueue(): WriteQueue {
+    return new WriteQueue({
+      index: this.#index,
+      random: this.#random,
+      compact: () => this.#compact(),
+      writer: () => this.#writer,
+      compactionHelps: () => this.#writer.end > this.#index.liveBytes + SNAPSHOT_OVERHEAD,
+      compactionDue: () =>
+        this.#compactsByItself && this.#transactions.taken === 0 &&
+        this.#writer.end >= COMPACTION_BYTES_MIN &&
+        this.#writer.end >= 2 * this.#index.liveBytes,
+    });
+  }
+
+  /** Runs with no write under way. Gets go on from memory. */
+  async #compact(): Promise<WriteStatus | "lost"> {
+    if (this.#transactions.taken > 0) return "no_space";
+    const nonce = await this.#random.draw(XCHACHA_NONCE_LENGTH);
+    if (nonce?.length !== XCHACHA_NONCE_LENGTH) return "unavailable";
+    this.#index.set(SEQUENCE_PATH, this.#mark(nonce));
+    const active = otherRegion(this.#active);
+    const generation = this.#generation + 1;
+    const snapshot = encodeSnapshot(generation, this.#index.entries());
+    const superblock = { active, generation, entries: this.#index.size };
+    const status = await beginGeneration(this.#disk, superblock, snapshot);
+    this.#compactsByItself = status === "ok";
+    if (status !== "ok") return status;
+    this.#active = active;
+    this.#generation = generation;
+    const region = regionOf(active, this.#disk.blockCount);
+    this.#writer = new LogWriter(this.#disk, region, snapshot);
+    return "ok";
+  }
+
+  /** What must be known for ever, as a value of its own. */
+  #mark(nonce: Uint8Array): StoredValue {
+    const sequence = ++this.#sequence;
+    const payload = encodeSequenceMark({ sequence, transaction: this.#transaction });
+    const envelope = { sequence, timestamp: 0n, subject: "", purpose: "", payload };
+    return {
+      stored: this.#vault.store(SEQUENCE_PATH, envelope, nonce),
+      sequence,
+      fault: undefined,
+    };
+  }
+}
+
+/** Why nobody may write a key; `undefined` when somebody may. */
+function keyFault(key: string): WriteStatus | undefined {
+  return pathFault(key) ?? (reserved(key) ? "access_denied" : undefined);
+}
+
+function placed(added: boolean): WriteStatus {
+  return added ? "ok" : "no_space";
+}
+
+function storedLength(envelope: Envelope): number {
+  return envelopeLength(envelope) + SEAL_OVERHEAD;
+}
+
+/** The end of a transaction: its values in chunks, and COMMIT. */
+function commitRecords(transaction: bigint, changes: Changes): readonly Uint8Array[] {
+  const records: Uint8Array[] = [];
+  for (const [key, value] of changes) {
+    const stored = value?.stored ?? new Uint8Array(0);
+    for (let offset = 0; offset < stored.length; offset += CHUNK_LENGTH_MAX) {
+      const chunk = stored.subarray(offset, offset + CHUNK_LENGTH_MAX);
+      records.push(encodeRecord({ op: "payload", key, transaction, chunk }));
+    }
+  }
+  return [...records, encodeRecord({ op: "commit", transaction })];
+}
