@@ -9,7 +9,7 @@ import { WireError } from "@runtime/core/error.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import type { BlockDevice, RandomSource } from "./block_device.ts";
-import { decodeImageId, encodeImageId } from "./image_id.ts";
+import { decodeImageId, encodeImageId, type ImageId } from "./image_id.ts";
 import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -96,7 +96,11 @@ async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | O
   const mark = vault.store(SEQUENCE_PATH, envelope, drawn.subarray(IMAGE_ID_LENGTH));
   vault.wipe();
   const snapshot = encodeSnapshot(1, [
-    [IMAGE_ID_PATH, { stored: encodeImageId(imageId), sequence: 0n, fault: undefined }],
+    [IMAGE_ID_PATH, {
+      stored: encodeImageId({ imageId, blockCount: disk.blockCount }),
+      sequence: 0n,
+      fault: undefined,
+    }],
     [SEQUENCE_PATH, { stored: mark, sequence: 1n, fault: undefined }],
   ]);
   const status = await beginGeneration(disk, { active: "a", generation: 1, entries: 2 }, snapshot);
@@ -111,10 +115,12 @@ async function openLog(
 ): Promise<OpenedStore> {
   const { walked, active } = log;
   if (walked.tail === "damaged") return { status: "damaged" };
-  const imageId = imageIdOf(walked.records);
-  if (active === undefined || imageId === undefined || walked.tail === "endless") {
+  const named = imageIdOf(walked.records);
+  if (active === undefined || named === undefined || walked.tail === "endless") {
     return { status: "unsupported" };
   }
+  const { imageId, blockCount } = named;
+  if (blockCount !== ports.disk.blockCount) return { status: "damaged" };
   if (ports.imageId !== undefined && !equalBytes(ports.imageId, imageId)) {
     return { status: "foreign" };
   }
@@ -162,11 +168,11 @@ function reportOf(
 }
 
 /** The id that a log names, when it names one. */
-export function imageIdOf(records: readonly StateRecord[]): Uint8Array | undefined {
+export function imageIdOf(records: readonly StateRecord[]): ImageId | undefined {
   const named = records.find((record) => record.op === "put" && record.key === IMAGE_ID_PATH);
   if (named?.op !== "put") return undefined;
   try {
-    return decodeImageId(named.value).slice();
+    return decodeImageId(named.value);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;
@@ -183,10 +189,10 @@ function faultOf(state: LogState, sequenceMin: bigint): OpenFault | undefined {
 }
 
 /** Writes block 0 anew when it was lost, and makes safe what was only read from a cache. */
-async function mend(
+export async function mend(
   disk: BlockDevice,
   { active, superblock, walked }: LocatedLog,
-  { generation }: LogState,
+  { generation }: Pick<LogState, "generation">,
 ): Promise<OpenFault | undefined> {
   const [first] = walked.records;
   if (superblock === "rebuilt" && active !== undefined && first?.op === "checkpoint") {
@@ -197,10 +203,10 @@ async function mend(
 }
 
 /** Cuts off a torn tail, and writes ABORT for each transaction that nobody can end any more. */
-async function endOrphans(
+export async function endOrphans(
   writer: LogWriter,
   { walked }: LocatedLog,
-  { transactions }: LogState,
+  { transactions }: Pick<LogState, "transactions">,
 ): Promise<"ok" | OpenFault> {
   if (walked.tail !== "clean") {
     const status = await writer.settle();

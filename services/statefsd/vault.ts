@@ -49,7 +49,7 @@ export class Vault {
   }
 
   #opened(path: string, stored: Uint8Array): OpenedValue {
-    if (path === IMAGE_ID_PATH) return bare(decodeImageId(stored));
+    if (path === IMAGE_ID_PATH) return bare(decodeImageId(stored).imageId);
     if (storedInClear(path)) return decodeEnvelope(stored);
     if (sealOf(stored) === "nxr1") return this.#openedLegacy(path, stored);
     const plain = openValue(stored, { key: this.#key, path });

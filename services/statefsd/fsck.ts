@@ -1,0 +1,150 @@
+/**
+ * What is wrong with an image, and what would mend it. Nothing is written.
+ *
+ * Source: Open Nexus OS, `fsck-statefs`, exit codes.
+ *
+ * @module
+ */
+
+import type { Secret } from "@runtime/core/secret.ts";
+import type { BlockDevice } from "./block_device.ts";
+import { BLOCK_SIZE } from "./limits.ts";
+import { type LocatedLog, locateLog } from "./locate.ts";
+import { LogWriter } from "./log_writer.ts";
+import { endOrphans, imageIdOf, mend } from "./open_store.ts";
+import { SEQUENCE_PATH } from "./path.ts";
+import { type LogState, replay, type ReplayCounts } from "./replay.ts";
+import { Vault } from "./vault.ts";
+import type { Tail } from "./walk.ts";
+
+/** A block that a repair writes; in this order, with a flush behind each. */
+export interface RepairWrite {
+  readonly block: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface FsckReport extends ReplayCounts {
+  /** 0 clean, 1 transactions without an end, 2 beyond repair. */
+  readonly exitCode: 0 | 1 | 2;
+  readonly layout: "blank" | "legacy" | "regions" | "unknown";
+  readonly superblock: LocatedLog["superblock"];
+  readonly generation: number;
+  readonly records: number;
+  readonly keys: number;
+  readonly tail: Tail;
+  /** Offset in the image behind the last record. */
+  readonly end: number;
+  readonly orphans: readonly bigint[];
+  /** Whether values were opened: with a key, and for an image that names its id. */
+  readonly opened: boolean;
+  /** Empty when there is nothing to mend, or nothing that can be. */
+  readonly repair: readonly RepairWrite[];
+}
+
+const NOTHING: FsckReport = {
+  exitCode: 2,
+  layout: "unknown",
+  superblock: "none",
+  generation: 0,
+  records: 0,
+  keys: 0,
+  tail: "damaged",
+  end: 0,
+  orphans: [],
+  opened: false,
+  integrity: 0,
+  rollback: 0,
+  ignored: 0,
+  repair: [],
+};
+
+/**
+ * Judges an image.
+ *
+ * @param recordKey Opens the values; without it only records and transactions are judged.
+ */
+export async function checkImage(image: Uint8Array, recordKey?: Secret): Promise<FsckReport> {
+  const disk = new ImageDisk(image);
+  if (disk.blockCount === 0) return NOTHING;
+  const located = await locateLog(disk);
+  if (located.status === "blank") {
+    return { ...NOTHING, exitCode: 0, layout: "blank", tail: "clean" };
+  }
+  return located.status === "ok" ? await judged(disk, located.log, recordKey) : NOTHING;
+}
+
+async function judged(disk: ImageDisk, log: LocatedLog, recordKey?: Secret): Promise<FsckReport> {
+  const { walked, region, active, superblock } = log;
+  const named = imageIdOf(walked.records);
+  const vault = recordKey !== undefined && named !== undefined
+    ? new Vault(recordKey, named.imageId)
+    : undefined;
+  const state = replay(walked.records, vault);
+  vault?.wipe();
+  const orphans = state.transactions.ids;
+  const lost = isLost(log, state, disk, named?.blockCount) ||
+    vault !== undefined && state.values.get(SEQUENCE_PATH)?.fault !== undefined;
+  return {
+    ...state.counts,
+    exitCode: lost ? 2 : orphans.length > 0 ? 1 : 0,
+    layout: active === undefined ? "legacy" : "regions",
+    superblock,
+    generation: state.generation,
+    records: walked.records.length,
+    keys: state.values.size,
+    tail: walked.tail,
+    end: region.firstBlock * BLOCK_SIZE + walked.end,
+    orphans,
+    opened: vault !== undefined,
+    repair: lost ? [] : await repairOf(disk, log, state),
+  };
+}
+
+function isLost(
+  { walked, active }: LocatedLog,
+  state: LogState,
+  disk: BlockDevice,
+  blockCount: number | undefined,
+): boolean {
+  if (walked.tail === "damaged" || walked.tail === "endless" || !state.complete) return true;
+  return active !== undefined && blockCount !== undefined && blockCount !== disk.blockCount;
+}
+
+/** What opening the image would write. */
+async function repairOf(
+  disk: ImageDisk,
+  log: LocatedLog,
+  state: LogState,
+): Promise<readonly RepairWrite[]> {
+  await mend(disk, log, state);
+  const writer = new LogWriter(disk, log.region, log.walked.log.subarray(0, log.walked.end));
+  await endOrphans(writer, log, state);
+  return disk.writes;
+}
+
+/** An image in memory that notes what would be written to it. */
+class ImageDisk implements BlockDevice {
+  readonly blockSize = BLOCK_SIZE;
+  readonly blockCount: number;
+  readonly writes: RepairWrite[] = [];
+  readonly #image: Uint8Array;
+
+  constructor(image: Uint8Array) {
+    this.#image = image;
+    this.blockCount = Math.floor(image.length / BLOCK_SIZE);
+  }
+
+  read(block: number, into: Uint8Array): Promise<"ok"> {
+    into.set(this.#image.subarray(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE));
+    return Promise.resolve("ok");
+  }
+
+  write(block: number, bytes: Uint8Array): Promise<"ok"> {
+    this.writes.push({ block, bytes: bytes.slice() });
+    return Promise.resolve("ok");
+  }
+
+  flush(): Promise<"ok"> {
+    return Promise.resolve("ok");
+  }
+}
