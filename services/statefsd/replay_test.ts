@@ -1,0 +1,56 @@
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { ABOUT, bytesOf, formattedImage, storeOn } from "@tests/fakes/statefs.ts";
+import { test } from "@tests/fakes/test.ts";
+import { CHUNK_LENGTH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX } from "./limits.ts";
+import type { StateRecord } from "./record.ts";
+import { replay } from "./replay.ts";
+
+const A = "/state/app/a";
+
+function payload(transaction: bigint, key: string, length = 1): StateRecord {
+  return { op: "payload", transaction, key, chunk: new Uint8Array(length) };
+}
+
+function prepare(transaction: bigint): StateRecord {
+  return { op: "prepare", transaction };
+}
+
+function commit(transaction: bigint): StateRecord {
+  return { op: "commit", transaction };
+}
+
+test("replay joins the chunks of a key and applies them with their COMMIT alone", () => {
+  const begun = [prepare(1n), payload(1n, A, 3), payload(1n, A, 4)];
+  equal(replay(begun).values.get(A), undefined);
+  equal(replay([...begun, { op: "abort", transaction: 1n }, commit(1n)]).values.size, 0);
+  equal(replay([...begun, commit(1n)]).values.get(A)?.stored.length, 7);
+});
+
+test("unknown_txn_commit_ignored: replay counts what belongs to no open transaction", () => {
+  const state = replay([payload(5n, A), commit(5n)]);
+  deepEqual([state.values.size, state.counts.ignored], [0, 2]);
+});
+
+test("replay does not begin a transaction whose id was seen", () => {
+  const state = replay([prepare(3n), commit(3n), prepare(3n), payload(3n, A), commit(3n)]);
+  deepEqual([state.values.size, state.transaction], [0, 3n]);
+  equal(replay([prepare(3n), prepare(2n), payload(2n, A), commit(2n)]).values.size, 0);
+});
+
+test("txn_buffer_cap_replay_poisons: a cap that is exceeded poisons its transaction alone", () => {
+  const keys = Array.from({ length: TRANSACTION_KEYS_MAX + 1 }, (_, index) => `${A}${index}`);
+  const many = keys.map((key) => payload(1n, key));
+  const other = [prepare(2n), payload(2n, A), commit(2n)];
+  deepEqual([...replay([prepare(1n), ...many, commit(1n), ...other]).values.keys()], [A]);
+  equal(replay([prepare(1n), ...many.slice(1), commit(1n)]).values.size, TRANSACTION_KEYS_MAX);
+  const count = TRANSACTION_BYTES_MAX / CHUNK_LENGTH_MAX;
+  const large = keys.slice(0, count).map((key) => payload(1n, key, CHUNK_LENGTH_MAX));
+  equal(replay([prepare(1n), ...large, commit(1n)]).values.size, count);
+  equal(replay([prepare(1n), ...large, payload(1n, A), commit(1n)]).values.size, 0);
+});
+
+test("a tail block that the host has no room for ends all writing", async () => {
+  const { store } = await storeOn(await formattedImage(65), { fullFrom: 1 });
+  equal(await store.put(A, bytesOf("v"), ABOUT), "io_error");
+  ok(store.stats.failed);
+});
