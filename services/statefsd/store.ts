@@ -39,6 +39,14 @@ export type BeginResult =
   | { readonly status: "ok"; readonly transaction: bigint }
   | { readonly status: Exclude<WriteStatus, "ok"> };
 
+/** Paths that a list asks for. */
+export interface Page {
+  readonly prefix: string;
+  /** The last path of the page before; empty for the first page. */
+  readonly after: string;
+  readonly countMax: number;
+}
+
 export interface StoreStats {
   readonly keys: number;
   readonly liveBytes: number;
@@ -107,10 +115,18 @@ export class Store {
     return { status: "ok", sequence, timestamp, subject, purpose, payload: payload.slice() };
   }
 
-  /** Paths with a prefix, in order, the store's own left out. */
-  list(prefix: string, countMax: number): readonly string[] {
-    const names = [...this.#index.keys()].filter((key) => key.startsWith(prefix) && !reserved(key));
-    return names.sort().slice(0, countMax);
+  /**
+   * Paths in order, the store's own left out.
+   *
+   * @param shown Which of them count: a page of a caller's is filled with what that caller may see.
+   */
+  list({ prefix, after, countMax }: Page, shown: (path: string) => boolean): readonly string[] {
+    const page: string[] = [];
+    for (const path of this.#index.pathsAfter(prefix, after)) {
+      if (page.length >= countMax) break;
+      if (!reserved(path) && shown(path)) page.push(path);
+    }
+    return page;
   }
 
   put(key: string, payload: Uint8Array, about: Provenance): Promise<WriteStatus> {

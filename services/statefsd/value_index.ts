@@ -15,6 +15,8 @@ export class ValueIndex {
   readonly #values = new Map<string, StoredValue>();
   #liveBytes = 0;
   #storedBytes = 0;
+  /** All paths in order, until one comes or goes: page after page is read between two changes. */
+  #sorted: readonly string[] | undefined;
 
   get size(): number {
     return this.#values.size;
@@ -35,22 +37,29 @@ export class ValueIndex {
   }
 
   set(key: string, value: StoredValue): void {
-    this.delete(key);
+    if (!this.#remove(key)) this.#sorted = undefined;
     this.#values.set(key, value);
     this.#liveBytes += putLength(key, value.stored.length);
     this.#storedBytes += value.stored.length;
   }
 
   delete(key: string): void {
+    if (this.#remove(key)) this.#sorted = undefined;
+  }
+
+  /** @returns Whether it was there. */
+  #remove(key: string): boolean {
     const value = this.#values.get(key);
-    if (value === undefined) return;
+    if (value === undefined) return false;
     this.#values.delete(key);
     this.#liveBytes -= putLength(key, value.stored.length);
     this.#storedBytes -= value.stored.length;
+    return true;
   }
 
   clear(): void {
     this.#values.clear();
+    this.#sorted = undefined;
     this.#liveBytes = 0;
     this.#storedBytes = 0;
   }
@@ -59,7 +68,25 @@ export class ValueIndex {
     return this.#values.entries();
   }
 
-  keys(): IterableIterator<string> {
-    return this.#values.keys();
+  /** Paths that begin so, behind `after`, in the order of their UTF-16 code units. */
+  *pathsAfter(prefix: string, after: string): Generator<string> {
+    const sorted = this.#sorted ??= [...this.#values.keys()].sort();
+    for (let at = placeOf(sorted, prefix, after); at < sorted.length; at++) {
+      const path = sorted[at] ?? "";
+      if (!path.startsWith(prefix)) return;
+      yield path;
+    }
   }
+}
+
+/** Where the first path stands that is not in front of `prefix`, and behind `after`. */
+function placeOf(sorted: readonly string[], prefix: string, after: string): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const path = sorted[middle] ?? "";
+    if (path < prefix || path <= after) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
