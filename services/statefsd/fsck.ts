@@ -7,7 +7,7 @@
  */
 
 import type { Secret } from "@runtime/core/secret.ts";
-import type { BlockDevice } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -103,7 +103,7 @@ async function judged(disk: ImageDisk, log: LocatedLog, recordKey?: Secret): Pro
 function isLost(
   { walked, active }: LocatedLog,
   state: LogState,
-  disk: BlockDevice,
+  disk: JournalDisk,
   blockCount: number | undefined,
 ): boolean {
   if (walked.tail === "damaged" || walked.tail === "endless" || !state.complete) return true;
@@ -123,7 +123,7 @@ async function repairOf(
 }
 
 /** An image in memory that notes what would be written to it. */
-class ImageDisk implements BlockDevice {
+class ImageDisk implements JournalDisk {
   readonly blockSize = BLOCK_SIZE;
   readonly blockCount: number;
   readonly writes: RepairWrite[] = [];

@@ -8,7 +8,7 @@
 
 import { allZero } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
-import type { BlockDevice } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import { decodeRecord } from "./record.ts";
 import {
@@ -40,7 +40,7 @@ export type Located =
 class ReadFailure {}
 
 /** Finds the log. Nothing is guessed: an image that shows no log is `damaged` unless it is blank. */
-export async function locateLog(disk: BlockDevice): Promise<Located> {
+export async function locateLog(disk: JournalDisk): Promise<Located> {
   try {
     return await located(disk);
   } catch (error) {
@@ -49,7 +49,7 @@ export async function locateLog(disk: BlockDevice): Promise<Located> {
   }
 }
 
-async function located(disk: BlockDevice): Promise<Located> {
+async function located(disk: JournalDisk): Promise<Located> {
   const block = await blockOf(disk, 0);
   const superblock = superblockOf(block);
   if (superblock !== undefined) return await bySuperblock(disk, superblock);
@@ -60,7 +60,7 @@ async function located(disk: BlockDevice): Promise<Located> {
 }
 
 /** Upstream's first layout. */
-async function legacy(disk: BlockDevice): Promise<Located> {
+async function legacy(disk: JournalDisk): Promise<Located> {
   const region = { firstBlock: 0, blockCount: disk.blockCount };
   const walked = walkLog(await logOf(disk, region));
   if (walked.records.length === 0) return { status: "damaged" };
@@ -68,7 +68,7 @@ async function legacy(disk: BlockDevice): Promise<Located> {
   return { status: "ok", log };
 }
 
-async function bySuperblock(disk: BlockDevice, superblock: Superblock): Promise<Located> {
+async function bySuperblock(disk: JournalDisk, superblock: Superblock): Promise<Located> {
   const snapshot = await snapshotOf(disk, superblock.active);
   if (snapshot?.generation !== superblock.generation || snapshot.entries !== superblock.entries) {
     return { status: "damaged" };
@@ -81,7 +81,7 @@ async function bySuperblock(disk: BlockDevice, superblock: Superblock): Promise<
  * the same values. When the other region holds something that is no snapshot, it may have been the
  * log: nobody can tell.
  */
-async function byRegions(disk: BlockDevice, zeros: boolean): Promise<Located> {
+async function byRegions(disk: JournalDisk, zeros: boolean): Promise<Located> {
   const [a, b] = [await snapshotOf(disk, "a"), await snapshotOf(disk, "b")];
   if (a === undefined && b === undefined) {
     return { status: zeros && await blankBut(disk, 1) ? "blank" : "damaged" };
@@ -104,7 +104,7 @@ async function byRegions(disk: BlockDevice, zeros: boolean): Promise<Located> {
 type Snapshot = Omit<LocatedLog, "superblock"> & { readonly entries: number };
 
 /** The log of a region that begins with a whole snapshot. */
-async function snapshotOf(disk: BlockDevice, active: RegionName): Promise<Snapshot | undefined> {
+async function snapshotOf(disk: JournalDisk, active: RegionName): Promise<Snapshot | undefined> {
   const region = regionOf(active, disk.blockCount);
   const walked = walkLog(await logOf(disk, region));
   const [first] = walked.records;
@@ -125,7 +125,7 @@ function superblockOf(block: Uint8Array): Superblock | undefined {
 }
 
 /** Whether every block is zeros but one, in which the first write of all may have been cut short. */
-async function blankBut(disk: BlockDevice, spared: number): Promise<boolean> {
+async function blankBut(disk: JournalDisk, spared: number): Promise<boolean> {
   for (let block = 0; block < disk.blockCount; block++) {
     if (block !== spared && !allZero(await blockOf(disk, block))) return false;
   }
@@ -136,7 +136,7 @@ async function blankBut(disk: BlockDevice, spared: number): Promise<boolean> {
  * The bytes of a log, up to the block of zeros behind it and what lies there when the log stops
  * early.
  */
-async function logOf(disk: BlockDevice, region: Region): Promise<Uint8Array> {
+async function logOf(disk: JournalDisk, region: Region): Promise<Uint8Array> {
   let log = new Uint8Array(Math.min(region.blockCount, 64) * BLOCK_SIZE);
   let end = 0;
   for (let index = 0; index < region.blockCount; index++) {
@@ -171,7 +171,7 @@ function endFrom(log: Uint8Array, offset: number): number {
   }
 }
 
-async function blockOf(disk: BlockDevice, block: number): Promise<Uint8Array> {
+async function blockOf(disk: JournalDisk, block: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(BLOCK_SIZE);
   if (await disk.read(block, bytes) !== "ok") throw new ReadFailure();
   return bytes;

@@ -1,5 +1,6 @@
+import type { DiskStatus } from "@runtime/core/ports.ts";
 import { assert } from "@runtime/core/assert.ts";
-import type { BlockDevice, BlockStatus } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import type { Region } from "./superblock.ts";
 
@@ -17,7 +18,7 @@ const ZEROS_AHEAD = 16;
  * Source: `docs/state_format.md`, "Appending".
  */
 export class LogWriter {
-  readonly #disk: BlockDevice;
+  readonly #disk: JournalDisk;
   readonly #region: Region;
   #end: number;
   /** The block in which the log ends; zeros from the end on. */
@@ -26,7 +27,7 @@ export class LogWriter {
   #zerosEnd: number;
 
   /** @param log Bytes of the log from its region's head to its end. */
-  constructor(disk: BlockDevice, region: Region, log: Uint8Array) {
+  constructor(disk: JournalDisk, region: Region, log: Uint8Array) {
     this.#disk = disk;
     this.#region = region;
     this.#end = log.length;
@@ -45,7 +46,7 @@ export class LogWriter {
   }
 
   /** Puts zeros where a cut left something behind the end. */
-  settle(): Promise<BlockStatus> {
+  settle(): Promise<DiskStatus> {
     this.#zerosEnd = 0;
     return this.append(new Uint8Array(0));
   }
@@ -56,7 +57,7 @@ export class LogWriter {
    * @returns `no_space`: nothing was appended, and the log is as before. `io_error`: nobody knows
    *   what lies on the disk; only a replay tells, and nothing may be appended before it.
    */
-  async append(batch: Uint8Array): Promise<BlockStatus> {
+  async append(batch: Uint8Array): Promise<DiskStatus> {
     assert(this.#end + batch.length <= this.capacity, "a batch fits its region");
     const first = blockAt(this.#end);
     const last = blockAt(this.#end + batch.length);
@@ -74,7 +75,7 @@ export class LogWriter {
   }
 
   /** Zeros first: what a cut leaves of the blocks must not reach older records. */
-  async #writeBehind(blocks: Uint8Array, at: number): Promise<BlockStatus> {
+  async #writeBehind(blocks: Uint8Array, at: number): Promise<DiskStatus> {
     const zerosEnd = Math.min(at + blocks.length / BLOCK_SIZE + 1, this.#region.blockCount);
     if (zerosEnd > this.#zerosEnd) {
       const zeros = await this.#writeZeros(at, zerosEnd);
@@ -89,7 +90,7 @@ export class LogWriter {
   }
 
   /** @param needed Blocks before this one must be zeros; some behind it are made so while at it. */
-  async #writeZeros(at: number, needed: number): Promise<BlockStatus> {
+  async #writeZeros(at: number, needed: number): Promise<DiskStatus> {
     const wanted = Math.min(needed + ZEROS_AHEAD, this.#region.blockCount);
     const zeros = new Uint8Array(BLOCK_SIZE);
     let block = at;
@@ -103,7 +104,7 @@ export class LogWriter {
     return "ok";
   }
 
-  async #writeSafely(blocks: Uint8Array, at: number): Promise<BlockStatus> {
+  async #writeSafely(blocks: Uint8Array, at: number): Promise<DiskStatus> {
     const { firstBlock, blockCount } = this.#region;
     const count = Math.min(blocks.length / BLOCK_SIZE, blockCount - at);
     for (let index = 0; index < count; index++) {

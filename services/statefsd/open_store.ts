@@ -8,7 +8,8 @@ import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
-import type { BlockDevice, RandomSource } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
+import type { RandomSource } from "./random_source.ts";
 import { decodeImageId, encodeImageId, type ImageId } from "./image_id.ts";
 import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
@@ -25,7 +26,7 @@ import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
 
 export interface StorePorts {
-  readonly disk: BlockDevice;
+  readonly disk: JournalDisk;
   readonly random: RandomSource;
   /** 32 bytes or more, from the node's key port. Not kept. */
   readonly recordKey: Secret;
@@ -190,7 +191,7 @@ function faultOf(state: LogState, sequenceMin: bigint): OpenFault | undefined {
 
 /** Writes block 0 anew when it was lost, and makes safe what was only read from a cache. */
 export async function mend(
-  disk: BlockDevice,
+  disk: JournalDisk,
   { active, superblock, walked }: LocatedLog,
   { generation }: Pick<LogState, "generation">,
 ): Promise<OpenFault | undefined> {

@@ -7,8 +7,9 @@
  * @module
  */
 
+import type { DiskStatus } from "@runtime/core/ports.ts";
 import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
-import type { BlockDevice, BlockStatus } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import { comparePaths } from "./path.ts";
 import { encodeRecord } from "./record.ts";
@@ -36,7 +37,7 @@ export function encodeSnapshot(
 
 /** Writes a snapshot and makes it the log in use. Until the last step the old log is untouched. */
 export async function beginGeneration(
-  disk: BlockDevice,
+  disk: JournalDisk,
   superblock: Superblock,
   snapshot: Uint8Array,
 ): Promise<SnapshotStatus> {
@@ -51,7 +52,7 @@ export async function beginGeneration(
 }
 
 async function writeSnapshot(
-  disk: BlockDevice,
+  disk: JournalDisk,
   region: Region,
   snapshot: Uint8Array,
 ): Promise<SnapshotStatus> {
@@ -65,14 +66,14 @@ async function writeSnapshot(
     const status = await disk.write(block, blocks.subarray(offset, offset + BLOCK_SIZE));
     if (status !== "ok") return status;
   }
-  const flushed: BlockStatus = await disk.flush();
+  const flushed: DiskStatus = await disk.flush();
   if (flushed !== "ok") return "io_error";
   return await holdsBytes(disk, region.firstBlock, blocks) ? "ok" : "verify_failed";
 }
 
 /** Whether the disk gives back what was written. */
 async function holdsBytes(
-  disk: BlockDevice,
+  disk: JournalDisk,
   firstBlock: number,
   bytes: Uint8Array,
 ): Promise<boolean> {

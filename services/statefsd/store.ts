@@ -1,6 +1,7 @@
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import type { Batch, Changes } from "./batch.ts";
-import type { BlockDevice, RandomSource } from "./block_device.ts";
+import type { JournalDisk } from "./journal_disk.ts";
+import type { RandomSource } from "./random_source.ts";
 import { type Envelope, envelopeLength, type Provenance, provenanceFits } from "./envelope.ts";
 import {
   CHUNK_LENGTH_MAX,
@@ -62,7 +63,7 @@ export interface StoreStats {
 
 /** Values under paths, safe on a disk. Reads come from memory; writes are safe when they are `ok`. */
 export class Store {
-  readonly #disk: BlockDevice;
+  readonly #disk: JournalDisk;
   readonly #random: RandomSource;
   readonly #index: ValueIndex;
   readonly #vault: Vault;
@@ -77,7 +78,7 @@ export class Store {
   #compactsByItself = true;
 
   constructor(
-    ports: { readonly disk: BlockDevice; readonly random: RandomSource },
+    ports: { readonly disk: JournalDisk; readonly random: RandomSource },
     start: StoreStart,
   ) {
     this.#disk = ports.disk;

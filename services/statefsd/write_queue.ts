@@ -1,5 +1,6 @@
+import type { DiskStatus } from "@runtime/core/ports.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
-import type { BlockStatus, RandomSource } from "./block_device.ts";
+import type { RandomSource } from "./random_source.ts";
 import { Batch, type BatchRoom } from "./batch.ts";
 import { BATCH_WRITES_MAX, QUEUE_WRITES_MAX } from "./limits.ts";
 import type { LogWriter } from "./log_writer.ts";
@@ -139,7 +140,7 @@ export class WriteQueue {
     return nonces?.length === length ? nonces : undefined;
   }
 
-  async #append(batch: Batch): Promise<BlockStatus> {
+  async #append(batch: Batch): Promise<DiskStatus> {
     const status = await this.#target.writer().append(batch.finish());
     if (status === "ok") batch.apply();
     if (status === "io_error") this.#failed = true;
