@@ -15,7 +15,15 @@ import {
   speaks,
 } from "./packed_frame.ts";
 import { type Gate, OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
-import type { Answer, NumericBound, OpName, RequestOf, Service } from "./service.ts";
+import {
+  type Answer,
+  capabilitiesOf,
+  type NumericBound,
+  type OpCommon,
+  type OpName,
+  type RequestOf,
+  type Service,
+} from "./service.ts";
 
 /** What a handler knows of its caller, beside the request. */
 export interface Call {
@@ -212,7 +220,8 @@ const NO_VALUES: Values = {};
 /** What the dispatcher needs of an operation, worked out once. */
 interface OpPlan {
   readonly bounds: readonly (readonly [string, NumericBound])[];
-  readonly capability: string | null;
+  /** Any one of which a request takes; none where everyone may call. */
+  readonly capabilities: (values: Values) => readonly string[];
   /** Its name in audit records. */
   readonly operation: string;
   readonly targets: readonly string[];
@@ -229,13 +238,25 @@ function planOf(service: Service, opName: string): OpPlan {
     assert(op !== undefined, "the operation is one of the protocol's");
     plan = {
       bounds: Object.entries(op.bounds ?? {}),
-      capability: op.capability,
+      capabilities: chooserOf(op),
       operation: clipped(`${service.name}.${opName}`, OPERATION_LENGTH_MAX),
       targets: [op.target ?? []].flat(),
     };
     plans.set(opName, plan);
   }
   return plan;
+}
+
+/** What chooses the capabilities of a request. */
+function chooserOf(op: OpCommon): OpPlan["capabilities"] {
+  const { capability } = op;
+  const all = capabilitiesOf(op);
+  if (capability === null || typeof capability === "string") return () => all;
+  return (values) => {
+    const chosen = capability.choose(values);
+    assert(chosen.every((each) => all.includes(each)), "a choice is among those that are declared");
+    return chosen;
+  };
 }
 
 /** Bounds come before the gate: upstream's rngd answers OVERSIZED before it asks for policy. */
@@ -254,9 +275,25 @@ function permitted(
 ): boolean | Promise<boolean> {
   const subject = subjectOf(service, call.sender.name);
   if (subject === undefined) return false;
-  const { capability, operation, targets } = plan;
-  if (capability === null) return true;
-  return gate({ subject, capability, operation, target: targetOf(targets, values) });
+  const [capability, ...others] = plan.capabilities(values);
+  if (capability === undefined) return true;
+  const { operation, targets } = plan;
+  const ask = { subject, operation, target: targetOf(targets, values) };
+  const first = gate({ ...ask, capability });
+  return others.length === 0
+    ? first
+    : anyOther(first, others, (each) => gate({ ...ask, capability: each }));
+}
+
+/** Whether the first answer, or one of the others', allows. */
+async function anyOther(
+  first: Promise<boolean>,
+  others: readonly string[],
+  ask: (capability: string) => Promise<boolean>,
+): Promise<boolean> {
+  if (await first) return true;
+  for (const capability of others) if (await ask(capability)) return true;
+  return false;
 }
 
 function targetOf(targets: readonly string[], values: Values): string {

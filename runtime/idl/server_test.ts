@@ -1,6 +1,7 @@
 import { deepEqual, equal, rejects } from "@tests/fakes/assert.ts";
 import { directClient, directFrames, principal, watchedGate } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
+import { InvariantError } from "../core/assert.ts";
 import { text8, u16, u8 } from "./field.ts";
 import { list16 } from "./list_field.ts";
 import { encodeReply, encodeRequest, parseReply } from "./packed_frame.ts";
@@ -37,6 +38,27 @@ const store = defineService({
 });
 
 const ACT = { code: 1, doc: "Acts.", capability: null, request: { id: u8() }, reply: {} } as const;
+
+const shelf = defineService({
+  name: "shelfd",
+  magic: "SH",
+  version: 1,
+  envelope: BARE,
+  status: { ok: 0, denied: 1, malformed: 2 },
+  ops: {
+    take: {
+      code: 1,
+      doc: "Takes from a shelf.",
+      capability: {
+        of: ["shelf.high", "shelf.low"],
+        choose: ({ level }) => level === 0 ? [] : level === 1 ? ["shelf.low"] : OFF_LIST,
+      },
+      request: { level: u8() },
+      reply: {},
+    },
+  },
+});
+const OFF_LIST: string[] = ["shelf.low", "shelf.high"];
 
 const WORDS = [
   { level: 1, word: "ab", other: "c" },
@@ -170,4 +192,38 @@ test("serve goes on after a handler of the same sender has thrown", async () => 
   const [first, second] = [exchange(Uint8Array.from(PUT)), exchange(Uint8Array.from(PUT))];
   await rejects(first, TypeError);
   equal((await second)?.[4], 0);
+});
+
+test("serve asks for the capabilities that follow from the request, until one allows", async () => {
+  const asked: string[] = [];
+  let held = "";
+  const ran: number[] = [];
+  const handlers = {
+    take({ level }: { readonly level: number }) {
+      ran.push(level);
+      return { status: "ok" } as const;
+    },
+  };
+  const gate = ({ capability }: { readonly capability: string }) => {
+    asked.push(capability);
+    return Promise.resolve(capability === held);
+  };
+  const answer = serve([bind(shelf, handlers)], gate);
+  const take = async (level: number) => {
+    asked.length = 0;
+    const frame = encodeRequest(shelf, { opName: "take", nonce: undefined, values: { level } });
+    const reply = await answer(frame, { sender: principal("a"), moved: undefined });
+    return parseReply(shelf, "take", reply?.frame ?? new Uint8Array(0)).status;
+  };
+  deepEqual([await take(0), asked, ran], ["ok", [], [0]]);
+  deepEqual([await take(1), asked, ran], ["denied", ["shelf.low"], [0]]);
+  deepEqual([await take(2), asked, ran], ["denied", ["shelf.low", "shelf.high"], [0]]);
+  held = "shelf.high";
+  deepEqual([await take(1), ran], ["denied", [0]]);
+  deepEqual([await take(2), asked, ran], ["ok", ["shelf.low", "shelf.high"], [0, 2]]);
+  held = "shelf.low";
+  deepEqual([await take(2), asked], ["ok", ["shelf.low"]]);
+  OFF_LIST.push("shelf.other");
+  held = "shelf.other";
+  await rejects(() => take(2), InvariantError);
 });

@@ -41,6 +41,17 @@ export interface NumericBound {
   readonly status: string;
 }
 
+/** Capabilities that follow from what a request asks for. */
+export interface CapabilityChoice {
+  /** Every one that may be asked for. */
+  readonly of: readonly string[];
+  /**
+   * Those of which this request takes any one, in the order in which they are asked for; none for a
+   * request that its handler refuses whoever sends it.
+   */
+  readonly choose: (values: Readonly<Record<string, unknown>>) => readonly string[];
+}
+
 /** What every operation says, on either plane. */
 export interface OpCommon {
   /** 1..127; the reply has the top bit set. From 0x20 on the code is ours. */
@@ -48,7 +59,7 @@ export interface OpCommon {
   /** One sentence for the reference page. */
   readonly doc: string;
   /** Capability that the caller must hold, or `null` when everyone with the right may call. */
-  readonly capability: string | null;
+  readonly capability: string | null | CapabilityChoice;
   /** Numeric bounds that refuse before the gate is asked, with the status they answer. */
   readonly bounds?: Readonly<Record<string, NumericBound>>;
   /** Request field that the audit record names as the target; several are joined by colons. */
@@ -110,6 +121,12 @@ export interface CapnpService extends ServiceCommon {
 }
 
 export type Service = PackedService | CapnpService;
+
+/** Every capability that an operation may take of its caller. */
+export function capabilitiesOf({ capability }: OpCommon): readonly string[] {
+  if (capability === null) return [];
+  return typeof capability === "string" ? [capability] : capability.of;
+}
 
 /** Declares a packed protocol; everything else follows from it. */
 export function defineService<const S extends Omit<PackedService, "plane">>(

@@ -4,7 +4,13 @@ import { INIT_MARKERS, INIT_NAME } from "@runtime/boot/protocol.ts";
 import { fnv1a64 } from "@runtime/core/fnv.ts";
 import { labelOf } from "@runtime/idl/body.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
-import { type CapnpOp, OWN_OPCODE_MIN, type PackedOp, type Service } from "@runtime/idl/service.ts";
+import {
+  capabilitiesOf,
+  type CapnpOp,
+  OWN_OPCODE_MIN,
+  type PackedOp,
+  type Service,
+} from "@runtime/idl/service.ts";
 import type { Derived } from "../gen.ts";
 import { loadComponents } from "./components.ts";
 
@@ -63,7 +69,7 @@ ${rows.join("\n")}
 
 function opRow(name: string, op: PackedOp | CapnpOp): string {
   const whose = op.code >= OWN_OPCODE_MIN ? "ours" : "upstream";
-  const capability = op.capability ?? "-";
+  const capability = capabilitiesOf(op).join(", ") || "-";
   const cells = [name, `0x${op.code.toString(16).padStart(2, "0")}`, whose, capability];
   return `| ${[...cells, bodyText(op.request), bodyText(op.reply), op.doc].join(" | ")} |`;
 }
@@ -101,8 +107,11 @@ ${phases.filter((text) => text !== "").join("\n")}`;
 function policyPage(components: readonly AnyComponent[], grants: string): string {
   const rows = components.flatMap((component) =>
     Object.values(component.serves).flatMap((service) =>
-      Object.entries(service.ops).filter(([, { capability }]) => capability !== null)
-        .map(([name, op]) => `| ${op.capability} | ${service.name}.${name} | ${op.target ?? "-"} |`)
+      Object.entries(service.ops).flatMap(([name, op]) =>
+        capabilitiesOf(op).map((each) =>
+          `| ${each} | ${service.name}.${name} | ${op.target ?? "-"} |`
+        )
+      )
     )
   );
   return `${HEAD}

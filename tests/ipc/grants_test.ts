@@ -7,6 +7,7 @@
 
 import { DEVICE_CAPABILITY } from "@runtime/boot/component.ts";
 import { INIT_NAME } from "@runtime/boot/protocol.ts";
+import { capabilitiesOf } from "@runtime/idl/service.ts";
 import { CHECKED_CAPABILITY, KNOWN_CAPABILITIES } from "@services/policyd/capabilities.ts";
 import { type Grants, parseGrants } from "@services/policyd/grants.ts";
 import text from "@services/policyd/grants/nexus.policy.toml" with { type: "text" };
@@ -44,9 +45,7 @@ function asks(): Map<string, readonly string[]> {
 /** Every capability that an operation, the boot or policyd looks for. */
 function required(): readonly string[] {
   const ofOperations = COMPONENTS.flatMap(({ serves }) =>
-    Object.values(serves).flatMap(({ ops }) =>
-      Object.values(ops).flatMap(({ capability }) => capability === null ? [] : [capability])
-    )
+    Object.values(serves).flatMap(({ ops }) => Object.values(ops).flatMap(capabilitiesOf))
   );
   return sorted([
     ...ofOperations,
