@@ -1,10 +1,26 @@
-import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { hchacha } from "@noble/ciphers/chacha.js";
 import { assert } from "../core/assert.ts";
+import { AEAD_NONCE_LENGTH, AEAD_TAG_LENGTH, openOnce, sealOnce } from "./chacha_poly.ts";
 
 /** Length of a nonce, in bytes: long enough to be drawn by chance. */
 export const XCHACHA_NONCE_LENGTH = 24;
 export const XCHACHA_KEY_LENGTH = 32;
-export const XCHACHA_TAG_LENGTH = 16;
+export const XCHACHA_TAG_LENGTH = AEAD_TAG_LENGTH;
+
+/** Bytes of the nonce that go into the key of a message; the rest is the nonce under that key. */
+const SUBKEY_NONCE_LENGTH = 16;
+/** Where the rest of the nonce lies among the 12 bytes of ChaCha20-Poly1305's. */
+const NONCE_REST_OFFSET = 4;
+
+/** `expand 32-byte k`, as the cipher's state begins. */
+const SIGMA = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
+
+/** Inputs and output of one call at a time: calls never overlap, because nothing waits. */
+const KEY = new Uint32Array(XCHACHA_KEY_LENGTH / 4);
+const SUBKEY_NONCE = new Uint32Array(SUBKEY_NONCE_LENGTH / 4);
+const SUBKEY = new Uint32Array(XCHACHA_KEY_LENGTH / 4);
+const SUBKEY_BYTES = new Uint8Array(XCHACHA_KEY_LENGTH);
+const NONCE = new Uint8Array(AEAD_NONCE_LENGTH);
 
 /** What a message is sealed with beside its key. */
 export interface XchachaMessage {
@@ -26,8 +42,9 @@ export function sealXchacha(
   plain: Uint8Array,
   { nonce, ad }: XchachaMessage,
 ): Uint8Array {
-  checkLengths(key, nonce);
-  return xchacha20poly1305(key, nonce, ad).encrypt(plain);
+  const sealed = new Uint8Array(plain.length + XCHACHA_TAG_LENGTH);
+  withSubkey(key, nonce, (subkey, rest) => sealOnce(subkey, rest, ad, plain, sealed, 0));
+  return sealed;
 }
 
 /** Opens what {@linkcode sealXchacha} sealed; `undefined` when the tag does not match. */
@@ -36,18 +53,51 @@ export function openXchacha(
   sealed: Uint8Array,
   { nonce, ad }: XchachaMessage,
 ): Uint8Array | undefined {
-  checkLengths(key, nonce);
   if (sealed.length < XCHACHA_TAG_LENGTH) return undefined;
-  const cipher = xchacha20poly1305(key, nonce, ad);
+  const plain = new Uint8Array(sealed.length - XCHACHA_TAG_LENGTH);
+  const length = withSubkey(
+    key,
+    nonce,
+    (subkey, rest) => openOnce(subkey, rest, ad, sealed, plain, 0),
+  );
+  return length === undefined ? undefined : plain;
+}
+
+/**
+ * Runs `work` under the key of one message, and wipes that key.
+ *
+ * Source: draft-irtf-cfrg-xchacha-03, "HChaCha20".
+ */
+function withSubkey<T>(
+  key: Uint8Array,
+  nonce: Uint8Array,
+  work: (subkey: Uint8Array, nonce: Uint8Array) => T,
+): T {
+  assert(key.length === XCHACHA_KEY_LENGTH, "an XChaCha20-Poly1305 key has 32 bytes");
+  assert(nonce.length === XCHACHA_NONCE_LENGTH, "an XChaCha20-Poly1305 nonce has 24 bytes");
+  loadWords(key, KEY);
+  loadWords(nonce, SUBKEY_NONCE);
+  NONCE.set(nonce.subarray(SUBKEY_NONCE_LENGTH), NONCE_REST_OFFSET);
+  hchacha(SIGMA, KEY, SUBKEY_NONCE, SUBKEY);
+  storeWords(SUBKEY, SUBKEY_BYTES);
   try {
-    return cipher.decrypt(sealed);
-  } catch {
-    // Lengths are right, so a tag that does not match is all that is left to refuse.
-    return undefined;
+    return work(SUBKEY_BYTES, NONCE);
+  } finally {
+    KEY.fill(0);
+    SUBKEY.fill(0);
+    SUBKEY_BYTES.fill(0);
   }
 }
 
-function checkLengths(key: Uint8Array, nonce: Uint8Array): void {
-  assert(key.length === XCHACHA_KEY_LENGTH, "an XChaCha20-Poly1305 key has 32 bytes");
-  assert(nonce.length === XCHACHA_NONCE_LENGTH, "an XChaCha20-Poly1305 nonce has 24 bytes");
+/** Little-endian words from the head of `bytes`, whatever the machine's order is. */
+function loadWords(bytes: Uint8Array, into: Uint32Array): void {
+  for (let word = 0; word < into.length; word++) {
+    const at = word * 4;
+    into[word] = (bytes[at] ?? 0) | (bytes[at + 1] ?? 0) << 8 | (bytes[at + 2] ?? 0) << 16 |
+      (bytes[at + 3] ?? 0) << 24;
+  }
+}
+
+function storeWords(words: Uint32Array, into: Uint8Array): void {
+  for (let at = 0; at < into.length; at++) into[at] = (words[at >>> 2] ?? 0) >>> 8 * (at & 3);
 }

@@ -1,3 +1,4 @@
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { deepEqual, equal } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { fromHex, toHex } from "../core/hex.ts";
@@ -34,5 +35,15 @@ test("openXchacha refuses each changed bit, other data and every shorter message
   equal(openXchacha(KEY, sealed, { ...MESSAGE, ad: new Uint8Array(0) }), undefined);
   for (let length = 0; length < sealed.length; length++) {
     equal(openXchacha(KEY, sealed.subarray(0, length), MESSAGE), undefined);
+  }
+});
+
+test("sealXchacha gives the bytes of another implementation at every length", () => {
+  for (const length of [0, 1, 15, 16, 17, 63, 64, 65, 256, 300, 4096, 65_480, 65_537]) {
+    const plain = Uint8Array.from({ length }, (_, index) => index * 7);
+    const nonce = Uint8Array.from({ length: 24 }, (_, index) => 255 - index * length);
+    const sealed = sealXchacha(KEY, plain, { ...MESSAGE, nonce });
+    deepEqual(sealed, xchacha20poly1305(KEY, nonce, MESSAGE.ad).encrypt(plain), `${length}`);
+    deepEqual(openXchacha(KEY, sealed, { ...MESSAGE, nonce }), plain, `${length}`);
   }
 });
