@@ -6,7 +6,7 @@
  */
 
 import { ok } from "@tests/fakes/assert.ts";
-import { type Fate, LossyDisk } from "@tests/fakes/lossy_disk.ts";
+import { type DiskFaults, type Fate, LossyDisk } from "@tests/fakes/lossy_disk.ts";
 import { choices } from "@tests/fakes/random.ts";
 import {
   ABOUT,
@@ -124,13 +124,13 @@ const WORKLOADS: Readonly<Record<string, readonly Step[]>> = {
   ],
 };
 
-/** Runs a workload until the power goes. */
+/** Runs a workload until the power goes, or whatever else goes wrong. */
 async function cutAt(
   image: Uint8Array,
   steps: readonly Step[],
-  operation: number,
+  faults: number | DiskFaults,
 ): Promise<{ readonly disk: LossyDisk; readonly expected: Expected }> {
-  const disk = new LossyDisk(image, { cutAt: operation });
+  const disk = new LossyDisk(image, typeof faults === "number" ? { cutAt: faults } : faults);
   const opened = await openStore({ disk, random: risingRandom(), recordKey: recordKey() });
   const expected = new Expected();
   if (opened.status !== "ok") return { disk, expected };
@@ -138,27 +138,34 @@ async function cutAt(
   return { disk, expected };
 }
 
-/** All fates of so many writes when they are few; otherwise each prefix, and each write alone. */
+/** Blocks of which each subset is tried. */
+const SUBSETS_MAX = 8;
+
+/**
+ * Fates of so many blocks: all of them when they are few, or each subset, lost or kept, and each block
+ * torn; of many, each prefix, and each block alone.
+ */
 function fatesOf(count: number): Fate[][] {
   const kinds: readonly Fate[] = ["lost", "kept", "torn"];
-  if (count <= 3) {
-    return Array.from(
-      { length: kinds.length ** count },
-      (_, number) =>
-        Array.from(
-          { length: count },
-          (_, index) => kinds[Math.floor(number / kinds.length ** index) % kinds.length] ?? "lost",
-        ),
-    );
-  }
-  const fates: Fate[][] = [];
+  if (count <= 3) return combinations(kinds, count);
+  const fates = count <= SUBSETS_MAX ? combinations(["lost", "kept"], count) : [];
+  const of = (fate: (index: number) => Fate) => Array.from({ length: count }, (_, at) => fate(at));
   for (let cut = 0; cut <= count; cut++) {
-    fates.push(Array.from({ length: count }, (_, index) => index < cut ? "kept" : "lost"));
-    fates.push(Array.from({ length: count }, (_, index) => index === cut ? "kept" : "lost"));
-    fates.push(Array.from({ length: count }, (_, index) => index === cut ? "torn" : "kept"));
-    fates.push(Array.from({ length: count }, (_, index) => index === cut ? "lost" : "kept"));
+    fates.push(of((index) => index < cut ? "kept" : "lost"));
+    fates.push(of((index) => index === cut ? "kept" : "lost"));
+    fates.push(of((index) => index === cut ? "torn" : "kept"));
+    fates.push(of((index) => index === cut ? "torn" : "lost"));
+    fates.push(of((index) => index === cut ? "lost" : "kept"));
   }
   return fates;
+}
+
+function combinations(kinds: readonly Fate[], count: number): Fate[][] {
+  return Array.from({ length: kinds.length ** count }, (_, number) =>
+    Array.from(
+      { length: count },
+      (_, index) => kinds[Math.floor(number / kinds.length ** index) % kinds.length] ?? "lost",
+    ));
 }
 
 /** Opens what a cut left, checks it, and goes on with it. */
@@ -191,6 +198,35 @@ for (const [name, steps] of Object.entries(WORKLOADS)) {
     }
   });
 }
+
+for (const [name, steps] of Object.entries(WORKLOADS)) {
+  test(`a block of ${name} that is refused loses nothing that was acknowledged`, async () => {
+    const image = await formattedImage(65);
+    const { disk: whole } = await cutAt(image, steps, Infinity);
+    for (let failAt = 1; failAt < whole.operations; failAt++) {
+      for (const writesOn of [false, true]) {
+        const { disk, expected } = await cutAt(image, steps, { failAt, writesOn });
+        const where = `operation ${failAt}, ${writesOn ? "written on" : "not written on"}`;
+        await survives(disk.image, expected, where);
+        for (const fates of fatesOf(disk.unsyncedCount)) {
+          const left = disk.afterCut((index) => fates[index] ?? "lost");
+          await survives(left, expected, `${where}, ${fates.join(" ")}`);
+        }
+      }
+    }
+  });
+}
+
+test("a host without room for any block loses nothing that was acknowledged", async () => {
+  const image = await formattedImage(65);
+  for (const [name, steps] of Object.entries(WORKLOADS)) {
+    for (let fullFrom = 1; fullFrom < 65; fullFrom++) {
+      const { disk, expected } = await cutAt(image, steps, { fullFrom });
+      await survives(disk.afterCut(() => "lost"), expected, `${name}, full from ${fullFrom}`);
+      await survives(disk.image, expected, `${name}, full from ${fullFrom}`);
+    }
+  }
+});
 
 test("a cut while an image is formatted leaves one that opens", async () => {
   const blank = new Uint8Array(65 * 512);

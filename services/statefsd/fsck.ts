@@ -10,15 +10,16 @@ import type { Secret } from "@runtime/core/secret.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
-import { LogWriter } from "./log_writer.ts";
+import { logEndOf, LogWriter } from "./log_writer.ts";
 import { endOrphans, imageIdOf, mend } from "./open_store.ts";
 import { SEQUENCE_PATH } from "./path.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
 import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
 
-/** A block that a repair writes; in this order, with a flush behind each. */
+/** Blocks that a repair writes; in this order, with a flush behind each. */
 export interface RepairWrite {
+  /** The first of them. */
   readonly block: number;
   readonly bytes: Uint8Array;
 }
@@ -117,7 +118,11 @@ async function repairOf(
   state: LogState,
 ): Promise<readonly RepairWrite[]> {
   await mend(disk, log, state);
-  const writer = new LogWriter(disk, log.region, log.walked.log.subarray(0, log.walked.end));
+  const writer = new LogWriter(
+    disk,
+    log.region,
+    logEndOf(log.walked.log.subarray(0, log.walked.end)),
+  );
   await endOrphans(writer, log, state);
   return disk.writes;
 }
@@ -135,7 +140,8 @@ class ImageDisk implements JournalDisk {
   }
 
   read(block: number, into: Uint8Array): Promise<"ok"> {
-    into.set(this.#image.subarray(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE));
+    const offset = block * BLOCK_SIZE;
+    into.set(this.#image.subarray(offset, offset + into.length));
     return Promise.resolve("ok");
   }
 

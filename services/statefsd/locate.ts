@@ -10,7 +10,6 @@ import { allZero } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
-import { decodeRecord } from "./record.ts";
 import {
   decodeSuperblock,
   otherRegion,
@@ -19,7 +18,10 @@ import {
   regionOf,
   type Superblock,
 } from "./superblock.ts";
-import { recordAt, type WalkedLog, walkLog } from "./walk.ts";
+import { LogWalk, recordAt, type WalkedLog } from "./walk.ts";
+
+/** Blocks that are read in one go: 128 KiB. */
+const PIECE_BLOCKS = 256;
 
 /** The log in use. */
 export interface LocatedLog {
@@ -62,7 +64,7 @@ async function located(disk: JournalDisk): Promise<Located> {
 /** Upstream's first layout. */
 async function legacy(disk: JournalDisk): Promise<Located> {
   const region = { firstBlock: 0, blockCount: disk.blockCount };
-  const walked = walkLog(await logOf(disk, region));
+  const walked = await walkRegion(disk, region);
   if (walked.records.length === 0) return { status: "damaged" };
   const log = { active: undefined, region, generation: 0, walked, superblock: "none" } as const;
   return { status: "ok", log };
@@ -106,7 +108,7 @@ type Snapshot = Omit<LocatedLog, "superblock"> & { readonly entries: number };
 /** The log of a region that begins with a whole snapshot. */
 async function snapshotOf(disk: JournalDisk, active: RegionName): Promise<Snapshot | undefined> {
   const region = regionOf(active, disk.blockCount);
-  const walked = walkLog(await logOf(disk, region));
+  const walked = await walkRegion(disk, region);
   const [first] = walked.records;
   if (first?.op !== "checkpoint") return undefined;
   const { generation, entries } = first;
@@ -126,31 +128,31 @@ function superblockOf(block: Uint8Array): Superblock | undefined {
 
 /** Whether every block is zeros but one, in which the first write of all may have been cut short. */
 async function blankBut(disk: JournalDisk, spared: number): Promise<boolean> {
-  for (let block = 0; block < disk.blockCount; block++) {
-    if (block !== spared && !allZero(await blockOf(disk, block))) return false;
+  for (let block = 0; block < disk.blockCount; block += PIECE_BLOCKS) {
+    const count = Math.min(PIECE_BLOCKS, disk.blockCount - block);
+    const piece = new Uint8Array(count * BLOCK_SIZE);
+    await fill(disk, block, piece);
+    if (spared >= block && spared < block + count) {
+      piece.fill(0, (spared - block) * BLOCK_SIZE, (spared - block + 1) * BLOCK_SIZE);
+    }
+    if (!allZero(piece)) return false;
   }
   return true;
 }
 
-/**
- * The bytes of a log, up to the block of zeros behind it and what lies there when the log stops
- * early.
- */
-async function logOf(disk: JournalDisk, region: Region): Promise<Uint8Array> {
-  let log = new Uint8Array(Math.min(region.blockCount, 64) * BLOCK_SIZE);
-  let end = 0;
-  for (let index = 0; index < region.blockCount; index++) {
-    const length = (index + 1) * BLOCK_SIZE;
+/** Reads a log piece by piece, up to the one in which a block of zeros follows its end. */
+async function walkRegion(disk: JournalDisk, region: Region): Promise<WalkedLog> {
+  const walk = new LogWalk();
+  let log = new Uint8Array(Math.min(region.blockCount, PIECE_BLOCKS) * BLOCK_SIZE);
+  for (let done = 0; done < region.blockCount;) {
+    const count = Math.min(PIECE_BLOCKS, region.blockCount - done);
+    const length = (done + count) * BLOCK_SIZE;
     if (length > log.length) log = grown(log, region.blockCount * BLOCK_SIZE);
-    const block = await blockOf(disk, region.firstBlock + index);
-    log.set(block, index * BLOCK_SIZE);
-    if (!allZero(block)) continue;
-    const read = log.subarray(0, length);
-    end = endFrom(read, end);
-    const whole = recordAt(read, end);
-    if (whole !== "truncated" && index > Math.floor(end / BLOCK_SIZE)) return read;
+    await fill(disk, region.firstBlock + done, log.subarray(done * BLOCK_SIZE, length));
+    done += count;
+    if (walk.advance(log.subarray(0, length))) return walk.finish(log.subarray(0, length));
   }
-  return log.subarray(0, region.blockCount * BLOCK_SIZE);
+  return walk.finish(log.subarray(0, region.blockCount * BLOCK_SIZE));
 }
 
 function grown(log: Uint8Array, lengthMax: number): Uint8Array<ArrayBuffer> {
@@ -159,20 +161,12 @@ function grown(log: Uint8Array, lengthMax: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-function endFrom(log: Uint8Array, offset: number): number {
-  let end = offset;
-  for (;;) {
-    try {
-      end = decodeRecord(log, end).next;
-    } catch (error) {
-      if (error instanceof WireError) return end;
-      throw error;
-    }
-  }
-}
-
 async function blockOf(disk: JournalDisk, block: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(BLOCK_SIZE);
-  if (await disk.read(block, bytes) !== "ok") throw new ReadFailure();
+  await fill(disk, block, bytes);
   return bytes;
+}
+
+async function fill(disk: JournalDisk, block: number, into: Uint8Array): Promise<void> {
+  if (await disk.read(block, into) !== "ok") throw new ReadFailure();
 }

@@ -4,35 +4,42 @@ import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import type { Region } from "./superblock.ts";
 
-/** Blocks that are made zeros ahead of need, so that few appends wait for it. */
-const ZEROS_AHEAD = 16;
+/**
+ * Blocks that are made zeros ahead of need: 64 KiB, a write for each 170 puts of 256 bytes. Of a
+ * small region no more than its eighth.
+ */
+const ZEROS_AHEAD_MAX = 128;
+const ZEROS_AHEAD_SHARE = 8;
+/** Never written to. */
+const ZEROS = new Uint8Array(ZEROS_AHEAD_MAX * BLOCK_SIZE);
 
 /**
  * Appends to a log so that a cut at any write leaves a whole batch or a head of it in front of the
- * end, and nothing but the rest of that batch behind it.
+ * end, and nothing but parts of that batch behind it.
  *
- * Blocks behind the tail block are made zeros, then written, each with a flush; the tail block comes
- * last, and that one write makes the batch a part of the log. The block behind the tail block is
- * always zeros, so that records of an older generation never follow.
+ * A batch goes only where zeros are safe on the disk, with one block of zeros to spare behind it: so
+ * one write and one flush are enough, whichever of its blocks a cut leaves, and records of an older
+ * generation never follow. The zeros for later batches are written ahead, under the same flush.
  *
  * Source: `docs/state_format.md`, "Appending".
  */
 export class LogWriter {
   readonly #disk: JournalDisk;
   readonly #region: Region;
+  readonly #ahead: number;
   #end: number;
   /** The block in which the log ends; zeros from the end on. */
   #tail = new Uint8Array(BLOCK_SIZE);
   /** Blocks behind the tail block and before this one are zeros, and safe. */
   #zerosEnd: number;
 
-  /** @param log Bytes of the log from its region's head to its end. */
-  constructor(disk: JournalDisk, region: Region, log: Uint8Array) {
+  constructor(disk: JournalDisk, region: Region, log: LogEnd) {
     this.#disk = disk;
     this.#region = region;
-    this.#end = log.length;
-    this.#tail.set(log.subarray(blockAt(log.length) * BLOCK_SIZE));
-    this.#zerosEnd = blockAt(log.length) + 2;
+    this.#ahead = Math.min(ZEROS_AHEAD_MAX, Math.ceil(region.blockCount / ZEROS_AHEAD_SHARE));
+    this.#end = log.end;
+    this.#tail.set(log.tail);
+    this.#zerosEnd = Math.min(blockAt(log.end) + 2, region.blockCount);
   }
 
   /** Bytes of the log so far. */
@@ -61,60 +68,77 @@ export class LogWriter {
     assert(this.#end + batch.length <= this.capacity, "a batch fits its region");
     const first = blockAt(this.#end);
     const last = blockAt(this.#end + batch.length);
+    const zeros = await this.#needZeros(first + 1, last + 2);
+    if (zeros !== "ok") return zeros;
     const blocks = new Uint8Array((last - first + 1) * BLOCK_SIZE);
     blocks.set(this.#tail);
     blocks.set(batch, this.#end % BLOCK_SIZE);
-    const behind = await this.#writeBehind(blocks.subarray(BLOCK_SIZE), first + 1);
-    if (behind !== "ok") return behind;
-    const head = await this.#writeSafely(blocks.subarray(0, BLOCK_SIZE), first);
-    // The tail block may have changed before the flush was refused.
-    if (head !== "ok") return "io_error";
+    // A write that was refused may have changed the tail block, also one for want of room.
+    if (await this.#write(first, blocks) !== "ok") return "io_error";
+    const zerosEnd = await this.#writeAhead(last);
+    if (zerosEnd === undefined || await this.#disk.flush() !== "ok") return "io_error";
+    this.#zerosEnd = zerosEnd;
     this.#end += batch.length;
     this.#tail = blocks.slice((last - first) * BLOCK_SIZE);
     return "ok";
   }
 
-  /** Zeros first: what a cut leaves of the blocks must not reach older records. */
-  async #writeBehind(blocks: Uint8Array, at: number): Promise<DiskStatus> {
-    const zerosEnd = Math.min(at + blocks.length / BLOCK_SIZE + 1, this.#region.blockCount);
-    if (zerosEnd > this.#zerosEnd) {
-      const zeros = await this.#writeZeros(at, zerosEnd);
-      if (zeros !== "ok") return zeros;
-    }
-    if (blocks.length === 0) return "ok";
-    const known = this.#zerosEnd;
-    this.#zerosEnd = 0;
-    const status = await this.#writeSafely(blocks, at);
-    if (status === "ok") this.#zerosEnd = known;
-    return status;
-  }
-
-  /** @param needed Blocks before this one must be zeros; some behind it are made so while at it. */
-  async #writeZeros(at: number, needed: number): Promise<DiskStatus> {
-    const wanted = Math.min(needed + ZEROS_AHEAD, this.#region.blockCount);
-    const zeros = new Uint8Array(BLOCK_SIZE);
-    let block = at;
-    for (; block < wanted; block++) {
-      const status = await this.#disk.write(this.#region.firstBlock + block, zeros);
-      if (status === "no_space" && block >= needed) break;
-      if (status !== "ok") return status;
-    }
+  /** Makes sure of zeros between two blocks before a batch goes there. */
+  async #needZeros(from: number, to: number): Promise<DiskStatus> {
+    const start = Math.max(from, this.#zerosEnd);
+    const end = Math.min(to, this.#region.blockCount);
+    if (start >= end) return "ok";
+    const status = await this.#writeZeros(start, end);
+    if (status !== "ok") return status;
     if (await this.#disk.flush() !== "ok") return "io_error";
-    this.#zerosEnd = block;
+    this.#zerosEnd = end;
     return "ok";
   }
 
-  async #writeSafely(blocks: Uint8Array, at: number): Promise<DiskStatus> {
-    const { firstBlock, blockCount } = this.#region;
-    const count = Math.min(blocks.length / BLOCK_SIZE, blockCount - at);
-    for (let index = 0; index < count; index++) {
-      const bytes = blocks.subarray(index * BLOCK_SIZE, (index + 1) * BLOCK_SIZE);
-      const status = await this.#disk.write(firstBlock + at + index, bytes);
+  /**
+   * Writes zeros for later batches when few are left. No harm is done when there is no room for them
+   * yet.
+   *
+   * @returns Where zeros will end with the next flush; `undefined` after a failure.
+   */
+  async #writeAhead(last: number): Promise<number | undefined> {
+    const known = this.#zerosEnd;
+    const wanted = Math.min(last + 2 + this.#ahead, this.#region.blockCount);
+    if (known >= wanted || known - last > this.#ahead / 2) return known;
+    const status = await this.#writeZeros(known, wanted);
+    if (status === "no_space") return known;
+    return status === "ok" ? wanted : undefined;
+  }
+
+  async #writeZeros(start: number, end: number): Promise<DiskStatus> {
+    const most = ZEROS.length / BLOCK_SIZE;
+    for (let block = start; block < end; block += most) {
+      const length = Math.min(end - block, most) * BLOCK_SIZE;
+      const status = await this.#write(block, ZEROS.subarray(0, length));
       if (status !== "ok") return status;
     }
-    const flushed = await this.#disk.flush();
-    return flushed === "ok" ? "ok" : "io_error";
+    return "ok";
   }
+
+  /** Writes what lies inside the region: a log that fills it ends behind its last block. */
+  async #write(at: number, blocks: Uint8Array): Promise<DiskStatus> {
+    const { firstBlock, blockCount } = this.#region;
+    const inside = blocks.subarray(0, (blockCount - at) * BLOCK_SIZE);
+    return inside.length === 0 ? "ok" : await this.#disk.write(firstBlock + at, inside);
+  }
+}
+
+/** Where a log ends. */
+export interface LogEnd {
+  /** Bytes from its region's head. */
+  readonly end: number;
+  /** Those in its last block. */
+  readonly tail: Uint8Array;
+}
+
+/** @param log Bytes of a log from its region's head to its end. */
+export function logEndOf(log: Uint8Array): LogEnd {
+  return { end: log.length, tail: log.slice(blockAt(log.length) * BLOCK_SIZE) };
 }
 
 function blockAt(offset: number): number {

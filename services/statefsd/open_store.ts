@@ -13,13 +13,13 @@ import type { RandomSource } from "./random_source.ts";
 import { decodeImageId, encodeImageId, type ImageId } from "./image_id.ts";
 import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
-import { LogWriter } from "./log_writer.ts";
+import { logEndOf, LogWriter } from "./log_writer.ts";
 import { IMAGE_ID_PATH, SEQUENCE_PATH } from "./path.ts";
 import { encodeRecord, type StateRecord } from "./record.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
 import { IMAGE_ID_LENGTH, type LegacyKey } from "./sealed.ts";
 import { encodeSequenceMark } from "./sequence_mark.ts";
-import { beginGeneration, encodeSnapshot } from "./snapshot.ts";
+import { beginGeneration, snapshotOf } from "./snapshot.ts";
 import { Store } from "./store.ts";
 import { encodeSuperblock, type RegionName } from "./superblock.ts";
 import { Vault } from "./vault.ts";
@@ -96,7 +96,7 @@ async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | O
   const envelope = { sequence: 1n, timestamp: 0n, subject: "", purpose: "", payload };
   const mark = vault.store(SEQUENCE_PATH, envelope, drawn.subarray(IMAGE_ID_LENGTH));
   vault.wipe();
-  const snapshot = encodeSnapshot(1, [
+  const snapshot = snapshotOf(1, [
     [IMAGE_ID_PATH, {
       stored: encodeImageId({ imageId, blockCount: disk.blockCount }),
       sequence: 0n,
@@ -104,9 +104,9 @@ async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | O
     }],
     [SEQUENCE_PATH, { stored: mark, sequence: 1n, fault: undefined }],
   ]);
-  const status = await beginGeneration(disk, { active: "a", generation: 1, entries: 2 }, snapshot);
-  if (status === "ok" || status === "no_space") return status;
-  return "io_error";
+  const begun = await beginGeneration(disk, "a", snapshot);
+  if (typeof begun !== "string") return "ok";
+  return begun === "no_space" ? "no_space" : "io_error";
 }
 
 async function openLog(
@@ -133,7 +133,11 @@ async function openLog(
     return { status: fault };
   }
   const report = reportOf(log, state, formatted);
-  const writer = new LogWriter(ports.disk, log.region, walked.log.subarray(0, walked.end));
+  const writer = new LogWriter(
+    ports.disk,
+    log.region,
+    logEndOf(walked.log.subarray(0, walked.end)),
+  );
   const status = await endOrphans(writer, log, state);
   if (status !== "ok") return { status };
   return { status: "ok", store: startOf(ports, { active, state, vault, writer }), imageId, report };

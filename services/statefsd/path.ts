@@ -38,12 +38,17 @@ export function reserved(path: string): boolean {
 
 /** Order of the bytes of two paths, in which a snapshot lists them. */
 export function comparePaths(left: string, right: string): number {
-  const [a, b] = [UTF8.encode(left), UTF8.encode(right)];
-  for (let index = 0; index < Math.min(a.length, b.length); index++) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0);
-    if (difference !== 0) return difference;
+  const length = Math.min(left.length, right.length);
+  for (let index = 0; index < length; index++) {
+    const [a, b] = [left.charCodeAt(index), right.charCodeAt(index)];
+    if (a !== b) return byteOrder(a) - byteOrder(b);
   }
-  return a.length - b.length;
+  return left.length - right.length;
+}
+
+/** UTF-8 has the code points that UTF-16 needs two units for behind all others. */
+function byteOrder(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2000 : unit;
 }
 
 function hasControl(text: string): boolean {

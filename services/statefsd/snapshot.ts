@@ -7,80 +7,128 @@
  * @module
  */
 
-import type { DiskStatus } from "@runtime/core/ports.ts";
-import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
+import { equalBytes } from "@runtime/core/bytes.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
+import type { LogEnd } from "./log_writer.ts";
 import { comparePaths } from "./path.ts";
-import { encodeRecord } from "./record.ts";
-import { encodeSuperblock, type Region, regionOf, type Superblock } from "./superblock.ts";
+import { encodeRecord, putLength } from "./record.ts";
+import { encodeSuperblock, type Region, type RegionName, regionOf } from "./superblock.ts";
 import type { StoredValue } from "./value_index.ts";
 
 /** Bytes of CHECKPOINT and SYNC around the values. */
 export const SNAPSHOT_OVERHEAD = 23 + 15;
 
-/** `io_error`: the log in use is as before. `lost`: block 0 may name either region. */
-export type SnapshotStatus = "ok" | "io_error" | "no_space" | "verify_failed" | "lost";
+/** Bytes that are encoded, written or read back in one go: others get their turn in between. */
+const PIECE_LENGTH = 64 * 1024;
 
-/** CHECKPOINT, a PUT for each value in order of its path, SYNC. */
-export function encodeSnapshot(
-  generation: number,
-  values: Iterable<readonly [string, StoredValue]>,
-): Uint8Array {
-  const sorted = [...values].sort(([left], [right]) => comparePaths(left, right));
-  return concatBytes(
-    encodeRecord({ op: "checkpoint", generation, entries: sorted.length }),
-    ...sorted.map(([key, { stored }]) => encodeRecord({ op: "put", key, value: stored })),
-    encodeRecord({ op: "sync" }),
-  );
+/** `lost`: block 0 may name either region. Otherwise the log in use is as before. */
+export type SnapshotFault = "io_error" | "no_space" | "verify_failed" | "lost";
+
+/** What a generation begins with. */
+export interface Snapshot {
+  readonly generation: number;
+  /** In byte order of their paths. */
+  readonly values: readonly (readonly [string, StoredValue])[];
+  /** Bytes of its log: `SNAPSHOT_OVERHEAD` and a PUT for each value. */
+  readonly length: number;
 }
 
-/** Writes a snapshot and makes it the log in use. Until the last step the old log is untouched. */
+/** A snapshot of values, put in order. */
+export function snapshotOf(
+  generation: number,
+  values: Iterable<readonly [string, StoredValue]>,
+): Snapshot {
+  const sorted = [...values].sort(([left], [right]) => comparePaths(left, right));
+  let length = SNAPSHOT_OVERHEAD;
+  for (const [key, { stored }] of sorted) length += putLength(key, stored.length);
+  return { generation, values: sorted, length };
+}
+
+/**
+ * Writes a snapshot and makes it the log in use. Until the last step the old log is untouched.
+ *
+ * @returns Where the new log ends, or why it is none.
+ */
 export async function beginGeneration(
   disk: JournalDisk,
-  superblock: Superblock,
-  snapshot: Uint8Array,
-): Promise<SnapshotStatus> {
-  const region = regionOf(superblock.active, disk.blockCount);
-  const written = await writeSnapshot(disk, region, snapshot);
-  if (written !== "ok") return written;
-  const flipped = await disk.write(0, encodeSuperblock(superblock));
+  active: RegionName,
+  snapshot: Snapshot,
+): Promise<LogEnd | SnapshotFault> {
+  const written = await writeSnapshot(disk, regionOf(active, disk.blockCount), snapshot);
+  if (typeof written === "string") return written;
+  const { generation, values } = snapshot;
+  const superblock = encodeSuperblock({ active, generation, entries: values.length });
+  const flipped = await disk.write(0, superblock);
   if (flipped === "no_space") return "no_space";
   if (flipped !== "ok" || await disk.flush() !== "ok") return "lost";
-  const holds = await holdsBytes(disk, 0, encodeSuperblock(superblock));
-  return holds ? "ok" : "lost";
+  return await holdsBytes(disk, 0, superblock) ? written : "lost";
 }
 
 async function writeSnapshot(
   disk: JournalDisk,
   region: Region,
-  snapshot: Uint8Array,
-): Promise<SnapshotStatus> {
-  // The block in which the log ends and one of zeros, where the region has room for it.
-  const wanted = Math.floor(snapshot.length / BLOCK_SIZE) + 2;
-  const blocks = new Uint8Array(Math.min(wanted, region.blockCount) * BLOCK_SIZE);
-  if (snapshot.length > blocks.length) return "no_space";
-  blocks.set(snapshot);
-  for (let offset = 0; offset < blocks.length; offset += BLOCK_SIZE) {
-    const block = region.firstBlock + offset / BLOCK_SIZE;
-    const status = await disk.write(block, blocks.subarray(offset, offset + BLOCK_SIZE));
+  snapshot: Snapshot,
+): Promise<LogEnd | SnapshotFault> {
+  if (snapshot.length > region.blockCount * BLOCK_SIZE) return "no_space";
+  const pieces: Uint8Array[] = [];
+  let block = region.firstBlock;
+  for (const piece of piecesOf(snapshot, region)) {
+    pieces.push(piece);
+    const status = await disk.write(block, piece);
     if (status !== "ok") return status;
+    block += piece.length / BLOCK_SIZE;
   }
-  const flushed: DiskStatus = await disk.flush();
-  if (flushed !== "ok") return "io_error";
-  return await holdsBytes(disk, region.firstBlock, blocks) ? "ok" : "verify_failed";
+  if (await disk.flush() !== "ok") return "io_error";
+  block = region.firstBlock;
+  for (const piece of pieces) {
+    if (!await holdsBytes(disk, block, piece)) return "verify_failed";
+    block += piece.length / BLOCK_SIZE;
+  }
+  return { end: snapshot.length, tail: tailOf(pieces, snapshot.length) };
+}
+
+/** The log in whole blocks: its records, and a block of zeros where the region has room for one. */
+function* piecesOf(snapshot: Snapshot, region: Region): Generator<Uint8Array> {
+  const wanted = Math.floor(snapshot.length / BLOCK_SIZE) + 2;
+  let left = Math.min(wanted, region.blockCount) * BLOCK_SIZE;
+  let piece = new Uint8Array(Math.min(left, PIECE_LENGTH));
+  let filled = 0;
+  for (const record of recordsOf(snapshot)) {
+    for (let at = 0; at < record.length;) {
+      const part = record.subarray(at, at + piece.length - filled);
+      piece.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < piece.length) continue;
+      yield piece;
+      left -= piece.length;
+      piece = new Uint8Array(Math.min(left, PIECE_LENGTH));
+      filled = 0;
+    }
+  }
+  for (; left > 0; left -= PIECE_LENGTH) {
+    yield piece;
+    piece = new Uint8Array(Math.max(left - PIECE_LENGTH, 0));
+  }
+}
+
+/** CHECKPOINT, a PUT for each value, SYNC. */
+function* recordsOf({ generation, values }: Snapshot): Generator<Uint8Array> {
+  yield encodeRecord({ op: "checkpoint", generation, entries: values.length });
+  for (const [key, { stored }] of values) yield encodeRecord({ op: "put", key, value: stored });
+  yield encodeRecord({ op: "sync" });
+}
+
+/** The bytes of the block in which a log of this length ends. */
+function tailOf(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  const start = Math.floor(length / BLOCK_SIZE) * BLOCK_SIZE;
+  const piece = pieces[Math.floor(start / PIECE_LENGTH)] ?? new Uint8Array(0);
+  return piece.slice(start % PIECE_LENGTH, start % PIECE_LENGTH + length - start);
 }
 
 /** Whether the disk gives back what was written. */
-async function holdsBytes(
-  disk: JournalDisk,
-  firstBlock: number,
-  bytes: Uint8Array,
-): Promise<boolean> {
-  const block = new Uint8Array(BLOCK_SIZE);
-  for (let offset = 0; offset < bytes.length; offset += BLOCK_SIZE) {
-    if (await disk.read(firstBlock + offset / BLOCK_SIZE, block) !== "ok") return false;
-    if (!equalBytes(block, bytes.subarray(offset, offset + BLOCK_SIZE))) return false;
-  }
-  return true;
+async function holdsBytes(disk: JournalDisk, block: number, bytes: Uint8Array): Promise<boolean> {
+  const read = new Uint8Array(bytes.length);
+  return await disk.read(block, read) === "ok" && equalBytes(read, bytes);
 }

@@ -14,7 +14,7 @@ import { pathFault, reserved, SEQUENCE_PATH } from "./path.ts";
 import { encodeRecord } from "./record.ts";
 import { SEAL_OVERHEAD } from "./sealed.ts";
 import { encodeSequenceMark } from "./sequence_mark.ts";
-import { beginGeneration, encodeSnapshot, SNAPSHOT_OVERHEAD } from "./snapshot.ts";
+import { beginGeneration, SNAPSHOT_OVERHEAD, snapshotOf } from "./snapshot.ts";
 import { otherRegion, type RegionName, regionOf } from "./superblock.ts";
 import { TransactionTable } from "./transaction_table.ts";
 import type { StoredValue, ValueIndex } from "./value_index.ts";
@@ -307,16 +307,13 @@ export class Store {
     if (nonce?.length !== XCHACHA_NONCE_LENGTH) return "unavailable";
     this.#index.set(SEQUENCE_PATH, this.#mark(nonce));
     const active = otherRegion(this.#active);
-    const generation = this.#generation + 1;
-    const snapshot = encodeSnapshot(generation, this.#index.entries());
-    const superblock = { active, generation, entries: this.#index.size };
-    const status = await beginGeneration(this.#disk, superblock, snapshot);
-    this.#compactsByItself = status === "ok";
-    if (status !== "ok") return status;
+    const snapshot = snapshotOf(this.#generation + 1, this.#index.entries());
+    const begun = await beginGeneration(this.#disk, active, snapshot);
+    this.#compactsByItself = typeof begun !== "string";
+    if (typeof begun === "string") return begun;
     this.#active = active;
-    this.#generation = generation;
-    const region = regionOf(active, this.#disk.blockCount);
-    this.#writer = new LogWriter(this.#disk, region, snapshot);
+    this.#generation = snapshot.generation;
+    this.#writer = new LogWriter(this.#disk, regionOf(active, this.#disk.blockCount), begun);
     return "ok";
   }
 

@@ -29,25 +29,66 @@ export interface WalkedLog {
   readonly records: readonly StateRecord[];
   /** Offset behind the last record. */
   readonly end: number;
-  /** Why the bytes at `end` are no record. */
-  readonly stop: WireErrorCode;
   readonly tail: Tail;
 }
 
 /** Reads records from the head of a log, which begins at a block, until one is none. */
 export function walkLog(log: Uint8Array): WalkedLog {
-  const records: StateRecord[] = [];
-  let end = 0;
-  for (; records.length < RECORDS_MAX;) {
-    const decoded = recordAt(log, end);
-    if (typeof decoded === "string") {
-      const synced = records.some(({ op }) => op === "sync");
-      return { log, records, end, stop: decoded, tail: tailOf(log, end, synced) };
+  const walk = new LogWalk();
+  walk.advance(log);
+  return walk.finish(log);
+}
+
+/** A walk over a log of which more and more bytes are there. Each byte is looked at once or twice. */
+export class LogWalk {
+  readonly #records: StateRecord[] = [];
+  #end = 0;
+  #stop: WireErrorCode | undefined;
+  /** Blocks before this offset, behind the block of the end, hold something. */
+  #searched = 0;
+
+  /**
+   * Goes on over a log that begins as it did before; values are views into `log`.
+   *
+   * @returns Whether the log's end is known, and the first block of zeros behind it.
+   */
+  advance(log: Uint8Array): boolean {
+    while (this.#stop === undefined || this.#stop === "truncated") {
+      if (this.#records.length >= RECORDS_MAX) this.#stop = "limit_exceeded";
+      else if (!this.#take(log)) break;
     }
-    records.push(decoded.record);
-    end = decoded.next;
+    if (this.#stop === "truncated") return false;
+    return this.#areaEnd(log) < log.length || this.#stop === "limit_exceeded";
   }
-  return { log, records, end, stop: "limit_exceeded", tail: "endless" };
+
+  /** What the walk found, when there are no more bytes. */
+  finish(log: Uint8Array): WalkedLog {
+    const found = { log, records: this.#records, end: this.#end };
+    if (this.#stop === "limit_exceeded") return { ...found, tail: "endless" };
+    const synced = this.#records.some(({ op }) => op === "sync");
+    return { ...found, tail: tailOf(log.subarray(0, this.#areaEnd(log)), this.#end, synced) };
+  }
+
+  #take(log: Uint8Array): boolean {
+    const decoded = recordAt(log, this.#end);
+    if (typeof decoded === "string") {
+      this.#stop = decoded;
+      return false;
+    }
+    this.#records.push(decoded.record);
+    this.#end = decoded.next;
+    return true;
+  }
+
+  /** The first block of zeros behind the block of the end: what follows is of an older generation. */
+  #areaEnd(log: Uint8Array): number {
+    let start = Math.max(this.#searched, (Math.floor(this.#end / BLOCK_SIZE) + 1) * BLOCK_SIZE);
+    while (start < log.length && !allZero(log.subarray(start, start + BLOCK_SIZE))) {
+      start += BLOCK_SIZE;
+    }
+    this.#searched = Math.min(start, log.length);
+    return this.#searched;
+  }
 }
 
 /** The record at an offset, or why there is none. */
@@ -64,17 +105,16 @@ export function recordAt(
 }
 
 /**
- * A batch ends with SYNC, and only its last write makes it part of the log. So what a cut leaves
- * behind the end is at most one batch: a record behind a SYNC is one that was safe. A log without any
+ * A batch ends with SYNC, and nothing of the next is written before it is safe. So what a cut leaves
+ * behind the end is parts of one batch: a record behind a SYNC is one that was safe. A log without any
  * SYNC is upstream's, which writes record by record: there each later record was safe.
  */
 function tailOf(log: Uint8Array, end: number, synced: boolean): Tail {
-  const limit = areaEnd(log, end);
-  if (allZero(log.subarray(end, limit))) return "clean";
+  if (allZero(log.subarray(end))) return "clean";
   let behindSync = !synced;
   let tries = 0;
-  for (let at = log.indexOf(MAGIC_BYTE, end); at >= 0 && at < limit;) {
-    const decoded = recordAt(log.subarray(0, limit), at);
+  for (let at = log.indexOf(MAGIC_BYTE, end); at >= 0;) {
+    const decoded = recordAt(log, at);
     if (typeof decoded !== "string") {
       if (behindSync) return "damaged";
       behindSync = decoded.record.op === "sync";
@@ -83,13 +123,4 @@ function tailOf(log: Uint8Array, end: number, synced: boolean): Tail {
     at = log.indexOf(MAGIC_BYTE, at + 1);
   }
   return "torn";
-}
-
-/** The first block of zeros behind the block of the end: what follows is of an older generation. */
-function areaEnd(log: Uint8Array, end: number): number {
-  let start = (Math.floor(end / BLOCK_SIZE) + 1) * BLOCK_SIZE;
-  while (start < log.length && !allZero(log.subarray(start, start + BLOCK_SIZE))) {
-    start += BLOCK_SIZE;
-  }
-  return Math.min(start, log.length);
 }
