@@ -111,6 +111,15 @@ const WORKLOADS: Readonly<Record<string, readonly Step[]>> = {
     transaction([A, C], LONG),
     together(transaction([A, C], "u"), put(B, "v")),
   ],
+  "puts over an older generation": [
+    ...Array.from({ length: 8 }, (_, index) => put([A, B][index & 1] ?? A, `${index}${LONG}`)),
+    compact,
+    compact,
+    put(A, LONG),
+    together(put(A, LONG), put(B, LONG)),
+    put(C, "c"),
+    put(B, LONG),
+  ],
   "compaction": [
     put(A, LONG),
     put(B, "b"),
