@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isAscii, readAscii } from "@runtime/core/ascii.ts";
 import { unreachable } from "@runtime/core/assert.ts";
 import { crc32c } from "@runtime/core/crc32c.ts";
 import { WireError } from "@runtime/core/error.ts";
@@ -20,6 +21,7 @@ export const RECORD_OVERHEAD = 15;
 const HEADER_LENGTH = 11;
 const SUM_LENGTH = 4;
 const ID_LENGTH = 8;
+const UTF8 = new TextEncoder();
 
 const OP = {
   put: 1,
@@ -77,9 +79,10 @@ export function decodeRecord(log: Uint8Array, offset: number): DecodedRecord {
   const valueEnd = keyEnd + header.valueLength;
   const next = valueEnd + SUM_LENGTH;
   if (next > log.length) throw new WireError("truncated", offset);
-  const sum = new Reader(log.subarray(valueEnd, next)).u32();
-  if (sum !== crc32c(log.subarray(offset, valueEnd))) throw new WireError("bad_checksum", valueEnd);
-  const key = keyOf(log.subarray(offset + HEADER_LENGTH, keyEnd), offset + HEADER_LENGTH);
+  if (u32At(log, valueEnd) !== crc32c(log.subarray(offset, valueEnd))) {
+    throw new WireError("bad_checksum", valueEnd);
+  }
+  const key = keyOf(log, offset + HEADER_LENGTH, header.keyLength);
   return { record: contents(header.op, key, log.subarray(keyEnd, valueEnd), keyEnd), next };
 }
 
@@ -91,28 +94,36 @@ interface Header {
 
 function headerOf(log: Uint8Array, offset: number): Header {
   if (offset + HEADER_LENGTH > log.length) throw new WireError("truncated", offset);
-  const reader = new Reader(log.subarray(offset, offset + HEADER_LENGTH));
-  if (reader.u32() !== RECORD_MAGIC) throw new WireError("bad_magic", offset);
-  const op = reader.u8();
+  if (u32At(log, offset) !== RECORD_MAGIC) throw new WireError("bad_magic", offset);
+  const op = log[offset + 4] ?? 0;
   const valueMax = VALUE_MAX.get(op);
   if (valueMax === undefined) throw new WireError("unknown_op", offset + 4);
-  const keyLength = reader.u16();
+  const keyLength = (log[offset + 5] ?? 0) | (log[offset + 6] ?? 0) << 8;
   const keyMax = hasKey(op) ? KEY_LENGTH_MAX : 0;
   if (keyLength > keyMax || hasKey(op) && keyLength === 0) {
     throw new WireError("length_out_of_range", offset + 5);
   }
-  const valueLength = reader.u32();
+  const valueLength = u32At(log, offset + 7);
   if (valueLength > valueMax) throw new WireError("length_out_of_range", offset + 7);
   return { op, keyLength, valueLength };
+}
+
+/** A number whose bytes are all there. A journal has many records: no reader is made for each. */
+function u32At(log: Uint8Array, at: number): number {
+  return ((log[at] ?? 0) | (log[at + 1] ?? 0) << 8 | (log[at + 2] ?? 0) << 16 |
+    (log[at + 3] ?? 0) << 24) >>> 0;
 }
 
 function hasKey(op: number): boolean {
   return op === OP.put || op === OP.delete || op === OP.payload;
 }
 
-function keyOf(bytes: Uint8Array, offset: number): string {
+function keyOf(log: Uint8Array, offset: number, length: number): string {
+  if (length === 0) return "";
+  const ascii = readAscii(log, offset, length);
+  if (ascii !== undefined) return ascii;
   try {
-    return new Reader(bytes).text(bytes.length);
+    return new Reader(log.subarray(offset, offset + length)).text(length);
   } catch {
     throw new WireError("not_utf8", offset);
   }
@@ -155,13 +166,18 @@ function sized(value: Uint8Array, length: number, offset: number): Reader {
 
 /** The bytes of a record. A key or value beyond its bound is a bug. */
 export function encodeRecord(record: StateRecord): Uint8Array {
-  const key = "key" in record ? new TextEncoder().encode(record.key) : new Uint8Array(0);
+  const key = "key" in record ? record.key : "";
   const value = valueOf(record);
-  const length = RECORD_OVERHEAD + key.length + value.length;
-  const writer = new Writer(length).u32(RECORD_MAGIC).u8(OP[record.op]).u16(key.length)
-    .u32(value.length).bytes(key).bytes(value);
-  const sum = crc32c(writer.finish());
-  return writer.u32(sum).finish();
+  const length = RECORD_OVERHEAD + utf8Length(key) + value.length;
+  const bytes = new Uint8Array(length);
+  bytes.set(
+    new Writer(HEADER_LENGTH + KEY_LENGTH_MAX).u32(RECORD_MAGIC).u8(OP[record.op])
+      .u16(utf8Length(key)).u32(value.length).text(key).finish(),
+  );
+  bytes.set(value, length - SUM_LENGTH - value.length);
+  const sum = crc32c(bytes.subarray(0, length - SUM_LENGTH));
+  for (let at = 0; at < SUM_LENGTH; at++) bytes[length - SUM_LENGTH + at] = sum >>> 8 * at;
+  return bytes;
 }
 
 function valueOf(record: StateRecord): Uint8Array {
@@ -187,5 +203,9 @@ function valueOf(record: StateRecord): Uint8Array {
 
 /** Bytes that a PUT takes in the log. */
 export function putLength(key: string, storedLength: number): number {
-  return RECORD_OVERHEAD + new TextEncoder().encode(key).length + storedLength;
+  return RECORD_OVERHEAD + utf8Length(key) + storedLength;
+}
+
+function utf8Length(text: string): number {
+  return isAscii(text) ? text.length : UTF8.encode(text).length;
 }

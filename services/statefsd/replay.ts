@@ -53,7 +53,7 @@ export class LogState {
   apply(record: StateRecord): void {
     switch (record.op) {
       case "put":
-        return this.put(record.key, record.value.slice());
+        return this.put(record.key, record.value);
       case "delete":
         return this.remove(record.key);
       case "checkpoint":
@@ -70,7 +70,7 @@ export class LogState {
     }
   }
 
-  /** Takes a value, judged by its path's rules. Keeps `stored`. */
+  /** Takes a value, judged by its path's rules. Keeps `stored`, which may be a view into the log. */
   put(key: string, stored: Uint8Array): void {
     if (this.#marks.size >= KEYS_MAX && !this.#marks.has(key)) {
       this.complete = false;
@@ -158,9 +158,10 @@ function markOf(payload: Uint8Array): ReturnType<typeof decodeSequenceMark> | un
   }
 }
 
-/** The state that records make, one after the other. */
+/** The state that records make, one after the other. It holds nothing of the log. */
 export function replay(records: readonly StateRecord[], vault?: Vault): LogState {
   const state = new LogState(vault);
   for (const record of records) state.apply(record);
+  state.values.detach();
   return state;
 }

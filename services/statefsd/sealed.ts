@@ -14,6 +14,7 @@ import { concatBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import { Reader } from "@runtime/core/reader.ts";
 import { Secret } from "@runtime/core/secret.ts";
+import { Writer } from "@runtime/core/writer.ts";
 import { hkdfSha256 } from "@runtime/crypto/hkdf.ts";
 import {
   openXchacha,
@@ -22,6 +23,7 @@ import {
   XCHACHA_NONCE_LENGTH,
   XCHACHA_TAG_LENGTH,
 } from "@runtime/crypto/xchacha_poly.ts";
+import { KEY_LENGTH_MAX } from "./limits.ts";
 
 /** `NXR2`, little-endian. */
 const MAGIC_2 = 0x3252584e;
@@ -83,7 +85,7 @@ export function sealValue(plain: Uint8Array, { key, path, nonce }: SealInput): U
   const header = new Uint8Array(HEADER_2_LENGTH);
   header.set([0x4e, 0x58, 0x52, 0x32, VERSION_2, 0, 0, 0]);
   header.set(nonce, NONCE_PART_OFFSET);
-  const ad = concatBytes(header, UTF8.encode(path));
+  const ad = boundTo(header, path);
   return concatBytes(header, key.use((bytes) => sealXchacha(bytes, plain, { nonce, ad })));
 }
 
@@ -103,9 +105,14 @@ export function openValue(
   if (reader.u8() !== 0) throw new WireError("value_out_of_range", 5);
   if (reader.u16() !== 0) throw new WireError("value_out_of_range", 6);
   const nonce = reader.bytes(XCHACHA_NONCE_LENGTH);
-  const ad = concatBytes(stored.subarray(0, HEADER_2_LENGTH), UTF8.encode(path));
+  const ad = boundTo(stored.subarray(0, HEADER_2_LENGTH), path);
   const sealed = reader.bytes(reader.remaining);
   return key.use((bytes) => openXchacha(bytes, sealed, { nonce, ad }));
+}
+
+/** What a seal is over beside its value: the header and the path. */
+function boundTo(header: Uint8Array, path: string): Uint8Array {
+  return new Writer(HEADER_2_LENGTH + KEY_LENGTH_MAX).bytes(header).text(path).finish();
 }
 
 /** What upstream's values of class `app` are under. */
@@ -132,7 +139,7 @@ export function openLegacyValue(
   if (reader.u8() !== CLASS_APP) throw new WireError("value_out_of_range", 5);
   if (reader.u16() !== 0) throw new WireError("value_out_of_range", 6);
   const nonce = concatBytes(salt, reader.bytes(HEADER_1_LENGTH - NONCE_PART_OFFSET));
-  const ad = concatBytes(stored.subarray(0, HEADER_1_LENGTH), UTF8.encode(path));
+  const ad = boundTo(stored.subarray(0, HEADER_1_LENGTH), path);
   const sealed = reader.bytes(reader.remaining);
   return key.use((bytes) => openXchacha(bytes, sealed, { nonce, ad }));
 }

@@ -10,7 +10,7 @@ import {
   TRANSACTION_BYTES_MAX,
 } from "./limits.ts";
 import { LogWriter } from "./log_writer.ts";
-import { pathFault, reserved, SEQUENCE_PATH } from "./path.ts";
+import { pathFault, reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
 import { encodeRecord } from "./record.ts";
 import { SEAL_OVERHEAD } from "./sealed.ts";
 import { encodeSequenceMark } from "./sequence_mark.ts";
@@ -113,7 +113,9 @@ export class Store {
     const envelope = this.#vault.open(key, value.stored);
     if (envelope === undefined) return { status: "integrity" };
     const { sequence, timestamp, subject, purpose, payload } = envelope;
-    return { status: "ok", sequence, timestamp, subject, purpose, payload: payload.slice() };
+    // A payload that was sealed lies in bytes of its own already.
+    const own = storedInClear(key) ? payload.slice() : payload;
+    return { status: "ok", sequence, timestamp, subject, purpose, payload: own };
   }
 
   /**

@@ -64,6 +64,13 @@ export class ValueIndex {
     this.#storedBytes = 0;
   }
 
+  /** Copies the values out of what they are views into. */
+  detach(): void {
+    for (const [key, value] of this.#values) {
+      this.#values.set(key, { ...value, stored: value.stored.slice() });
+    }
+  }
+
   entries(): IterableIterator<[string, StoredValue]> {
     return this.#values.entries();
   }
