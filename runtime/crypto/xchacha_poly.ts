@@ -51,16 +51,26 @@ export function sealXchacha(
 export function openXchacha(
   key: Uint8Array,
   sealed: Uint8Array,
-  { nonce, ad }: XchachaMessage,
+  message: XchachaMessage,
 ): Uint8Array | undefined {
   if (sealed.length < XCHACHA_TAG_LENGTH) return undefined;
   const plain = new Uint8Array(sealed.length - XCHACHA_TAG_LENGTH);
-  const length = withSubkey(
-    key,
-    nonce,
-    (subkey, rest) => openOnce(subkey, rest, ad, sealed, plain, 0),
-  );
-  return length === undefined ? undefined : plain;
+  return openXchachaInto(key, sealed, message, plain) === undefined ? undefined : plain;
+}
+
+/**
+ * Opens as {@linkcode openXchacha} does, to the head of `out`.
+ *
+ * @param out Must have room for `sealed.length` - 16 bytes.
+ * @returns how many bytes were written; when `undefined`, `out` is untouched.
+ */
+export function openXchachaInto(
+  key: Uint8Array,
+  sealed: Uint8Array,
+  { nonce, ad }: XchachaMessage,
+  out: Uint8Array,
+): number | undefined {
+  return withSubkey(key, nonce, (subkey, rest) => openOnce(subkey, rest, ad, sealed, out, 0));
 }
 
 /**

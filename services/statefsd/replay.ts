@@ -7,6 +7,7 @@
  */
 
 import { WireError } from "@runtime/core/error.ts";
+import type { Envelope } from "./envelope.ts";
 import { KEYS_MAX } from "./limits.ts";
 import { OpenTransactions } from "./open_transactions.ts";
 import { reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
@@ -22,6 +23,11 @@ export interface ReplayCounts {
   /** Records of transactions that did not begin, or exceeded a cap. */
   ignored: number;
 }
+
+type Judgement = Pick<StoredValue, "sequence" | "fault">;
+
+/** Of a value that does not open. */
+const UNREADABLE: Judgement = { sequence: 0n, fault: "integrity" };
 
 /** The state that a log makes, record by record. */
 export class LogState {
@@ -92,20 +98,25 @@ export class LogState {
   }
 
   #judged(key: string, stored: Uint8Array): StoredValue {
-    const mark = this.#marks.get(key);
     if (this.#vault === undefined) return { stored, sequence: 0n, fault: undefined };
-    const envelope = this.#vault.open(key, stored);
+    const mark = this.#marks.get(key);
     // A mark also for a value that does not open: it keeps its key counted.
     if (mark === undefined) this.#marks.set(key, 0n);
-    if (envelope === undefined) return { stored, sequence: 0n, fault: "integrity" };
-    const { sequence } = envelope;
-    if (sequence > 0n && this.#stale(key, sequence, mark)) {
-      return { stored, sequence, fault: "rollback" };
-    }
+    const judge = (envelope: Envelope) => this.#accepted(key, envelope, mark);
+    const { sequence, fault } = this.#vault.inspect(key, stored, judge) ?? UNREADABLE;
+    return { stored, sequence, fault };
+  }
+
+  #accepted(
+    key: string,
+    { sequence, payload }: Envelope,
+    mark: bigint | undefined,
+  ): Judgement {
+    if (sequence > 0n && this.#stale(key, sequence, mark)) return { sequence, fault: "rollback" };
     if (sequence > 0n) this.#marks.set(key, sequence);
     if (sequence > this.sequence) this.sequence = sequence;
-    if (key === SEQUENCE_PATH) this.#raise(envelope.payload);
-    return { stored, sequence, fault: undefined };
+    if (key === SEQUENCE_PATH) this.#raise(payload);
+    return { sequence, fault: undefined };
   }
 
   /** A snapshot lists values of every age: its keys are judged against each other alone. */

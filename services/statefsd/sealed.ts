@@ -9,21 +9,21 @@
  * @module
  */
 
+import { ASCII_LENGTH_MAX, isAscii, writeAscii } from "@runtime/core/ascii.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { concatBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import { Reader } from "@runtime/core/reader.ts";
 import { Secret } from "@runtime/core/secret.ts";
-import { Writer } from "@runtime/core/writer.ts";
 import { hkdfSha256 } from "@runtime/crypto/hkdf.ts";
 import {
   openXchacha,
+  openXchachaInto,
   sealXchacha,
   XCHACHA_KEY_LENGTH,
   XCHACHA_NONCE_LENGTH,
   XCHACHA_TAG_LENGTH,
 } from "@runtime/crypto/xchacha_poly.ts";
-import { KEY_LENGTH_MAX } from "./limits.ts";
 
 /** `NXR2`, little-endian. */
 const MAGIC_2 = 0x3252584e;
@@ -43,6 +43,8 @@ export const IMAGE_ID_LENGTH = 16;
 export const LEGACY_SALT_LENGTH = 12;
 
 const UTF8 = new TextEncoder();
+/** Associated data of one call at a time. */
+const BOUND = new Uint8Array(HEADER_2_LENGTH + ASCII_LENGTH_MAX);
 const INFO = UTF8.encode("nexus:nxr2");
 
 export type SealKind = "nxr1" | "nxr2" | "none";
@@ -97,8 +99,23 @@ export function sealValue(plain: Uint8Array, { key, path, nonce }: SealInput): U
  */
 export function openValue(
   stored: Uint8Array,
-  { key, path }: Pick<SealInput, "key" | "path">,
+  under: Pick<SealInput, "key" | "path">,
 ): Uint8Array | undefined {
+  const plain = new Uint8Array(Math.max(stored.length - SEAL_OVERHEAD, 0));
+  return openValueInto(stored, under, plain) === undefined ? undefined : plain;
+}
+
+/**
+ * Opens an NXR2 value as {@linkcode openValue} does, to the head of `out`.
+ *
+ * @param out Must have room for the value without its seal.
+ * @returns how many bytes were written.
+ */
+export function openValueInto(
+  stored: Uint8Array,
+  { key, path }: Pick<SealInput, "key" | "path">,
+  out: Uint8Array,
+): number | undefined {
   const reader = new Reader(stored);
   if (reader.u32() !== MAGIC_2) throw new WireError("bad_magic", 0);
   if (reader.u8() !== VERSION_2) throw new WireError("bad_version", 4);
@@ -107,12 +124,15 @@ export function openValue(
   const nonce = reader.bytes(XCHACHA_NONCE_LENGTH);
   const ad = boundTo(stored.subarray(0, HEADER_2_LENGTH), path);
   const sealed = reader.bytes(reader.remaining);
-  return key.use((bytes) => openXchacha(bytes, sealed, { nonce, ad }));
+  return key.use((bytes) => openXchachaInto(bytes, sealed, { nonce, ad }, out));
 }
 
 /** What a seal is over beside its value: the header and the path. */
 function boundTo(header: Uint8Array, path: string): Uint8Array {
-  return new Writer(HEADER_2_LENGTH + KEY_LENGTH_MAX).bytes(header).text(path).finish();
+  if (!isAscii(path)) return concatBytes(header, UTF8.encode(path));
+  BOUND.set(header);
+  writeAscii(path, BOUND, header.length);
+  return BOUND.subarray(0, header.length + path.length);
 }
 
 /** What upstream's values of class `app` are under. */

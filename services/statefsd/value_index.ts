@@ -37,24 +37,25 @@ export class ValueIndex {
   }
 
   set(key: string, value: StoredValue): void {
-    if (!this.#remove(key)) this.#sorted = undefined;
+    const before = this.#values.get(key);
+    if (before === undefined) this.#sorted = undefined;
+    else this.#uncount(key, before);
     this.#values.set(key, value);
     this.#liveBytes += putLength(key, value.stored.length);
     this.#storedBytes += value.stored.length;
   }
 
   delete(key: string): void {
-    if (this.#remove(key)) this.#sorted = undefined;
+    const before = this.#values.get(key);
+    if (before === undefined) return;
+    this.#sorted = undefined;
+    this.#uncount(key, before);
+    this.#values.delete(key);
   }
 
-  /** @returns Whether it was there. */
-  #remove(key: string): boolean {
-    const value = this.#values.get(key);
-    if (value === undefined) return false;
-    this.#values.delete(key);
-    this.#liveBytes -= putLength(key, value.stored.length);
-    this.#storedBytes -= value.stored.length;
-    return true;
+  #uncount(key: string, { stored }: StoredValue): void {
+    this.#liveBytes -= putLength(key, stored.length);
+    this.#storedBytes -= stored.length;
   }
 
   clear(): void {

@@ -2,15 +2,19 @@ import { WireError } from "@runtime/core/error.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import { decodeEnvelope, encodeEnvelope, type Envelope } from "./envelope.ts";
 import { decodeImageId } from "./image_id.ts";
+import { STORED_LENGTH_MAX } from "./limits.ts";
 import { IMAGE_ID_PATH, storedInClear } from "./path.ts";
 import {
   imageKey,
   type LegacyKey,
   openLegacyValue,
-  openValue,
+  openValueInto,
   sealOf,
   sealValue,
 } from "./sealed.ts";
+
+/** Plaintext that is only looked at: a replay opens every value of a journal. Zeros in between. */
+const SCRATCH = new Uint8Array(STORED_LENGTH_MAX);
 
 const LEGACY_FOLDER = "/state/app/";
 
@@ -36,11 +40,21 @@ export class Vault {
 
   /** A value in the clear where a sealed one belongs is refused: nobody may take a seal away. */
   open(path: string, stored: Uint8Array): OpenedValue {
+    return valueOrNone(() => this.#opened(path, stored, new Uint8Array(stored.length)));
+  }
+
+  /**
+   * Opens a value as {@linkcode open} does, only to look at it: its payload is gone afterwards.
+   *
+   * @param look Must keep nothing of the payload.
+   */
+  inspect<T>(path: string, stored: Uint8Array, look: (envelope: Envelope) => T): T | undefined {
+    const plain = SCRATCH.subarray(0, stored.length);
     try {
-      return this.#opened(path, stored);
-    } catch (error) {
-      if (error instanceof WireError) return undefined;
-      throw error;
+      const envelope = valueOrNone(() => this.#opened(path, stored, plain));
+      return envelope === undefined ? undefined : look(envelope);
+    } finally {
+      plain.fill(0);
     }
   }
 
@@ -48,18 +62,29 @@ export class Vault {
     this.#key.wipe();
   }
 
-  #opened(path: string, stored: Uint8Array): OpenedValue {
+  /** @param into Where a sealed value's plaintext goes; as long as `stored`. */
+  #opened(path: string, stored: Uint8Array, into: Uint8Array): OpenedValue {
     if (path === IMAGE_ID_PATH) return bare(decodeImageId(stored).imageId);
     if (storedInClear(path)) return decodeEnvelope(stored);
     if (sealOf(stored) === "nxr1") return this.#openedLegacy(path, stored);
-    const plain = openValue(stored, { key: this.#key, path });
-    return plain === undefined ? undefined : decodeEnvelope(plain);
+    const length = openValueInto(stored, { key: this.#key, path }, into);
+    return length === undefined ? undefined : decodeEnvelope(into.subarray(0, length));
   }
 
   #openedLegacy(path: string, stored: Uint8Array): OpenedValue {
     if (this.#legacy === undefined || !path.startsWith(LEGACY_FOLDER)) return undefined;
     const plain = openLegacyValue(stored, { ...this.#legacy, path });
     return plain === undefined ? undefined : bare(plain);
+  }
+}
+
+/** What does not parse is no value. */
+function valueOrNone(work: () => OpenedValue): OpenedValue {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
   }
 }
 
