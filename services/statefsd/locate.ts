@@ -20,8 +20,8 @@ import {
 } from "./superblock.ts";
 import { LogWalk, recordAt, type WalkedLog } from "./walk.ts";
 
-/** Blocks that are read in one go: 128 KiB. */
-const PIECE_BLOCKS = 256;
+/** Bytes that are read in one go. */
+const PIECE_LENGTH = 128 * 1024;
 
 /** The log in use. */
 export interface LocatedLog {
@@ -128,37 +128,30 @@ function superblockOf(block: Uint8Array): Superblock | undefined {
 
 /** Whether every block is zeros but one, in which the first write of all may have been cut short. */
 async function blankBut(disk: JournalDisk, spared: number): Promise<boolean> {
-  for (let block = 0; block < disk.blockCount; block += PIECE_BLOCKS) {
-    const count = Math.min(PIECE_BLOCKS, disk.blockCount - block);
-    const piece = new Uint8Array(count * BLOCK_SIZE);
-    await fill(disk, block, piece);
-    if (spared >= block && spared < block + count) {
-      piece.fill(0, (spared - block) * BLOCK_SIZE, (spared - block + 1) * BLOCK_SIZE);
-    }
+  const length = disk.blockCount * BLOCK_SIZE;
+  for (let start = 0; start < length; start += PIECE_LENGTH) {
+    const piece = new Uint8Array(Math.min(PIECE_LENGTH, length - start));
+    await fill(disk, start / BLOCK_SIZE, piece);
+    const at = spared * BLOCK_SIZE - start;
+    if (at >= 0 && at < piece.length) piece.fill(0, at, at + BLOCK_SIZE);
     if (!allZero(piece)) return false;
   }
   return true;
 }
 
-/** Reads a log piece by piece, up to the one in which a block of zeros follows its end. */
+/**
+ * Reads a log piece by piece, up to the one in which a block of zeros follows its end. What no piece
+ * reaches of the array's memory is never touched.
+ */
 async function walkRegion(disk: JournalDisk, region: Region): Promise<WalkedLog> {
   const walk = new LogWalk();
-  let log = new Uint8Array(Math.min(region.blockCount, PIECE_BLOCKS) * BLOCK_SIZE);
-  for (let done = 0; done < region.blockCount;) {
-    const count = Math.min(PIECE_BLOCKS, region.blockCount - done);
-    const length = (done + count) * BLOCK_SIZE;
-    if (length > log.length) log = grown(log, region.blockCount * BLOCK_SIZE);
-    await fill(disk, region.firstBlock + done, log.subarray(done * BLOCK_SIZE, length));
-    done += count;
-    if (walk.advance(log.subarray(0, length))) return walk.finish(log.subarray(0, length));
+  const log = new Uint8Array(region.blockCount * BLOCK_SIZE);
+  for (let start = 0; start < log.length; start += PIECE_LENGTH) {
+    const end = Math.min(start + PIECE_LENGTH, log.length);
+    await fill(disk, region.firstBlock + start / BLOCK_SIZE, log.subarray(start, end));
+    if (walk.advance(log.subarray(0, end))) return walk.finish(log.subarray(0, end));
   }
-  return walk.finish(log.subarray(0, region.blockCount * BLOCK_SIZE));
-}
-
-function grown(log: Uint8Array, lengthMax: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.min(lengthMax, 2 * log.length));
-  larger.set(log);
-  return larger;
+  return walk.finish(log);
 }
 
 async function blockOf(disk: JournalDisk, block: number): Promise<Uint8Array> {
