@@ -2,6 +2,8 @@ import { assert } from "@runtime/core/assert.ts";
 import { concatBytes } from "@runtime/core/bytes.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import { INDEX_BYTES_MAX, KEYS_MAX, RESERVE_BYTES } from "./limits.ts";
+import type { QuotaExcess, QuotaLedger } from "./quota.ts";
+import { type Growth, type Growths, growthsOf } from "./quota_owner.ts";
 import { encodeRecord, putLength, RECORD_OVERHEAD } from "./record.ts";
 import { SNAPSHOT_OVERHEAD } from "./snapshot.ts";
 import type { StoredValue, ValueIndex } from "./value_index.ts";
@@ -14,24 +16,34 @@ export interface BatchRoom {
   readonly urgent: boolean;
 }
 
+/** What a batch changes when it is safe. */
+export interface BatchTarget {
+  readonly index: ValueIndex;
+  readonly ledger: QuotaLedger;
+}
+
 /** A value for each key that a change sets; `undefined` for one that it deletes. */
 export type Changes = ReadonlyMap<string, StoredValue | undefined>;
 
 /** Writes that become safe together, and the values as they will be then. */
 export class Batch {
   readonly #index: ValueIndex;
+  readonly #ledger: QuotaLedger;
   readonly #nonces: Uint8Array;
   readonly #parts: Uint8Array[] = [];
   readonly #changes = new Map<string, StoredValue | undefined>();
   readonly #then: (() => void)[] = [];
+  /** By what each owner will have grown. */
+  readonly #growths = new Map<string, Growth>();
   #noncesUsed = 0;
   #length = 0;
   #liveDelta = 0;
   #keyDelta = 0;
 
   /** @param nonces Fresh bytes, 24 for each value that may be sealed. */
-  constructor(index: ValueIndex, nonces: Uint8Array) {
+  constructor({ index, ledger }: BatchTarget, nonces: Uint8Array) {
     this.#index = index;
+    this.#ledger = ledger;
     this.#nonces = nonces;
   }
 
@@ -62,17 +74,29 @@ export class Batch {
     changes: Changes,
     room: BatchRoom,
     then?: () => void,
-  ): boolean {
+  ): "ok" | "no_space" {
     const length = records.reduce((total, record) => total + record.length, 0);
     const [live, keys] = this.#deltaOf(changes);
-    if (!this.#fits(length, room) || !this.#grows(live, keys, room)) return false;
+    if (!this.#fits(length, room) || !this.#grows(live, keys, room)) return "no_space";
     this.#parts.push(...records);
+    this.#note(this.#growthsOf(changes));
     for (const [key, value] of changes) this.#changes.set(key, value);
     this.#length += length;
     this.#liveDelta += live;
     this.#keyDelta += keys;
     if (then !== undefined) this.#then.push(then);
-    return true;
+    return "ok";
+  }
+
+  /** Adds a write as `add` does, unless an owner would come above its hard limit. */
+  addWithinQuotas(
+    records: readonly Uint8Array[],
+    changes: Changes,
+    room: BatchRoom,
+    then?: () => void,
+  ): "ok" | "no_space" | QuotaExcess {
+    return this.#ledger.excess(this.#growthsOf(changes), this.#growths) ??
+      this.add(records, changes, room, then);
   }
 
   /** The bytes to append: every write, and SYNC. */
@@ -83,10 +107,27 @@ export class Batch {
   /** Makes the values what the disk now says they are. */
   apply(): void {
     for (const [key, value] of this.#changes) {
+      this.#ledger.change(key, this.#index.get(key), value);
       if (value === undefined) this.#index.delete(key);
       else this.#index.set(key, value);
     }
+    this.#ledger.grew(this.#growths);
     for (const then of this.#then) then();
+  }
+
+  #growthsOf(changes: Changes): Growths {
+    const steps = [...changes].map(([key, value]) => [key, this.get(key), value] as const);
+    return growthsOf(steps);
+  }
+
+  #note(growths: Growths): void {
+    for (const [owner, { total, refusable }] of growths) {
+      const before = this.#growths.get(owner) ?? { total: 0, refusable: 0 };
+      this.#growths.set(owner, {
+        total: before.total + total,
+        refusable: before.refusable + refusable,
+      });
+    }
   }
 
   #fits(length: number, { logEnd, capacity, urgent }: BatchRoom): boolean {

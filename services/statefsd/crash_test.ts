@@ -5,17 +5,19 @@
  * @module
  */
 
-import { ok } from "@tests/fakes/assert.ts";
+import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { type DiskFaults, type Fate, LossyDisk } from "@tests/fakes/lossy_disk.ts";
 import { choices } from "@tests/fakes/random.ts";
 import {
   ABOUT,
   bytesOf,
+  countedUsages,
   formattedImage,
   recordKey,
   risingRandom,
   storeOn,
   textAt,
+  toldUsages,
 } from "@tests/fakes/statefs.ts";
 import { test } from "@tests/fakes/test.ts";
 import { openStore } from "./open_store.ts";
@@ -50,6 +52,7 @@ class Expected {
       ok(changed.length === 0 || changed.length === keys.length, `${where}: half a transaction`);
     }
     ok(store.stats.sequence >= this.sequence, `${where}: the sequence fell`);
+    deepEqual(toldUsages(store), countedUsages(store), `${where}: usage`);
   }
 }
 
@@ -98,7 +101,7 @@ function transaction(keys: readonly string[], text: string): Step {
 
 const compact: Step = async (store) => void await store.compact();
 
-const [A, B, C] = ["/state/app/a", "/state/boot/b", "/state/app/c"];
+const [A, B, C] = ["/state/app/a/1", "/state/boot/b", "/state/app/c/1"];
 const LONG = "l".repeat(1300);
 
 const WORKLOADS: Readonly<Record<string, readonly Step[]>> = {
@@ -144,6 +147,7 @@ async function cutAt(
   const expected = new Expected();
   if (opened.status !== "ok") return { disk, expected };
   for (const step of steps) await step(opened.store, expected);
+  deepEqual(toldUsages(opened.store), countedUsages(opened.store), "usage where the cut was");
   return { disk, expected };
 }
 

@@ -15,6 +15,7 @@ import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { logEndOf, LogWriter } from "./log_writer.ts";
 import { IMAGE_ID_PATH, SEQUENCE_PATH } from "./path.ts";
+import { NO_QUOTAS, type OpenPayload, QuotaLedger, type QuotaPorts } from "./quota.ts";
 import { encodeRecord, type StateRecord } from "./record.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
 import { IMAGE_ID_LENGTH, type LegacyKey } from "./sealed.ts";
@@ -36,6 +37,8 @@ export interface StorePorts {
   readonly imageId?: Uint8Array;
   /** The largest sequence that a counter outside the image has seen. */
   readonly sequenceMin?: bigint;
+  /** How much each owner may take; without it, as much as there is room for. */
+  readonly quotas?: QuotaPorts;
 }
 
 /** What opening found. */
@@ -100,9 +103,10 @@ async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | O
     [IMAGE_ID_PATH, {
       stored: encodeImageId({ imageId, blockCount: disk.blockCount }),
       sequence: 0n,
+      subject: "",
       fault: undefined,
     }],
-    [SEQUENCE_PATH, { stored: mark, sequence: 1n, fault: undefined }],
+    [SEQUENCE_PATH, { stored: mark, sequence: 1n, subject: "", fault: undefined }],
   ]);
   const begun = await beginGeneration(disk, "a", snapshot);
   if (typeof begun !== "string") return "ok";
@@ -144,7 +148,7 @@ async function openLog(
 }
 
 function startOf(
-  { disk, random }: StorePorts,
+  { disk, random, quotas = NO_QUOTAS }: StorePorts,
   { active, state, vault, writer }: {
     readonly active: RegionName;
     readonly state: LogState;
@@ -153,7 +157,9 @@ function startOf(
   },
 ): Store {
   const { values: index, generation, sequence, transaction } = state;
-  const start = { index, vault, writer, active, generation, sequence, transaction };
+  const payloadOf: OpenPayload = (key, { stored }) => vault.open(key, stored)?.payload;
+  const ledger = new QuotaLedger(quotas, payloadOf, index.entries());
+  const start = { index, ledger, vault, writer, active, generation, sequence, transaction };
   return new Store({ disk, random }, start);
 }
 

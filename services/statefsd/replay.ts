@@ -24,10 +24,10 @@ export interface ReplayCounts {
   ignored: number;
 }
 
-type Judgement = Pick<StoredValue, "sequence" | "fault">;
+type Judgement = Pick<StoredValue, "sequence" | "subject" | "fault">;
 
 /** Of a value that does not open. */
-const UNREADABLE: Judgement = { sequence: 0n, fault: "integrity" };
+const UNREADABLE: Judgement = { sequence: 0n, subject: "", fault: "integrity" };
 
 /** The state that a log makes, record by record. */
 export class LogState {
@@ -98,25 +98,27 @@ export class LogState {
   }
 
   #judged(key: string, stored: Uint8Array): StoredValue {
-    if (this.#vault === undefined) return { stored, sequence: 0n, fault: undefined };
+    if (this.#vault === undefined) return { stored, sequence: 0n, subject: "", fault: undefined };
     const mark = this.#marks.get(key);
     // A mark also for a value that does not open: it keeps its key counted.
     if (mark === undefined) this.#marks.set(key, 0n);
     const judge = (envelope: Envelope) => this.#accepted(key, envelope, mark);
-    const { sequence, fault } = this.#vault.inspect(key, stored, judge) ?? UNREADABLE;
-    return { stored, sequence, fault };
+    const { sequence, subject, fault } = this.#vault.inspect(key, stored, judge) ?? UNREADABLE;
+    return { stored, sequence, subject, fault };
   }
 
   #accepted(
     key: string,
-    { sequence, payload }: Envelope,
+    { sequence, subject, payload }: Envelope,
     mark: bigint | undefined,
   ): Judgement {
-    if (sequence > 0n && this.#stale(key, sequence, mark)) return { sequence, fault: "rollback" };
+    if (sequence > 0n && this.#stale(key, sequence, mark)) {
+      return { sequence, subject, fault: "rollback" };
+    }
     if (sequence > 0n) this.#marks.set(key, sequence);
     if (sequence > this.sequence) this.sequence = sequence;
     if (key === SEQUENCE_PATH) this.#raise(payload);
-    return { sequence, fault: undefined };
+    return { sequence, subject, fault: undefined };
   }
 
   /** A snapshot lists values of every age: its keys are judged against each other alone. */

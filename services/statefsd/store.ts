@@ -11,6 +11,7 @@ import {
 } from "./limits.ts";
 import { LogWriter } from "./log_writer.ts";
 import { pathFault, reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
+import type { QuotaExcess, QuotaLedger, QuotaUsage } from "./quota.ts";
 import { encodeRecord } from "./record.ts";
 import { SEAL_OVERHEAD } from "./sealed.ts";
 import { encodeSequenceMark } from "./sequence_mark.ts";
@@ -24,6 +25,7 @@ import { WriteQueue, type WriteStatus } from "./write_queue.ts";
 /** Where an opened image stands. */
 export interface StoreStart {
   readonly index: ValueIndex;
+  readonly ledger: QuotaLedger;
   readonly vault: Vault;
   readonly writer: LogWriter;
   readonly active: RegionName;
@@ -35,6 +37,9 @@ export interface StoreStart {
 export type GetResult =
   | ({ readonly status: "ok" } & Envelope)
   | { readonly status: "not_found" | "integrity" | "rollback" };
+
+/** How a write of values ends. */
+export type WriteOutcome = WriteStatus | QuotaExcess;
 
 export type BeginResult =
   | { readonly status: "ok"; readonly transaction: bigint }
@@ -59,6 +64,8 @@ export interface StoreStats {
   readonly sequence: bigint;
   /** Whether a failure has ended all writing until the image is opened anew. */
   readonly failed: boolean;
+  /** Values that should be limits of an owner and are none. */
+  readonly malformedLimits: number;
 }
 
 /** Values under paths, safe on a disk. Reads come from memory; writes are safe when they are `ok`. */
@@ -66,6 +73,7 @@ export class Store {
   readonly #disk: JournalDisk;
   readonly #random: RandomSource;
   readonly #index: ValueIndex;
+  readonly #ledger: QuotaLedger;
   readonly #vault: Vault;
   readonly #queue: WriteQueue;
   readonly #transactions = new TransactionTable();
@@ -84,6 +92,7 @@ export class Store {
     this.#disk = ports.disk;
     this.#random = ports.random;
     this.#index = start.index;
+    this.#ledger = start.ledger;
     this.#vault = start.vault;
     this.#writer = start.writer;
     this.#active = start.active;
@@ -102,6 +111,7 @@ export class Store {
       generation: this.#generation,
       sequence: this.#sequence,
       failed: this.#queue.failed,
+      malformedLimits: this.#ledger.malformed,
     };
   }
 
@@ -132,7 +142,17 @@ export class Store {
     return page;
   }
 
-  put(key: string, payload: Uint8Array, about: Provenance): Promise<WriteStatus> {
+  /** What an owner takes, and may take: `subject:<name>` or `app:<id>`. */
+  usage(owner: string): QuotaUsage {
+    return this.#ledger.usage(owner);
+  }
+
+  /** Each owner that takes something or has limits of its own, in order. */
+  usages(): readonly QuotaUsage[] {
+    return this.#ledger.list();
+  }
+
+  put(key: string, payload: Uint8Array, about: Provenance): Promise<WriteOutcome> {
     const fault = this.#putFault(key, { ...about, payload, sequence: 0n });
     if (fault !== undefined) return Promise.resolve(fault);
     const kept = payload.slice();
@@ -142,7 +162,7 @@ export class Store {
       stage: (batch, room) => {
         const value = this.#stored(key, { ...about, payload: kept, sequence: 0n }, batch);
         const record = encodeRecord({ op: "put", key, value: value.stored });
-        return placed(batch.add([record], new Map([[key, value]]), room));
+        return batch.addWithinQuotas([record], new Map([[key, value]]), room);
       },
     });
   }
@@ -162,7 +182,7 @@ export class Store {
           encodeRecord({ op: "put", key: SEQUENCE_PATH, value: mark.stored }),
         ];
         const changes: Changes = new Map([[key, undefined], [SEQUENCE_PATH, mark]]);
-        return placed(batch.add(records, changes, room));
+        return batch.add(records, changes, room);
       },
     });
   }
@@ -185,8 +205,8 @@ export class Store {
         const added = batch.add([record], new Map(), room, () => {
           this.#transactions.begin(transaction, owner);
         });
-        if (!added) this.#transactions.release();
-        return placed(added);
+        if (added !== "ok") this.#transactions.release();
+        return added;
       },
     });
     if (status !== "ok") return { status };
@@ -206,7 +226,7 @@ export class Store {
   }
 
   /** Makes all values of a transaction visible at once, or none. */
-  commit(transaction: bigint, owner: bigint, about: Provenance): Promise<WriteStatus> {
+  commit(transaction: bigint, owner: bigint, about: Provenance): Promise<WriteOutcome> {
     const values = this.#transactions.close(transaction, owner);
     if (typeof values === "string") return Promise.resolve(values);
     const fault = this.#commitFault(values, about);
@@ -218,10 +238,10 @@ export class Store {
         const changes = this.#committed(values, about, batch);
         const records = commitRecords(transaction, changes);
         const done = () => this.#transactions.release();
-        return placed(batch.add(records, changes, { ...room, urgent: false }, done));
+        return batch.addWithinQuotas(records, changes, { ...room, urgent: false }, done);
       },
-    }).then((status) => {
-      return status === "ok" ? status : this.#endUnwritten(transaction, status);
+    }).then((outcome) => {
+      return outcome === "ok" ? outcome : this.#endUnwritten(transaction, outcome);
     });
   }
 
@@ -242,15 +262,15 @@ export class Store {
   }
 
   /** Writes ABORT; when even that fails, the next replay discards the transaction. */
-  async #endUnwritten(transaction: bigint, status: WriteStatus): Promise<WriteStatus> {
+  async #endUnwritten<T>(transaction: bigint, outcome: T | "ok"): Promise<T | WriteStatus> {
     const record = encodeRecord({ op: "abort", transaction });
     const written = await this.#queue.submit({
       nonceCount: 0,
       urgent: true,
-      stage: (batch, room) => placed(batch.add([record], new Map(), room)),
+      stage: (batch, room) => batch.add([record], new Map(), room),
     });
     this.#transactions.release();
-    return status === "ok" ? written : status;
+    return outcome === "ok" ? written : outcome;
   }
 
   #commitFault(
@@ -285,12 +305,13 @@ export class Store {
   #stored(key: string, envelope: Envelope, batch: Batch): StoredValue {
     const sequence = ++this.#sequence;
     const stored = this.#vault.store(key, { ...envelope, sequence }, batch.nonce());
-    return { stored, sequence, fault: undefined };
+    return { stored, sequence, subject: envelope.subject, fault: undefined };
   }
 
   #createQueue(): WriteQueue {
     return new WriteQueue({
       index: this.#index,
+      ledger: this.#ledger,
       random: this.#random,
       compact: () => this.#compact(),
       writer: () => this.#writer,
@@ -327,6 +348,7 @@ export class Store {
     return {
       stored: this.#vault.store(SEQUENCE_PATH, envelope, nonce),
       sequence,
+      subject: "",
       fault: undefined,
     };
   }
@@ -335,10 +357,6 @@ export class Store {
 /** Why nobody may write a key; `undefined` when somebody may. */
 function keyFault(key: string): WriteStatus | undefined {
   return pathFault(key) ?? (reserved(key) ? "access_denied" : undefined);
-}
-
-function placed(added: boolean): WriteStatus {
-  return added ? "ok" : "no_space";
 }
 
 function storedLength(envelope: Envelope): number {

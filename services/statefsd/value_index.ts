@@ -7,6 +7,8 @@ export type ValueFault = "integrity" | "rollback";
 export interface StoredValue {
   readonly stored: Uint8Array;
   readonly sequence: bigint;
+  /** Who wrote it; empty when nobody is named, or when that cannot be read. */
+  readonly subject: string;
   readonly fault: ValueFault | undefined;
 }
 

@@ -4,6 +4,7 @@ import type { RandomSource } from "./random_source.ts";
 import { Batch, type BatchRoom } from "./batch.ts";
 import { BATCH_WRITES_MAX, QUEUE_WRITES_MAX } from "./limits.ts";
 import type { LogWriter } from "./log_writer.ts";
+import type { QuotaLedger } from "./quota.ts";
 import type { ValueIndex } from "./value_index.ts";
 
 /**
@@ -25,24 +26,30 @@ export type WriteStatus =
   | "transaction_limit"
   | "busy";
 
-/** A write that waits for its turn. */
-export interface Write {
+/** A write that waits for its turn. `Refusal`: why it may be refused beside a status. */
+export interface Write<Refusal = never> {
   /** Values that it may seal. */
   readonly nonceCount: number;
   readonly urgent: boolean;
   /** Adds the write to a batch, or says why not. */
-  stage(batch: Batch, room: BatchRoom): WriteStatus;
+  stage(batch: Batch, room: BatchRoom): WriteStatus | Refusal;
 }
 
-interface Waiting extends Write {
+interface Waiting extends Pick<Write, "nonceCount" | "urgent"> {
   /** Writes nothing itself: it waits for a compaction. */
   readonly compacts: boolean;
-  readonly resolve: (status: WriteStatus) => void;
+  /** Adds the write to a batch, or keeps why not. @returns Whether there was room for it. */
+  stage(batch: Batch, room: BatchRoom): boolean;
+  /** Ends the write as it was staged; one that was added, with the status of its batch. */
+  end(batchStatus: WriteStatus): void;
+  /** Ends the write, staged or not. */
+  resolve(status: WriteStatus): void;
 }
 
 /** What the queue writes to. */
 export interface WriteTarget {
   readonly index: ValueIndex;
+  readonly ledger: QuotaLedger;
   readonly random: RandomSource;
   writer(): LogWriter;
   /** Makes room; the status says whether it did. `lost` ends all writing. */
@@ -69,7 +76,7 @@ export class WriteQueue {
   }
 
   /** Takes a write; it is safe when the status is `ok`. */
-  submit(write: Write): Promise<WriteStatus> {
+  submit<Refusal = never>(write: Write<Refusal>): Promise<WriteStatus | Refusal> {
     return this.#submit(write, false);
   }
 
@@ -78,11 +85,14 @@ export class WriteQueue {
     return this.#submit({ nonceCount: 0, urgent: true, stage: () => "no_space" }, true);
   }
 
-  #submit(write: Write, compacts: boolean): Promise<WriteStatus> {
+  #submit<Refusal>(
+    write: Write<Refusal>,
+    compacts: boolean,
+  ): Promise<WriteStatus | Refusal> {
     if (this.#failed) return Promise.resolve("io_error");
     if (this.#waiting.length >= QUEUE_WRITES_MAX) return Promise.resolve("busy");
-    const { promise, resolve } = Promise.withResolvers<WriteStatus>();
-    this.#waiting.push({ ...write, compacts, resolve });
+    const { promise, resolve } = Promise.withResolvers<WriteStatus | Refusal>();
+    this.#waiting.push(waitingOf(write, compacts, resolve));
     if (!this.#running) void this.#run();
     return promise;
   }
@@ -120,16 +130,14 @@ export class WriteQueue {
     const nonceCount = writes.reduce((total, write) => total + write.nonceCount, 0);
     const nonces = await this.#draw(nonceCount * XCHACHA_NONCE_LENGTH);
     if (nonces === undefined) return settle(writes, "unavailable");
-    const batch = new Batch(this.#target.index, nonces);
-    const staged = writes.map((write) => ({ write, status: this.#staged(write, batch) }));
+    const batch = new Batch(this.#target, nonces);
+    const staged = new Set(writes.filter((write) => this.#staged(write, batch)));
     const status = batch.empty ? "ok" : await this.#append(batch);
-    for (const { write, status: own } of staged) {
-      if (own !== "no_space") write.resolve(own === "ok" ? status : own);
-    }
-    return staged.filter(({ status }) => status === "no_space").map(({ write }) => write);
+    for (const write of staged) write.end(status);
+    return writes.filter((write) => !staged.has(write));
   }
 
-  #staged(write: Waiting, batch: Batch): WriteStatus {
+  #staged(write: Waiting, batch: Batch): boolean {
     const { end, capacity } = this.#target.writer();
     return write.stage(batch, { logEnd: end, capacity, urgent: write.urgent });
   }
@@ -154,6 +162,25 @@ export class WriteQueue {
     this.#failed = true;
     return "io_error";
   }
+}
+
+function waitingOf<Refusal>(
+  { nonceCount, urgent, stage }: Write<Refusal>,
+  compacts: boolean,
+  resolve: (outcome: WriteStatus | Refusal) => void,
+): Waiting {
+  let outcome: WriteStatus | Refusal = "ok";
+  return {
+    nonceCount,
+    urgent,
+    compacts,
+    stage(batch, room) {
+      outcome = stage(batch, room);
+      return outcome !== "no_space";
+    },
+    end: (batchStatus) => resolve(outcome === "ok" ? batchStatus : outcome),
+    resolve,
+  };
 }
 
 /** Tells every writer the same. @returns None that are left undecided. */

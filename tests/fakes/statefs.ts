@@ -70,3 +70,28 @@ export function textAt(store: Store, key: string): string {
   const result = store.get(key);
   return result.status === "ok" ? `=${new TextDecoder().decode(result.payload)}` : result.status;
 }
+
+/** Bytes that each owner takes, counted anew from what the store gives out. */
+export function countedUsages(store: Store): ReadonlyMap<string, number> {
+  const used = new Map<string, number>();
+  for (const path of store.list({ prefix: "/", after: "", countMax: Infinity }, () => true)) {
+    const value = store.get(path);
+    if (value.status !== "ok") continue;
+    const sealed = path.startsWith("/state/boot/") ? 0 : 48;
+    const texts = UTF8.encode(path + value.subject + value.purpose).length;
+    const bytes = 15 + 28 + sealed + texts + value.payload.length;
+    const [, root, app, rest] = path.slice(1).split("/");
+    const owners = [`subject:${value.subject}`];
+    if (rest !== undefined && ["app", "apps", "keystore"].includes(root ?? "")) {
+      owners.push(`app:${app}`);
+    }
+    for (const owner of owners) used.set(owner, (used.get(owner) ?? 0) + bytes);
+  }
+  return new Map([...used].sort(([left], [right]) => left < right ? -1 : 1));
+}
+
+/** Bytes that each owner takes, as the store says. */
+export function toldUsages(store: Store): ReadonlyMap<string, number> {
+  const taking = store.usages().filter(({ used }) => used > 0);
+  return new Map(taking.map(({ owner, used }) => [owner, used]));
+}
