@@ -9,6 +9,7 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { recordKey } from "@tests/fakes/statefs.ts";
 import { test } from "@tests/fakes/test.ts";
 import { textOf } from "@tests/source_tree.ts";
+import { decodeQuotaLimits, encodeQuotaLimits } from "./quota_limits.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
 import { imageKey } from "./sealed.ts";
 import { decodeSuperblock } from "./superblock.ts";
@@ -48,4 +49,10 @@ test("the page's record is read and written as it stands", () => {
 
 test("the page's superblock is read", () => {
   deepEqual(decodeSuperblock(example("superblock")), { active: "a", generation: 1, entries: 2 });
+});
+
+test("the page's limits are read and written as they stand", () => {
+  const limits = { soft: 65_536, hard: 131_072 };
+  deepEqual(decodeQuotaLimits(example("limits")), limits);
+  equal(toHex(encodeQuotaLimits(limits)), toHex(example("limits")));
 });

@@ -2,6 +2,7 @@ import { Secret } from "@runtime/core/secret.ts";
 import { decodeEnvelope, encodeEnvelope } from "@services/statefsd/envelope.ts";
 import { checkImage } from "@services/statefsd/fsck.ts";
 import { decodeImageId } from "@services/statefsd/image_id.ts";
+import { decodeQuotaLimits, encodeQuotaLimits } from "@services/statefsd/quota_limits.ts";
 import { encodeRecord, type StateRecord } from "@services/statefsd/record.ts";
 import { replay } from "@services/statefsd/replay.ts";
 import { openLegacyValue, openValue } from "@services/statefsd/sealed.ts";
@@ -50,6 +51,8 @@ function judged(bytes: Uint8Array, countMax: number): void {
   parsedOrRefused(bytes, decodeSuperblock);
   parsedOrRefused(bytes, decodeImageId);
   parsedOrRefused(bytes, decodeSequenceMark);
+  const limits = parsedOrRefused(bytes, decodeQuotaLimits);
+  if (limits !== undefined) deepEqual(encodeQuotaLimits(limits), bytes.slice());
   const path = "/state/app/a";
   parsedOrRefused(bytes, (stored) => openValue(stored, { key: KEY, path }));
   parsedOrRefused(bytes, (stored) => openLegacyValue(stored, { key: KEY, salt: SALT, path }));
