@@ -40,24 +40,23 @@ export class ValueIndex {
 
   set(key: string, value: StoredValue): void {
     const before = this.#values.get(key);
-    if (before === undefined) this.#sorted = undefined;
-    else this.#uncount(key, before);
+    if (before === undefined) {
+      this.#sorted = undefined;
+      this.#liveBytes += putLength(key, 0);
+    }
     this.#values.set(key, value);
-    this.#liveBytes += putLength(key, value.stored.length);
-    this.#storedBytes += value.stored.length;
+    const more = value.stored.length - (before?.stored.length ?? 0);
+    this.#liveBytes += more;
+    this.#storedBytes += more;
   }
 
   delete(key: string): void {
     const before = this.#values.get(key);
     if (before === undefined) return;
     this.#sorted = undefined;
-    this.#uncount(key, before);
     this.#values.delete(key);
-  }
-
-  #uncount(key: string, { stored }: StoredValue): void {
-    this.#liveBytes -= putLength(key, stored.length);
-    this.#storedBytes -= stored.length;
+    this.#liveBytes -= putLength(key, before.stored.length);
+    this.#storedBytes -= before.stored.length;
   }
 
   clear(): void {
