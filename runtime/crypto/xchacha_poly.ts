@@ -1,6 +1,6 @@
-import { hchacha } from "@noble/ciphers/chacha.js";
 import { assert } from "../core/assert.ts";
 import { AEAD_NONCE_LENGTH, AEAD_TAG_LENGTH, openOnce, sealOnce } from "./chacha_poly.ts";
+import { hchacha20 } from "./hchacha20.ts";
 
 /** Length of a nonce, in bytes: long enough to be drawn by chance. */
 export const XCHACHA_NONCE_LENGTH = 24;
@@ -11,9 +11,6 @@ export const XCHACHA_TAG_LENGTH = AEAD_TAG_LENGTH;
 const SUBKEY_NONCE_LENGTH = 16;
 /** Where the rest of the nonce lies among the 12 bytes of ChaCha20-Poly1305's. */
 const NONCE_REST_OFFSET = 4;
-
-/** `expand 32-byte k`, as the cipher's state begins. */
-const SIGMA = Uint32Array.of(0x61707865, 0x3320646e, 0x79622d32, 0x6b206574);
 
 /** Inputs and output of one call at a time: calls never overlap, because nothing waits. */
 const KEY = new Uint32Array(XCHACHA_KEY_LENGTH / 4);
@@ -88,7 +85,7 @@ function withSubkey<T>(
   loadWords(key, KEY);
   loadWords(nonce, SUBKEY_NONCE);
   NONCE.set(nonce.subarray(SUBKEY_NONCE_LENGTH), NONCE_REST_OFFSET);
-  hchacha(SIGMA, KEY, SUBKEY_NONCE, SUBKEY);
+  hchacha20(KEY, SUBKEY_NONCE, SUBKEY);
   storeWords(SUBKEY, SUBKEY_BYTES);
   try {
     return work(SUBKEY_BYTES, NONCE);
