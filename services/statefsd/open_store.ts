@@ -23,6 +23,7 @@ import { encodeSequenceMark } from "./sequence_mark.ts";
 import { beginGeneration, snapshotOf } from "./snapshot.ts";
 import { Store } from "./store.ts";
 import { encodeSuperblock, type RegionName } from "./superblock.ts";
+import { ValueIndex } from "./value_index.ts";
 import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
 
@@ -99,15 +100,11 @@ async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | O
   const envelope = { sequence: 1n, timestamp: 0n, subject: "", purpose: "", payload };
   const mark = vault.store(SEQUENCE_PATH, envelope, drawn.subarray(IMAGE_ID_LENGTH));
   vault.wipe();
-  const snapshot = snapshotOf(1, [
-    [IMAGE_ID_PATH, {
-      stored: encodeImageId({ imageId, blockCount: disk.blockCount }),
-      sequence: 0n,
-      subject: "",
-      fault: undefined,
-    }],
-    [SEQUENCE_PATH, { stored: mark, sequence: 1n, subject: "", fault: undefined }],
-  ]);
+  const index = new ValueIndex();
+  const named = encodeImageId({ imageId, blockCount: disk.blockCount });
+  index.set(IMAGE_ID_PATH, { stored: named, sequence: 0n, subject: "", fault: undefined });
+  index.set(SEQUENCE_PATH, { stored: mark, sequence: 1n, subject: "", fault: undefined });
+  const snapshot = snapshotOf(1, index);
   const begun = await beginGeneration(disk, "a", snapshot);
   if (typeof begun !== "string") return "ok";
   return begun === "no_space" ? "no_space" : "io_error";

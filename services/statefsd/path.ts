@@ -36,8 +36,16 @@ export function reserved(path: string): boolean {
   return path === IMAGE_ID_PATH || path === SEQUENCE_PATH;
 }
 
-/** Order of the bytes of two paths, in which a snapshot lists them. */
-export function comparePaths(left: string, right: string): number {
+/** Paths in the order of their bytes, in which a snapshot lists them. */
+export function sortedPaths(paths: Iterable<string>): readonly string[] {
+  const sorted = [...paths].sort();
+  return sorted.some((path) => BEHIND_SURROGATES.test(path)) ? sorted.sort(comparePaths) : sorted;
+}
+
+/** Without these, the order of UTF-16's units is that of UTF-8's bytes. */
+const BEHIND_SURROGATES = /[\ue000-\uffff]/;
+
+function comparePaths(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) {
     const [a, b] = [left.charCodeAt(index), right.charCodeAt(index)];
@@ -48,7 +56,7 @@ export function comparePaths(left: string, right: string): number {
 
 /** UTF-8 has the code points that UTF-16 needs two units for behind all others. */
 function byteOrder(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2000 : unit;
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit;
 }
 
 function hasControl(text: string): boolean {

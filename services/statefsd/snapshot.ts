@@ -7,14 +7,15 @@
  * @module
  */
 
+import { assert } from "@runtime/core/assert.ts";
 import { equalBytes } from "@runtime/core/bytes.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import { BLOCK_SIZE } from "./limits.ts";
 import type { LogEnd } from "./log_writer.ts";
-import { comparePaths } from "./path.ts";
-import { encodeRecord, putLength } from "./record.ts";
+import { sortedPaths } from "./path.ts";
+import { encodeRecord } from "./record.ts";
 import { encodeSuperblock, type Region, type RegionName, regionOf } from "./superblock.ts";
-import type { StoredValue } from "./value_index.ts";
+import type { ValueIndex } from "./value_index.ts";
 
 /** Bytes of CHECKPOINT and SYNC around the values. */
 export const SNAPSHOT_OVERHEAD = 23 + 15;
@@ -28,21 +29,17 @@ export type SnapshotFault = "io_error" | "no_space" | "verify_failed" | "lost";
 /** What a generation begins with. */
 export interface Snapshot {
   readonly generation: number;
-  /** In byte order of their paths. */
-  readonly values: readonly (readonly [string, StoredValue])[];
+  /** In order of their bytes. */
+  readonly paths: readonly string[];
+  readonly index: ValueIndex;
   /** Bytes of its log: `SNAPSHOT_OVERHEAD` and a PUT for each value. */
   readonly length: number;
 }
 
-/** A snapshot of values, put in order. */
-export function snapshotOf(
-  generation: number,
-  values: Iterable<readonly [string, StoredValue]>,
-): Snapshot {
-  const sorted = [...values].sort(([left], [right]) => comparePaths(left, right));
-  let length = SNAPSHOT_OVERHEAD;
-  for (const [key, { stored }] of sorted) length += putLength(key, stored.length);
-  return { generation, values: sorted, length };
+/** A snapshot of values, which must stay as they are until it is written. */
+export function snapshotOf(generation: number, index: ValueIndex): Snapshot {
+  const length = SNAPSHOT_OVERHEAD + index.liveBytes;
+  return { generation, paths: sortedPaths(index.paths()), index, length };
 }
 
 /**
@@ -57,8 +54,8 @@ export async function beginGeneration(
 ): Promise<LogEnd | SnapshotFault> {
   const written = await writeSnapshot(disk, regionOf(active, disk.blockCount), snapshot);
   if (typeof written === "string") return written;
-  const { generation, values } = snapshot;
-  const superblock = encodeSuperblock({ active, generation, entries: values.length });
+  const { generation, paths } = snapshot;
+  const superblock = encodeSuperblock({ active, generation, entries: paths.length });
   const flipped = await disk.write(0, superblock);
   if (flipped === "no_space") return "no_space";
   if (flipped !== "ok" || await disk.flush() !== "ok") return "lost";
@@ -114,9 +111,13 @@ function* piecesOf(snapshot: Snapshot, region: Region): Generator<Uint8Array> {
 }
 
 /** CHECKPOINT, a PUT for each value, SYNC. */
-function* recordsOf({ generation, values }: Snapshot): Generator<Uint8Array> {
-  yield encodeRecord({ op: "checkpoint", generation, entries: values.length });
-  for (const [key, { stored }] of values) yield encodeRecord({ op: "put", key, value: stored });
+function* recordsOf({ generation, paths, index }: Snapshot): Generator<Uint8Array> {
+  yield encodeRecord({ op: "checkpoint", generation, entries: paths.length });
+  for (const key of paths) {
+    const value = index.get(key)?.stored;
+    assert(value !== undefined, "a value stays until its snapshot is written");
+    yield encodeRecord({ op: "put", key, value });
+  }
   yield encodeRecord({ op: "sync" });
 }
 

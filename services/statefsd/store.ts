@@ -330,7 +330,7 @@ export class Store {
     if (nonce?.length !== XCHACHA_NONCE_LENGTH) return "unavailable";
     this.#index.set(SEQUENCE_PATH, this.#mark(nonce));
     const active = otherRegion(this.#active);
-    const snapshot = snapshotOf(this.#generation + 1, this.#index.entries());
+    const snapshot = snapshotOf(this.#generation + 1, this.#index);
     const begun = await beginGeneration(this.#disk, active, snapshot);
     this.#compactsByItself = typeof begun !== "string";
     if (typeof begun === "string") return begun;

@@ -73,6 +73,10 @@ export class ValueIndex {
     }
   }
 
+  paths(): IterableIterator<string> {
+    return this.#values.keys();
+  }
+
   entries(): IterableIterator<[string, StoredValue]> {
     return this.#values.entries();
   }

@@ -1,4 +1,5 @@
 import { WireError } from "@runtime/core/error.ts";
+import { toHex } from "@runtime/core/hex.ts";
 import { concatBytes } from "@runtime/core/bytes.ts";
 import { Secret } from "@runtime/core/secret.ts";
 import { Writer } from "@runtime/core/writer.ts";
@@ -7,7 +8,7 @@ import { deepEqual, equal, notDeepEqual, ok, throws } from "@tests/fakes/assert.
 import { test } from "@tests/fakes/test.ts";
 import { decodeEnvelope, encodeEnvelope, envelopeHolds } from "./envelope.ts";
 import { decodeSuperblock, encodeSuperblock, regionOf } from "./superblock.ts";
-import { pathFault } from "./path.ts";
+import { pathFault, sortedPaths } from "./path.ts";
 import { openLegacyValue, openValue, sealOf, sealValue } from "./sealed.ts";
 import { Vault } from "./vault.ts";
 
@@ -151,4 +152,17 @@ test("test_reject_invalid_key_path: pathFault names what is wrong with a path", 
   const invalid = ["", "/state", "/state/", "/other/a", "/state//a", "/state/a/", "/state/./a"];
   const worse = ["/state/../a", "/state/a\0", "/state/a\n", "/state/\u0085", "/state/\ud800"];
   for (const path of [...invalid, ...worse]) equal(pathFault(path), "invalid_key", path);
+});
+
+test("sortedPaths puts paths in the order of their bytes", () => {
+  const units = ["\u{10000}", "\uffee", "\ud7ff", "\ue000", "\u{10ffff}", "a", "z", "aa", "\u00e9"];
+  const paths = units.map((unit) => `/state/${unit}`);
+  const hex = (path: string) => toHex(UTF8.encode(path));
+  const right = paths.toSorted((left, right) => hex(left) < hex(right) ? -1 : 1);
+  deepEqual(sortedPaths(paths), right);
+  deepEqual(sortedPaths(["/state/b", "/state/\u{10000}", "/state/a"]), [
+    "/state/a",
+    "/state/b",
+    "/state/\u{10000}",
+  ]);
 });
