@@ -1,6 +1,7 @@
 import { assert } from "@runtime/core/assert.ts";
 import type { Disk, DiskStatus } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
+import type { HeldDisk } from "@runtime/core/state_ports.ts";
 import { createImage, type ImageFile, type OpenImage } from "./disk_image.ts";
 import { fileErrorOf } from "./files.ts";
 import { openPrivate } from "./private_file.ts";
@@ -11,8 +12,8 @@ const ZEROES = new Uint8Array(0x1_0000);
 /** Which file, and as what. */
 export interface DiskFileOptions {
   readonly path: string;
-  /** Sectors of a file that is not there yet; an older one is as large as it is. */
-  readonly sectorCount: number;
+  /** Sectors of a file that is not there yet; unless said it must be there. */
+  readonly sectorCount?: number;
   readonly readOnly?: boolean;
   /** At most 20 letters of ASCII. */
   readonly id: string;
@@ -20,7 +21,7 @@ export interface DiskFileOptions {
 }
 
 /** A disk in a file of the host. */
-export interface DiskFile extends Disk {
+export interface DiskFile extends HeldDisk {
   /** Waits for a flush under way and lets go of the file. Every later call answers `io_error`. */
   close(): Promise<void>;
 }
@@ -34,10 +35,10 @@ export interface DiskFile extends Disk {
  */
 export function openDiskFile(options: DiskFileOptions): DiskFile {
   const { path, sectorCount, readOnly = false, open = openPrivate } = options;
-  assert(Number.isSafeInteger(sectorCount) && sectorCount > 0, "a disk has sectors");
+  const length = sectorCount === undefined ? undefined : lengthOf(sectorCount);
   const files: ImageFile[] = [];
   try {
-    if (!readOnly) createImage(path, { length: sectorCount * SECTOR_SIZE, open });
+    if (!readOnly && length !== undefined) createImage(path, { length, open });
     const file = open(path, { read: true, write: !readOnly });
     files.push(file);
     if (!file.tryLockSync(!readOnly)) throw new FileFailure("busy", path);
@@ -54,6 +55,12 @@ export function openDiskFile(options: DiskFileOptions): DiskFile {
     if (error instanceof FileFailure) throw error;
     throw new FileFailure(fileErrorOf(error), path, { cause: error });
   }
+}
+
+/** Bytes of so many sectors. */
+export function lengthOf(sectorCount: number): number {
+  assert(Number.isSafeInteger(sectorCount) && sectorCount > 0, "a disk has sectors");
+  return sectorCount * SECTOR_SIZE;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { FileFailure } from "@runtime/core/program_ports.ts";
+import type { Progress } from "@runtime/core/state_ports.ts";
 import { fileErrorOf } from "./files.ts";
 import type { PrivateOptions } from "./private_file.ts";
 
@@ -18,6 +19,14 @@ export type ImageFile = Pick<
 /** Opens a private file, as `openPrivate` does. */
 export type OpenImage = (path: string, options: PrivateOptions) => ImageFile;
 
+/** How large an image is, and how it is made. */
+export interface ImageOptions {
+  /** In bytes. */
+  readonly length: number;
+  readonly open: OpenImage;
+  readonly progress?: Progress | undefined;
+}
+
 const PIECE = new Uint8Array(0x10_0000);
 
 /**
@@ -28,14 +37,14 @@ const PIECE = new Uint8Array(0x10_0000);
  */
 export function createImage(
   path: string,
-  { length, open }: { readonly length: number; readonly open: OpenImage },
+  { length, open, progress = () => {} }: ImageOptions,
 ): void {
   if (present(path)) return;
   const draft = `${path}.${crypto.randomUUID()}.new`;
   const file = open(draft, { write: true, createNew: true });
   try {
     try {
-      writeZeroes(file, { path, length });
+      writeZeroes(file, { path, length, progress });
       file.syncSync();
     } finally {
       file.close();
@@ -47,7 +56,8 @@ export function createImage(
   syncFolder(path);
 }
 
-function present(path: string): boolean {
+/** Whether anything lies at a path. */
+export function present(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
@@ -59,12 +69,17 @@ function present(path: string): boolean {
 
 function writeZeroes(
   file: ImageFile,
-  { path, length }: { readonly path: string; readonly length: number },
+  { path, length, progress }: {
+    readonly path: string;
+    readonly length: number;
+    readonly progress: Progress;
+  },
 ): void {
   for (let left = length; left > 0;) {
     const count = file.writeSync(PIECE.subarray(0, Math.min(left, PIECE.length)));
     if (count === 0) throw new FileFailure("failed", path);
     left -= count;
+    progress(1 - left / length);
   }
 }
 
@@ -77,7 +92,8 @@ function appear(draft: string, path: string): void {
   }
 }
 
-function syncFolder(path: string): void {
+/** Makes the names durable in the folder that holds a file. */
+export function syncFolder(path: string): void {
   using folder = Deno.openSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { read: true });
   folder.syncSync();
 }

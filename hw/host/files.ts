@@ -60,7 +60,8 @@ export function hostFiles(): Files {
   };
 }
 
-function attempt<T>(path: string, work: () => T): T {
+/** Does `work` and makes a failure of the port of what the host throws. */
+export function attempt<T>(path: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
@@ -84,7 +85,8 @@ function readBytes(path: string, lengthMax: number): Uint8Array {
   });
 }
 
-function readOpen(
+/** Reads an open file to its end. @throws {FileFailure} `too_large` beyond `lengthMax` bytes. */
+export function readOpen(
   file: Deno.FsFile,
   { path, lengthMax }: { readonly path: string; readonly lengthMax: number },
 ): Uint8Array {
@@ -123,13 +125,15 @@ function replace(path: string, bytes: Uint8Array, mode: number): void {
   });
 }
 
-function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
+/** Makes a file that must not be there yet, and waits until its bytes are durable. */
+export function writeSynced(path: string, bytes: Uint8Array, mode: number): void {
   using file = Deno.openSync(path, { write: true, createNew: true, mode });
   for (let offset = 0; offset < bytes.length;) offset += file.writeSync(bytes.subarray(offset));
   file.syncSync();
 }
 
-function makePrivateFolder(path: string): void {
+/** As {@linkcode Files.makePrivateFolder}. */
+export function makePrivateFolder(path: string): void {
   attempt(path, () => Deno.mkdirSync(path, { recursive: true, mode: PRIVATE_FOLDER_MODE }));
   const facts = factsOf(path);
   const safe = facts?.kind === "folder" && facts.own && (facts.mode & OTHERS_BITS) === 0;
@@ -146,7 +150,8 @@ function remove(path: string): void {
   });
 }
 
-function factsOf(path: string): FileFacts | undefined {
+/** As {@linkcode Files.facts}. */
+export function factsOf(path: string): FileFacts | undefined {
   return attempt(path, () => {
     try {
       const found = Deno.lstatSync(path);
