@@ -36,6 +36,8 @@ export interface FsckReport extends ReplayCounts {
   /** Offset in the image behind the last record. */
   readonly end: number;
   readonly orphans: readonly bigint[];
+  /** Which image it says it is. */
+  readonly imageId: Uint8Array | undefined;
   /** Whether values were opened: with a key, and for an image that names its id. */
   readonly opened: boolean;
   /** Empty when there is nothing to mend, or nothing that can be. */
@@ -52,6 +54,7 @@ const NOTHING: FsckReport = {
   tail: "damaged",
   end: 0,
   orphans: [],
+  imageId: undefined,
   opened: false,
   integrity: 0,
   rollback: 0,
@@ -64,8 +67,16 @@ const NOTHING: FsckReport = {
  *
  * @param recordKey Opens the values; without it only records and transactions are judged.
  */
-export async function checkImage(image: Uint8Array, recordKey?: Secret): Promise<FsckReport> {
-  const disk = new ImageDisk(image);
+export function checkImage(image: Uint8Array, recordKey?: Secret): Promise<FsckReport> {
+  return checkNoted(new ImageDisk(image), recordKey);
+}
+
+/** As {@linkcode checkImage}, of an image that is read where it lies. Nothing is written to it. */
+export function checkDisk(disk: JournalDisk, recordKey?: Secret): Promise<FsckReport> {
+  return checkNoted(new NotedDisk(disk), recordKey);
+}
+
+async function checkNoted(disk: NotingDisk, recordKey?: Secret): Promise<FsckReport> {
   if (disk.blockCount === 0) return NOTHING;
   const located = await locateLog(disk);
   if (located.status === "blank") {
@@ -74,7 +85,7 @@ export async function checkImage(image: Uint8Array, recordKey?: Secret): Promise
   return located.status === "ok" ? await judged(disk, located.log, recordKey) : NOTHING;
 }
 
-async function judged(disk: ImageDisk, log: LocatedLog, recordKey?: Secret): Promise<FsckReport> {
+async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Promise<FsckReport> {
   const { walked, region, active, superblock } = log;
   const named = imageIdOf(walked.records);
   const vault = recordKey !== undefined && named !== undefined
@@ -96,6 +107,7 @@ async function judged(disk: ImageDisk, log: LocatedLog, recordKey?: Secret): Pro
     tail: walked.tail,
     end: region.firstBlock * BLOCK_SIZE + walked.end,
     orphans,
+    imageId: named?.imageId,
     opened: vault !== undefined,
     repair: lost ? [] : await repairOf(disk, log, state),
   };
@@ -113,7 +125,7 @@ function isLost(
 
 /** What opening the image would write. */
 async function repairOf(
-  disk: ImageDisk,
+  disk: NotingDisk,
   log: LocatedLog,
   state: LogState,
 ): Promise<readonly RepairWrite[]> {
@@ -127,8 +139,39 @@ async function repairOf(
   return disk.writes;
 }
 
+/** A disk that notes what would be written to it. */
+interface NotingDisk extends JournalDisk {
+  readonly writes: readonly RepairWrite[];
+}
+
+/** A disk that is read, and notes what would be written to it. */
+class NotedDisk implements NotingDisk {
+  readonly blockSize = BLOCK_SIZE;
+  readonly blockCount: number;
+  readonly writes: RepairWrite[] = [];
+  readonly #disk: JournalDisk;
+
+  constructor(disk: JournalDisk) {
+    this.#disk = disk;
+    this.blockCount = disk.blockCount;
+  }
+
+  read(block: number, into: Uint8Array): ReturnType<JournalDisk["read"]> {
+    return this.#disk.read(block, into);
+  }
+
+  write(block: number, bytes: Uint8Array): Promise<"ok"> {
+    this.writes.push({ block, bytes: bytes.slice() });
+    return Promise.resolve("ok");
+  }
+
+  flush(): Promise<"ok"> {
+    return Promise.resolve("ok");
+  }
+}
+
 /** An image in memory that notes what would be written to it. */
-class ImageDisk implements JournalDisk {
+class ImageDisk implements NotingDisk {
   readonly blockSize = BLOCK_SIZE;
   readonly blockCount: number;
   readonly writes: RepairWrite[] = [];
