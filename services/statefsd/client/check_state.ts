@@ -84,7 +84,9 @@ async function checkHeld(
   ask: CheckAsk,
 ): Promise<CheckedImage> {
   const name = imageNameOf(facts.rekeys);
-  if (!folder.names().includes(name)) throw new StateFailure("image_missing", folder.path);
+  if (!folder.names().includes(name)) {
+    throw new StateFailure(facts.imageId === undefined ? "absent" : "image_missing", folder.path);
+  }
   const { key, recordKey } = keyFor(folder, facts, ask);
   try {
     const disk = folder.openImage(name, ask.mode !== "repair");
