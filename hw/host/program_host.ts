@@ -1,18 +1,23 @@
 import type { Clock, HostSockets, Turns, UnixSockets } from "@runtime/core/ports.ts";
-import type {
-  ControlSockets,
-  Files,
-  Processes,
-  Reach,
-  Terminal,
+import {
+  type ControlSockets,
+  type Files,
+  HostRefusal,
+  type Processes,
+  type Reach,
+  type Terminal,
 } from "@runtime/core/program_ports.ts";
+import type { StatePorts } from "@runtime/core/state_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { hostEntropy } from "./entropy.ts";
 import { hostFiles } from "./files.ts";
+import { randomBytesRepeat } from "./first_bytes.ts";
 import { controlSockets } from "./frame_stream.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { MakeIsolate } from "./isolates.ts";
 import { missingPermission } from "./missing_permission.ts";
 import { hostSandbox } from "./sandbox.ts";
+import { hostStateFolders } from "./state_folder.ts";
 import { hostTerminal } from "./terminal.ts";
 import { hostVersion } from "./version.ts";
 
@@ -41,6 +46,7 @@ export interface ProgramHost {
   readonly lookup: HostSockets["lookup"];
   readonly files: Files;
   readonly sandbox: ReturnType<typeof hostSandbox>;
+  readonly state: StatePorts;
   readonly terminal: Terminal;
   readonly control: ControlSockets;
   readonly version: Readonly<Record<string, string | boolean>>;
@@ -61,8 +67,14 @@ export function programHost(
     lookup: sockets.lookup,
     files: hostFiles(),
     sandbox: hostSandbox(),
+    state: { host: hostStateFolders(), entropy: hostEntropy(), admitKeys },
     terminal: hostTerminal(),
     control: controlSockets(unix, FRAME_LENGTH_MAX),
     version: hostVersion(),
   };
+}
+
+/** Keys that are drawn outside a node, which has a guard of its own. */
+async function admitKeys(): Promise<void> {
+  if (await randomBytesRepeat()) throw new HostRefusal("seeded_runtime");
 }

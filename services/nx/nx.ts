@@ -8,11 +8,14 @@
 import { Command, CommanderError } from "commander";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import { FileFailure, HostRefusal } from "@runtime/core/program_ports.ts";
+import { StateFailure } from "../statefsd/client/state_failure.ts";
 import { BootError } from "@runtime/boot/isolate.ts";
 import { hostPortText } from "./address.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
 import { addDemo } from "./demo.ts";
+import { addFsck } from "./fsck.ts";
 import { addId } from "./id.ts";
+import { addInit } from "./init.ts";
 import { addLog } from "./log.ts";
 import { addNodes } from "./nodes.ts";
 import { outputOver, printable } from "./output.ts";
@@ -26,6 +29,7 @@ import { addResolve } from "./resolve.ts";
 import { addSandbox } from "./sandbox.ts";
 import type { Shell } from "./shell.ts";
 import { addPs } from "./ps.ts";
+import { addState } from "./state.ts";
 import { addStats } from "./stats.ts";
 import { addTestOs } from "./test_os.ts";
 import { addUp } from "./up.ts";
@@ -50,6 +54,7 @@ ${EXIT_CODES_TEXT}
 export const COMMAND_PATHS: readonly (readonly string[])[] = [
   [],
   ["demo"],
+  ["init"],
   ["up"],
   ["nodes"],
   ["id"],
@@ -62,6 +67,9 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["log"],
   ["policy"],
   ["policy", "check"],
+  ["fsck"],
+  ["state"],
+  ["state", "rekey"],
   ["sandbox"],
   ["test-os"],
   ["version"],
@@ -70,6 +78,7 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
 /** In the order of the help. */
 const COMMANDS = [
   addDemo,
+  addInit,
   addUp,
   addNodes,
   addId,
@@ -81,6 +90,8 @@ const COMMANDS = [
   addResolve,
   addLog,
   addPolicy,
+  addFsck,
+  addState,
   addSandbox,
   addTestOs,
   addVersion,
@@ -153,7 +164,7 @@ function failureOf(error: unknown): CommandFailure | undefined {
       `cannot use ${place}: ${SOCKET[error.code] ?? error.code}`,
     );
   }
-  const told = [FileFailure, HostRefusal, BootError];
+  const told = [FileFailure, HostRefusal, BootError, StateFailure];
   if (error instanceof Error && told.some((kind) => error instanceof kind)) {
     return new CommandFailure(EXIT.failed, error.message);
   }

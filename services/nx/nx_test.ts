@@ -69,6 +69,22 @@ const USAGE = [
   ["test-os", "--isolation", "none"],
   ["demo", "--timeout", "x"],
   ["version", "extra"],
+  ["init"],
+  ["init", "--state", ""],
+  ["init", "--state", "/s", "--size", "63KiB"],
+  ["init", "--state", "/s", "--size", "5GiB"],
+  ["init", "--state", "/s", "--size", "65537"],
+  ["init", "--state", "/s", "--size", "64kb"],
+  ["init", "--state", "/s", "--state", "/t"],
+  ["fsck"],
+  ["fsck", ""],
+  ["fsck", "/i", "--state", "/s"],
+  ["fsck", "/i", "--passphrase-file", "/p"],
+  ["fsck", "/i", "/j"],
+  ["state", "frob"],
+  ["state", "rekey"],
+  ["state", "rekey", "--state", "/s", "--passphrase-file", "/p"],
+  ["state", "rekey", "--state", "/s", "--new-passphrase-file", "/p", "--new-key-file"],
 ] as const;
 
 test("runNx answers wrong usage with 2 and one reason, before anything starts", async () => {

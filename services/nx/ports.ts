@@ -8,6 +8,7 @@ import type {
   Terminal,
 } from "@runtime/core/program_ports.ts";
 import type { Sandbox } from "@runtime/core/sandbox_ports.ts";
+import type { StatePorts } from "@runtime/core/state_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
@@ -90,6 +91,8 @@ export interface NxPorts {
   readonly processes: Processes;
   readonly terminal: Terminal;
   readonly sandbox: Sandbox;
+  /** State directories. */
+  readonly state: StatePorts;
   readonly control: ControlSockets;
   readonly clock: Clock;
   readonly turns: Turns;

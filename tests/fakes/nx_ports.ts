@@ -9,6 +9,7 @@ import type { Fault, NodeOptions, NxPorts, RunningNode } from "@services/nx/port
 import { type ManualClock, manualClock } from "./clock.ts";
 import { directChannel } from "./direct.ts";
 import { type MemoryControl, memoryControl } from "./memory_control.ts";
+import { type MemoryState, memoryStatePorts } from "./memory_state.ts";
 import { type MemoryFiles, memoryFiles } from "./memory_files.ts";
 
 /** The command line's world, in a test's hands. */
@@ -16,6 +17,7 @@ export interface NxWorld {
   readonly ports: NxPorts;
   readonly files: MemoryFiles;
   readonly control: MemoryControl;
+  readonly state: MemoryState;
   readonly clock: ManualClock;
   /** Everything printed so far. */
   readonly out: () => string;
@@ -43,6 +45,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
   const files = memoryFiles();
   const control = memoryControl(files);
   const clock = manualClock();
+  const state = memoryStatePorts();
   const env = new Map([["XDG_RUNTIME_DIR", "/run/me"]]);
   const started: NodeOptions[] = [];
   const printed = { out: "", error: "" };
@@ -55,14 +58,12 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
       started.push(asked);
       return (options.startNode ?? none)(asked);
     },
-    files,
-    control,
-    clock,
-    turns: clock,
+    ...{ files, control, clock, turns: clock },
     missingPermission: () => undefined,
     confined: undefined,
     lookup: (name) => Promise.resolve([name]),
     sandbox: options.sandbox ?? noSandbox,
+    state,
     version: { deno: "9.9.9", target: "test-target", compiled: true },
     terminal: {
       interactive: false,
@@ -87,6 +88,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     ports,
     files,
     control,
+    state: state.host,
     clock,
     env,
     started,

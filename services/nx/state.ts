@@ -1,0 +1,71 @@
+import { type Command, Option } from "commander";
+import { type RekeyReport, rekeyState } from "../statefsd/client/rekey_state.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
+import { progressOver } from "./progress.ts";
+import type { Shell } from "./shell.ts";
+import { pathOption, withPassphrases, withStateOptions } from "./state_options.ts";
+
+const EXAMPLES = `
+A new key is drawn, or follows from a new passphrase, and every value is sealed anew in a new image.
+The node must be stopped. For the time of it the host needs room for a second image. A cut leaves the
+old directory or the new one, whole. Copies of the old image stay readable with the old key.
+
+Examples:
+  nx state rekey --state ./node-a                                  a new key file
+  nx state rekey --state ./node-a --new-passphrase-file ./new      a passphrase in its place
+  nx state rekey --state ./node-a --passphrase-file ./old --new-key-file
+`;
+
+interface RekeyOptions {
+  readonly state: string;
+  readonly passphraseFile?: string;
+  readonly newPassphraseFile?: string;
+  readonly newKeyFile?: true;
+  readonly json?: true;
+}
+
+/** `nx state`: what is done to a state directory while no node runs on it. */
+export function addState(program: Command, shell: Shell): void {
+  const state = program.command("state").description("work on a stopped node's state directory");
+  withStateOptions(state.command("rekey"))
+    .description("put a state directory under a new key")
+    .option("--new-passphrase-file <file>", "the new key follows from its first line", pathOption)
+    .addOption(
+      new Option("--new-key-file", "the new key lies in a file, which is so unless said")
+        .conflicts("newPassphraseFile"),
+    )
+    .option("--json", "one JSON object")
+    .addHelpText("after", EXAMPLES)
+    .action((options: RekeyOptions) => rekey(shell, options));
+}
+
+async function rekey(shell: Shell, options: RekeyOptions): Promise<void> {
+  const { state, passphraseFile, newPassphraseFile, newKeyFile } = options;
+  if (passphraseFile !== undefined && newPassphraseFile === undefined && newKeyFile !== true) {
+    throw new CommandFailure(
+      EXIT.usage,
+      "say what the new key is: --new-passphrase-file or --new-key-file",
+    );
+  }
+  const { ports } = shell;
+  await ports.state.admitKeys();
+  const files = [passphraseFile, newPassphraseFile];
+  const report = await withPassphrases(
+    shell,
+    files,
+    ([passphrase, newPassphrase]) =>
+      rekeyState(ports.state, state, {
+        ...{ passphrase, newPassphrase },
+        progress: progressOver(shell, "changing the key:"),
+      }),
+  );
+  tell(shell, report, options.json === true);
+  shell.finish(EXIT.ok);
+}
+
+function tell({ output }: Shell, report: RekeyReport, json: boolean): void {
+  const { rekeys, keys, sequence, keyFile } = report;
+  if (json) return output.json({ rekeys, keys, sequence, keyFile: keyFile ?? null });
+  output.line(`${keys} values are sealed under the new key`);
+  output.line(`key  ${keyFile ?? "follows from the new passphrase, and lies nowhere"}`);
+}
