@@ -13,7 +13,7 @@ program; from a checkout \`deno task nx\` is the same. A first look:
 nx demo
 \`\`\`
 
-Exit codes mean the same for every command:
+Exit codes mean the same for every command but \`nx fsck\`, whose help says its own:
 
 | code | meaning                                                                      |
 | ---- | ---------------------------------------------------------------------------- |
