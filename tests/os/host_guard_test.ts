@@ -32,3 +32,18 @@ test("nx up refuses a runtime whose inspector is open, but for the test profile"
     equal(allowed.code, 0);
   });
 });
+
+test("nx init refuses a runtime with --seed, and makes nothing", async () => {
+  const above = await Deno.makeTempDir({ prefix: "nx-state-" });
+  try {
+    await inWorld(async (world) => {
+      const init = ["init", "--state", `${above}/s`, "--size", "64KiB"];
+      const { code, errors } = await world.flagged(["--seed=1"], ...init).ended;
+      equal(code, 1);
+      ok(errors.join().includes("was given a --seed"), errors.join());
+      deepEqual([...Deno.readDirSync(above)], []);
+    });
+  } finally {
+    await Deno.remove(above, { recursive: true });
+  }
+});
