@@ -7,7 +7,7 @@
  */
 
 import { assert } from "@runtime/core/assert.ts";
-import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
+import { concatBytes } from "@runtime/core/bytes.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import { encodeEnvelope } from "./envelope.ts";
@@ -96,8 +96,8 @@ async function readOld(
   if (active === undefined || named === undefined || walked.tail === "endless") {
     return "unsupported";
   }
-  if (!equalBytes(named.imageId, imageId)) return "foreign";
   if (named.blockCount !== disk.blockCount) return "damaged";
+  // Under the key of the image that is expected: the mark of another one does not open.
   const vault = new Vault(recordKey, imageId);
   const state = replay(walked.records, vault);
   vault.wipe();

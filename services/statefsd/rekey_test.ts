@@ -1,3 +1,4 @@
+import { concatBytes } from "@runtime/core/bytes.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import {
   ABOUT,
@@ -11,7 +12,12 @@ import {
 import { LossyDisk } from "@tests/fakes/lossy_disk.ts";
 import { test } from "@tests/fakes/test.ts";
 import { checkImage } from "./fsck.ts";
+import { encodeImageId } from "./image_id.ts";
+import { KEYS_MAX } from "./limits.ts";
+import { IMAGE_ID_PATH } from "./path.ts";
+import { encodeRecord } from "./record.ts";
 import { type Rekeyed, rekeyed, type RekeyInput } from "./rekey.ts";
+import { encodeSuperblock } from "./superblock.ts";
 import type { Store } from "./store.ts";
 
 const PATHS = ["/state/app/a", "/state/app/ä", "/state/boot/b", "/state/keystore/k"];
@@ -99,6 +105,32 @@ test("rekeyed refuses what it cannot judge, and says why", async () => {
       Promise.resolve(draws++ < good ? new Uint8Array(length) : undefined);
     equal(await status({ random: { draw } }), "unavailable");
   }
+});
+
+/** An image whose snapshot holds these records and the image's id. */
+function imageWith(puts: readonly Uint8Array[], blockCount: number): Uint8Array {
+  const value = encodeImageId({ imageId: new Uint8Array(16), blockCount });
+  const named = encodeRecord({ op: "put", key: IMAGE_ID_PATH, value });
+  const entries = puts.length + 1;
+  const head = encodeRecord({ op: "checkpoint", generation: 1, entries });
+  const image = new Uint8Array(blockCount * 512);
+  image.set(encodeSuperblock({ active: "a", generation: 1, entries }));
+  image.set(concatBytes(head, named, ...puts, encodeRecord({ op: "sync" })), 512);
+  return image;
+}
+
+test("rekeyed refuses an image without a mark, one too full, and upstream's first layout", async () => {
+  equal((await rekey(imageWith([], 9))).status, "damaged");
+  const value = new Uint8Array(0);
+  const puts = Array.from(
+    { length: KEYS_MAX },
+    (_, index) => encodeRecord({ op: "put", key: `/state/a/${index}`, value }),
+  );
+  equal((await rekey(imageWith(puts, 2 * KEYS_MAX))).status, "unsupported");
+  const legacy = new Uint8Array(9 * 512);
+  legacy.set(imageWith([], 9).subarray(512, 1024));
+  const disk = new LossyDisk(legacy);
+  equal((await rekey(legacy, { disk, imageId: new Uint8Array(16) })).status, "unsupported");
 });
 
 test("rekeyed makes no forged or older value good", async () => {

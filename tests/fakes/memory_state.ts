@@ -23,6 +23,8 @@ export class MemoryState implements StateHost {
   cutAt = Infinity;
   /** What each step did. */
   readonly done: string[] = [];
+  /** Folders that were held so far. */
+  readonly holds: string[] = [];
   readonly #held = new Set<string>();
 
   /** The host after a cut, with what had not been flushed, or without it. */
@@ -56,6 +58,7 @@ export class MemoryState implements StateHost {
   hold(path: string): HeldFolder {
     if (this.#held.has(path)) throw new FileFailure("busy", path);
     this.#held.add(path);
+    this.holds.push(path);
     return new MemoryHeldFolder(this, path, () => void this.#held.delete(path));
   }
 

@@ -127,3 +127,12 @@ test("checkImageFile judges and mends a bare image without a key", async () => {
   host.put("/z.img", new Uint8Array(512 * 20));
   equal((await checkImageFile(ports, "/z.img", { mode: "judge" })).report.layout, "blank");
 });
+
+test("a repair counts only when the image is found clean after it", async () => {
+  const { ports, host } = await orphaned();
+  host.put("/x.img", imageOf(host).bytes);
+  const open = host.openImage.bind(host);
+  // A host that says ok and writes nothing.
+  host.openImage = (path) => ({ ...open(path), write: () => Promise.resolve("ok") });
+  await fails("repair_failed", checkImageFile(ports, "/x.img", { mode: "repair" }));
+});

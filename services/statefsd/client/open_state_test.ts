@@ -110,6 +110,7 @@ test("openState refuses what is no state directory, and puts nothing into it", a
   const host = new MemoryState();
   host.folders.set(DIR, new Map());
   await refuses("absent", host);
+  deepEqual(host.holds, [], "not even a lock is left there");
   const held = host.hold(DIR);
   held.create("holiday.jpg", new Uint8Array(1));
   held.release();
@@ -160,6 +161,18 @@ async function begunUntil(what: string, ask: StateAsk = CREATE): Promise<MemoryS
   await rejects(openState(memoryStatePorts(host), DIR, ask), StateFailure);
   return host.after("lost");
 }
+
+test("openState that refuses lets others have image and directory", async () => {
+  const host = new MemoryState();
+  await made(host);
+  const image = host.folders.get(DIR)?.get("state.img");
+  ok(image !== undefined);
+  const whole = image.bytes;
+  image.bytes = whole.slice(512);
+  await refuses("image_resized", host);
+  image.bytes = whole;
+  await made(host);
+});
 
 test("openState completes a making that was cut off only when it is asked for the same", async () => {
   await refuses("absent", await begunUntil("create record.key"));

@@ -90,6 +90,10 @@ test("decodeFacts refuses any other form, and every value beyond its bounds", ()
   for (const text of ["", "{", "null", "[]", "7", '"x"', "[".repeat(4096), " ".repeat(4097)]) {
     throws(() => decodeFacts(bytesOf(text)), WireError, text.slice(0, 10));
   }
+  throws(
+    () => decodeFacts(bytesOf(" ".repeat(4097))),
+    (error) => error instanceof WireError && error.code === "limit_exceeded",
+  );
   for (let length = 0; length < TEXT.length; length++) {
     throws(() => decodeFacts(bytesOf(TEXT.slice(0, length))), WireError);
   }
