@@ -5,6 +5,7 @@ import { test } from "@tests/fakes/test.ts";
 import { hostStateFolders } from "./state_folder.ts";
 
 const host = hostStateFolders();
+const OTHER_USER = 65_534;
 const BYTES = Uint8Array.of(1, 2, 3);
 
 /** Runs a test with a folder that is held, and the path above it. */
@@ -131,4 +132,16 @@ test(
     Deno.symlinkSync(`${above}/file`, `${above}/t/lock`);
     refuses("wrong_kind", () => host.hold(`${above}/t`));
   }),
+);
+
+test(
+  "hostStateFolders refuse a folder of another user",
+  withFolder((_, above) => {
+    Deno.mkdirSync(`${above}/theirs`, { mode: 0o700 });
+    Deno.chownSync(`${above}/theirs`, OTHER_USER, OTHER_USER);
+    refuses("not_private", () => host.look(`${above}/theirs`));
+    refuses("not_private", () => host.hold(`${above}/theirs`));
+  }),
+  // Only root can give a folder away.
+  { ignore: Deno.uid() !== 0 },
 );

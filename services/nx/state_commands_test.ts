@@ -3,10 +3,12 @@ import { type NxWorld, nxWorld } from "@tests/fakes/nx_ports.ts";
 import { putValues, valuesOf, withState } from "@tests/fakes/state_values.ts";
 import { test } from "@tests/fakes/test.ts";
 import { HostRefusal } from "@runtime/core/program_ports.ts";
+import type { Secret } from "@runtime/core/secret.ts";
 import { EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
+import { outputOver } from "./output.ts";
 import { progressOver } from "./progress.ts";
-import { sizeOption, sizeText } from "./state_options.ts";
+import { sizeOption, sizeText, withPassphrases } from "./state_options.ts";
 
 const DIR = "/s";
 const INIT = ["init", "--state", DIR, "--size", "64KiB"] as const;
@@ -149,6 +151,27 @@ test("nx state rekey changes the key and says where the new one is", async () =>
   const refused = await nx(world, "state", "rekey", "--state", DIR);
   equal(refused.code, EXIT.failed);
   ok(refused.error.includes("--passphrase-file"), refused.error);
+});
+
+test("withPassphrases forgets them, also when the work fails", async () => {
+  const world = nxWorld();
+  world.state.put("/p", "a passphrase");
+  const shell = {
+    ports: world.ports,
+    output: outputOver(world.ports.terminal),
+    argv: [],
+    finish() {},
+  };
+  for (const fails of [false, true]) {
+    let secret: Secret | undefined;
+    const work = withPassphrases(shell, ["/p", undefined], ([first, second]) => {
+      secret = first;
+      deepEqual([first?.wiped, second], [false, undefined]);
+      return fails ? Promise.reject(new TypeError("no")) : Promise.resolve();
+    });
+    await work.catch((error) => ok(fails && error instanceof TypeError));
+    ok(secret?.wiped);
+  }
 });
 
 test("sizeOption reads sizes in sectors, and sizeText says them", () => {
