@@ -41,7 +41,7 @@ test("nx init refuses a runtime with --seed, and makes nothing", async () => {
       const { code, errors } = await world.flagged(["--seed=1"], ...init).ended;
       equal(code, 1);
       ok(errors.join().includes("was given a --seed"), errors.join());
-      deepEqual([...Deno.readDirSync(above)], []);
+      deepEqual(await Array.fromAsync(Deno.readDir(above)), []);
     });
   } finally {
     await Deno.remove(above, { recursive: true });
