@@ -14,6 +14,7 @@ export default defineComponent({
   asks: [
     "policy.delegate",
     "identity.read",
+    "identity.log",
     "dsoftbus.connect",
     "dsoftbus.peers",
     "dsoftbus.ping",

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { bytes16, fixed, rest, u32, u8 } from "@runtime/idl/field.ts";
+import { bytes16, fixed, literal, rest, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
 /** Longest message of one signature, in bytes: what identityd's Sign takes. */
@@ -29,6 +29,20 @@ export const PROOF_TAG = { initiator: "client-static", responder: "server-static
 export const PURPOSE_PREFIX = {
   payload: "nexus:payload\0",
   announce: "nexus:announce\0",
+  logCheckpoint: "nexus:log-checkpoint\0",
+} as const;
+
+/** Of what a log checkpoint is about there is one shape: it is asked for, signed and stored so. */
+export const LOG_CHECKPOINT = {
+  version: literal(1),
+  /** Index into logd's rings. */
+  ring: u8(),
+  /** The last entry that the signature covers. */
+  index: u64(),
+  /** Its hash, and with it every entry before. */
+  head: fixed(32),
+  /** When it was asked for, in milliseconds since the Unix epoch. */
+  unixMs: u64(),
 } as const;
 
 export const keystored = defineService({
@@ -128,6 +142,15 @@ export const keystored = defineService({
       capability: "identity.announce",
       request: { message: bytes16(0, SIGNED_LENGTH_MAX) },
       reply: { signature: fixed(SIGNATURE_LENGTH) },
+    },
+    signLogCheckpoint: {
+      code: 0x25,
+      doc: "Signs the head of a log chain for the purpose `log-checkpoint`, and nothing else.",
+      capability: "identity.log",
+      target: "ring",
+      bounds: { ring: { min: 0, max: 1, status: "malformed" } },
+      request: LOG_CHECKPOINT,
+      reply: { signature: fixed(SIGNATURE_LENGTH), verifyingKey: fixed(KEY_LENGTH) },
     },
   },
   markers: {

@@ -40,6 +40,9 @@ test("keystored requests equal the golden bytes", () => {
   deepEqual(request("sessionProof", { role: 1 }), golden("session proof (ours)"));
   deepEqual(request("signPayload", { message: MESSAGE }), golden("sign payload (ours)"));
   deepEqual(request("signAnnounce", { message: MESSAGE }), golden("sign announce (ours)"));
+  const head = new Uint8Array(32).fill(0x77);
+  const checkpoint = { ring: 1, index: 9n, head, unixMs: 1_746_587_561_984n };
+  deepEqual(request("signLogCheckpoint", checkpoint), golden("sign log checkpoint (ours)"));
 });
 
 test("keystored replies equal the golden bytes", () => {
@@ -53,6 +56,11 @@ test("keystored replies equal the golden bytes", () => {
   const signature = new Uint8Array(64).fill(0x44);
   deepEqual(reply("deviceSign", "ok", { signature }), golden("sign reply"));
   deepEqual(reply("getDevicePrivkey", "private_export_denied"), golden("privkey refused"));
+  const signed = { signature, verifyingKey: key };
+  deepEqual(
+    reply("signLogCheckpoint", "ok", signed),
+    golden("sign log checkpoint reply (ours)"),
+  );
 });
 
 test("keystored answers an operation that it does not have as upstream", () => {
@@ -63,7 +71,15 @@ test("keystored answers an operation that it does not have as upstream", () => {
 });
 
 test("keystored requests of a fixed length parse at no other", () => {
-  for (const name of ["keygen", "pubkey", "privkey", "static dh (ours)", "sign payload (ours)"]) {
+  const names = [
+    "keygen",
+    "pubkey",
+    "privkey",
+    "static dh (ours)",
+    "sign payload (ours)",
+    "sign log checkpoint (ours)",
+  ];
+  for (const name of names) {
     const frame = golden(name);
     ok(!("refusal" in parseRequest(keystored, frame)), name);
     for (let length = 0; length < frame.length; length++) {
@@ -71,4 +87,11 @@ test("keystored requests of a fixed length parse at no other", () => {
     }
     ok("refusal" in parseRequest(keystored, Uint8Array.of(...frame, 0)), name);
   }
+});
+
+test("keystored takes a log checkpoint of the one version alone", () => {
+  const frame = golden("sign log checkpoint (ours)").slice();
+  frame[4] = 2;
+  const parsed = parseRequest(keystored, frame);
+  ok("refusal" in parsed && parsed.refusal.code === "value_out_of_range");
 });

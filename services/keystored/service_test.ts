@@ -89,6 +89,21 @@ test("keystored signs with the purpose in front and never the bare bytes", async
   }
 });
 
+test("keystored signs the head of a log chain in the one shape, for logd's rings alone", async () => {
+  const { client } = clientOf();
+  const head = new Uint8Array(32).fill(0x77);
+  const asked = { ring: 1, index: 0x0102n, head, unixMs: 5n };
+  const reply = await client.signLogCheckpoint(asked);
+  ok(reply.status === "ok");
+  const key = fromHex(IDENTITIES[0].verifyingKey);
+  deepEqual(reply.verifyingKey, key);
+  const fields = fromHex(`0101${"0201000000000000"}${"77".repeat(32)}${"0500000000000000"}`);
+  const message = concatBytes(UTF8.encode("nexus:log-checkpoint\0"), fields);
+  ok(ed25519Verify(key, message, reply.signature));
+  ok(!ed25519Verify(key, fields, reply.signature));
+  deepEqual(await client.signLogCheckpoint({ ...asked, ring: 2 }), { status: "malformed" });
+});
+
 test("keystored gives nobody a session proof through a signature", async () => {
   const { client } = clientOf();
   const key = fromHex(IDENTITIES[0].verifyingKey);
@@ -165,6 +180,8 @@ test("keystored has no key without entropy, makes none up, and asks again", asyn
   deepEqual(await client.staticDh({ remote: new Uint8Array(32).fill(9) }), missing);
   deepEqual(await client.sessionProof({ role: 0 }), missing);
   deepEqual(await client.signPayload({ message: new Uint8Array(1) }), missing);
+  const head = new Uint8Array(32);
+  deepEqual(await client.signLogCheckpoint({ ring: 0, index: 1n, head, unixMs: 0n }), missing);
   healthy = true;
   equal((await client.getDevicePubkey({})).status, "ok");
 });
@@ -208,6 +225,8 @@ test("test_reject_sign_without_policy: a denied caller gets no signature and no 
   deepEqual(await client.deviceSign({ payloadLength: 1, payload: message }), denied);
   deepEqual(await client.signPayload({ message }), denied);
   deepEqual(await client.signAnnounce({ message }), denied);
+  const head = new Uint8Array(32);
+  deepEqual(await client.signLogCheckpoint({ ring: 0, index: 1n, head, unixMs: 0n }), denied);
   deepEqual(await client.sessionProof({ role: 0 }), denied);
   deepEqual(await client.staticDh({ remote: new Uint8Array(32).fill(9) }), denied);
   deepEqual(await client.staticPublic({}), denied);
@@ -217,6 +236,7 @@ test("test_reject_sign_without_policy: a denied caller gets no signature and no 
     "crypto.sign",
     "identity.sign",
     "identity.announce",
+    "identity.log",
     "identity.session",
     "identity.session",
     "device.pubkey.read",

@@ -14,6 +14,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "dsoftbus.ping",
   "dsoftbus.resolve",
   "identity.announce",
+  "identity.log",
   "identity.read",
   "identity.session",
   "identity.sign",

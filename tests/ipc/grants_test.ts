@@ -73,6 +73,11 @@ test("static DH, session proofs and announces are dsoftbusd's alone", () => {
   deepEqual(holders("identity.announce"), ["dsoftbusd"]);
 });
 
+test("a log checkpoint is signed for controld alone", () => {
+  const holders = grants().lines().filter(([, held]) => held.includes("identity.log"));
+  deepEqual(holders.map(([subject]) => subject), ["controld"]);
+});
+
 test("no peer and no command line decides for others or touches a device", () => {
   for (const [subject, held] of grants().lines()) {
     if (subject !== "nx-cli" && !subject.startsWith("peer")) continue;
