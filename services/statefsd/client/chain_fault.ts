@@ -66,13 +66,18 @@ function ofRecord(fault: OfRecord): string {
     case "malformed":
       return `record ${fault.index} cannot be read`;
     case "broken":
-      return `record ${fault.index} begins a new chain: at a start the segment of record ` +
-        `${fault.segment} did not verify`;
+      return `record ${fault.index} begins a new chain: at a start ${cause(fault.segment)}`;
     case "truncated":
       return `the chain was cut off: ${span(fault)} signed, and gone`;
     case "unsigned":
       return `record ${fault.index} is not the one that was signed`;
   }
+}
+
+/** @param segment Of which entry; 0 where there was none. */
+function cause(segment: bigint): string {
+  if (segment === 0n) return "all before it was gone";
+  return `the segment of record ${segment}, or its checkpoint, did not hold`;
 }
 
 /** The named entries, and the verb. */

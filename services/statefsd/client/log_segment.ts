@@ -32,7 +32,8 @@ const MAGIC = 0x534c584e;
 const VERSION = 1;
 const HEADER_LENGTH = 4 + 1 + 1 + 2 + 8 + SHA256_LENGTH;
 const INDEX_DIGITS = 16;
-const INDEX = /^[0-9a-f]{16}$/;
+/** Below half of what 16 digits can say: indexes rise from there without an end. */
+const INDEX = /^[0-7][0-9a-f]{15}$/;
 
 /** What stands at the front of a segment. */
 export interface SegmentHeader {
