@@ -28,6 +28,11 @@ export class ChainCheck {
     this.#checkpoint = checkpoint;
   }
 
+  /** Index that the next entry should have; `undefined` before the first. */
+  get expected(): bigint | undefined {
+    return this.#last === undefined ? undefined : this.#last.index + 1n;
+  }
+
   get faults(): readonly ChainFault[] {
     return this.#faults;
   }
@@ -40,7 +45,7 @@ export class ChainCheck {
   take(found: FoundEntry, place: bigint): void {
     this.#entries += 1;
     // An index that nobody vouches for names nothing: the entry is named by its place then.
-    const index = holds(found) ? found.entry.index : this.#expected ?? place;
+    const index = holds(found) ? found.entry.index : this.expected ?? place;
     if (!holds(found)) this.fault({ kind: "edited", index });
     else if (!this.#inPlace(found)) return;
     this.#settle(index, found);
@@ -70,11 +75,6 @@ export class ChainCheck {
       unsignedCount: last > signedTo ? last - signedTo : 0n,
       faults: this.#faults,
     };
-  }
-
-  /** Index that the next entry should have; `undefined` before the first. */
-  get #expected(): bigint | undefined {
-    return this.#last === undefined ? undefined : this.#last.index + 1n;
   }
 
   /** Whether an entry that holds belongs behind those before it, as far as they are known. */

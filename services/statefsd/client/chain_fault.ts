@@ -27,7 +27,11 @@ export type ChainFault =
   /** The checkpoint is signed by another key than this device's. */
   | { readonly kind: "checkpoint_foreign" }
   /** The signed entry is deleted, so that nothing ties the signature to those that are left. */
-  | { readonly kind: "checkpoint_outdated" };
+  | { readonly kind: "checkpoint_outdated" }
+  /** An export without its last line. */
+  | { readonly kind: "end_missing" }
+  /** An export whose last line ends it before this entry. */
+  | { readonly kind: "end_other"; readonly index: bigint };
 
 /** Why a chain does not hold, or does, in numbers. */
 export interface ChainReport {
@@ -46,7 +50,7 @@ export interface ChainReport {
 
 /** A fault in words. */
 export function faultText(fault: ChainFault): string {
-  return "index" in fault ? ofRecord(fault) : OF_CHECKPOINT[fault.kind];
+  return "index" in fault ? ofRecord(fault) : OF_END[fault.kind];
 }
 
 type OfRecord = Extract<ChainFault, { readonly index: bigint }>;
@@ -71,6 +75,8 @@ function ofRecord(fault: OfRecord): string {
       return `the chain was cut off: ${span(fault)} signed, and gone`;
     case "unsigned":
       return `record ${fault.index} is not the one that was signed`;
+    case "end_other":
+      return `record ${fault.index} is behind the end that the last line names`;
   }
 }
 
@@ -85,10 +91,11 @@ function span({ index, count }: { readonly index: bigint; readonly count: bigint
   return count === 1n ? `record ${index} is` : `records ${index} to ${index + count - 1n} are`;
 }
 
-const OF_CHECKPOINT: Readonly<Record<Exclude<ChainFault, OfRecord>["kind"], string>> = {
+const OF_END: Readonly<Record<Exclude<ChainFault, OfRecord>["kind"], string>> = {
   "checkpoint_absent": "there is no checkpoint: nothing is signed",
   "checkpoint_malformed": "the checkpoint cannot be read",
   "checkpoint_forged": "the signature of the checkpoint does not hold",
   "checkpoint_foreign": "the checkpoint is signed by another key than this device's",
   "checkpoint_outdated": "the signed record is deleted: nothing ties the signature to the rest",
+  "end_missing": "there is no last line: the export was cut off",
 };
