@@ -157,6 +157,7 @@ export const controld = defineService({
         total: u64(),
         dropped: u64(),
         lastId: u64(),
+        nowNs: u64(),
         records: list16({
           recordId: u64(),
           timestampNs: u64(),

@@ -58,7 +58,14 @@ function daemons() {
     query: () => ({ status: "unsupported" }),
     stats: () => ({ status: "unsupported" }),
     queryAfter: ({ afterId }) =>
-      told("log", { status: "ok", total: 9n, dropped: 0n, lastId: afterId + 1n, records: [] }),
+      told("log", {
+        status: "ok",
+        total: 9n,
+        dropped: 0n,
+        lastId: afterId + 1n,
+        nowNs: 5n,
+        records: [],
+      }),
   });
   const policy = directClient(policydV2, {
     route: () => ({ status: "denied" }),

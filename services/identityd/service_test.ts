@@ -40,6 +40,7 @@ function keysOf(seed: number | undefined) {
     staticDh: absent,
     sessionProof: absent,
     signAnnounce: absent,
+    signLogCheckpoint: absent,
     getDevicePubkey() {
       asked.push("getDevicePubkey");
       return signer === undefined ? absent() : { status: "ok", key: signer.publicKey };

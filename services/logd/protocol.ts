@@ -130,6 +130,8 @@ const QUERY_AFTER = {
     dropped: u64(),
     /** Where the next query goes on: the last record looked at. */
     lastId: u64(),
+    /** The node's clock, on which the records' times are. */
+    nowNs: u64(),
     records: list16(
       {
         recordId: u64(),

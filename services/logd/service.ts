@@ -31,7 +31,7 @@ export const AUDITOR = "policyd";
 
 /** Bytes of a reply of QUERY before its records, the longer envelope of the two. */
 const QUERY_HEAD_LENGTH = 4 + 1 + 8 + 8 + 8 + 2;
-const QUERY_AFTER_HEAD_LENGTH = QUERY_HEAD_LENGTH + 8;
+const QUERY_AFTER_HEAD_LENGTH = QUERY_HEAD_LENGTH + 8 + 8;
 /** Bytes of a record beside its texts, without and with the sender's name. */
 const RECORD_HEAD_LENGTH = 8 + 8 + 1 + 8 + 1 + 2 + 2;
 const NAMED_RECORD_HEAD_LENGTH = RECORD_HEAD_LENGTH + 1;
@@ -86,7 +86,7 @@ export function createLogd({ clock, prove }: LogdPorts): LogdHandlers {
     logd: { append, stats, [REFUSED]: hear },
     logdV2: { append, stats, [REFUSED]: hear },
     queryV1: { query, stats },
-    query: { query, stats, queryAfter: (request) => queryRing({ journal, audit }, request) },
+    query: { query, stats, queryAfter: (request) => queryRing({ journal, audit, clock }, request) },
     audit: {
       appendAudit(decision, { sender }) {
         if (sender.name !== AUDITOR) return { status: "denied" };
@@ -137,7 +137,7 @@ function queryJournal(journal: Journal, { sinceNs, countMax }: QueryRequest) {
 
 /** A page: it ends before the first record that does not fit, and says where it ended. */
 function queryRing(
-  rings: { readonly journal: Journal; readonly audit: AuditRing },
+  rings: { readonly journal: Journal; readonly audit: AuditRing; readonly clock: Clock },
   { ring, afterId, countMax, scope }: RequestOf<typeof logdQuery, "queryAfter">,
 ) {
   const from = ring === RING.audit ? rings.audit : rings.journal;
@@ -156,7 +156,8 @@ function queryRing(
   assert(lastId >= afterId, "a page ends behind its start");
   const { total, dropped } = from.stats();
   const counted = { total: BigInt(total), dropped: BigInt(dropped) };
-  return { status: "ok", ...counted, lastId, records } as const;
+  const nowNs = BigInt(rings.clock.nowNs());
+  return { status: "ok", ...counted, lastId, nowNs, records } as const;
 }
 
 type WireRecord = ReturnType<typeof wireRecord>;

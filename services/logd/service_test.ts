@@ -54,6 +54,7 @@ test("logd keeps a record with the kernel's word about its sender", async () => 
     total: 1n,
     dropped: 0n,
     lastId: 1n,
+    nowNs: 3_000_000n,
     records: [{ recordId: 1n, timestampNs: 3_000_000n, sid, sender: "vfsd", ...RECORD }],
   });
 });

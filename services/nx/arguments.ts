@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from "commander";
-import type { Field } from "@runtime/idl/field.ts";
+import { type Field, text8 } from "@runtime/idl/field.ts";
+import { SUBJECT_LENGTH_MAX } from "@runtime/idl/policy.ts";
 import { controld } from "../controld/protocol.ts";
+import { SENDER_LENGTH_MAX } from "../logd/protocol.ts";
 import { ANY_PEER, PEER_PREFIX_LENGTH_MIN } from "../dsoftbusd/protocol.ts";
 
 /** Reads one argument. @throws {InvalidArgumentError} with what is wrong about it. */
@@ -32,6 +34,12 @@ export const serviceArgument = bounded(resolve.request.service);
 
 /** Reads `nx log --scope`. */
 export const scopeOption = bounded(log.request.scope);
+
+/** Reads `nx log --service`. */
+export const senderOption = bounded(text8(1, SENDER_LENGTH_MAX));
+
+/** Reads `nx log --subject`. */
+export const subjectOption = bounded(text8(1, SUBJECT_LENGTH_MAX));
 
 /** Reads the subject of `nx policy check`, as policyd takes one. */
 export const subjectArgument = shaped(

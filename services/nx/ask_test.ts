@@ -87,6 +87,7 @@ const HANDLERS: Handlers<typeof controld> = {
       total: BigInt(all.length),
       dropped: 0n,
       lastId,
+      nowNs: 501_000_000_000n,
       records: page.map(logRecord),
     };
   },

@@ -1,9 +1,14 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import type { Clock, Turns } from "@runtime/core/ports.ts";
+import type { Processes } from "@runtime/core/program_ports.ts";
 import { LEVELS, RING } from "../logd/protocol.ts";
-import { scopeOption } from "./arguments.ts";
+import { scopeOption, senderOption, subjectOption } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
+import { LogFollower } from "./log_follow.ts";
 import { type AskPage, type LogRecord, newestRecords } from "./log_pages.ts";
-import { printable } from "./output.ts";
+import { chosen, lineOf, type LogChoice, nodeTimeOf, textOf } from "./log_record.ts";
+import { momentOption } from "./moment.ts";
+import { jsonText } from "./output.ts";
 import {
   askNode,
   type ControlClient,
@@ -14,99 +19,162 @@ import {
   withNodeOptions,
 } from "./shell.ts";
 
-/** Records shown unless `--limit` says otherwise. */
+/** Records shown unless `--limit` or `--since` says otherwise. */
 const LIMIT = 50;
 const LIMIT_MAX = 20_000;
+/** Between two questions of `--follow`. */
+const FOLLOW_INTERVAL_MS = 500;
+/** How long a node may take to answer one. */
+const ANSWER_TIMEOUT_MS = 5_000;
 const EXAMPLES = `
 The journal holds what daemons say; the audit ring holds every decision of policyd.
+Conditions add up. Every question to the node is a decision too: a followed audit ring shows them.
 
 Examples:
   nx log --limit 20
+  nx log --service netstackd --level warn --since 10m
+  nx log --since 2026-01-31T10:00Z --json
+  nx log --follow
   nx log --audit --subject nx-cli
   nx log --audit --subject peer:DEVICE_ID --json
 `;
 
-interface LogOptions extends NodeChoice {
-  readonly limit: number;
+interface LogOptions extends NodeChoice, LogChoice {
+  readonly limit?: number;
   readonly audit?: true;
-  readonly scope: string;
-  readonly subject?: string;
-}
-
-/** A record, as the command line shows it. */
-export interface LogLine {
-  readonly recordId: number;
-  readonly timestampNs: number;
-  readonly level: string;
-  readonly sender: string;
-  readonly scope: string;
-  readonly message: string;
-  readonly fields: Readonly<Record<string, string>>;
+  readonly follow?: true;
 }
 
 /** `nx log`: the journal, or the decisions. */
 export function addLog(program: Command, shell: Shell): void {
   withNodeOptions(program.command("log"))
     .description("show a node's journal, or the decisions of its policy")
-    .option("--limit <n>", "newest records to show", wholeNumber(1, LIMIT_MAX), LIMIT)
+    .option(
+      "--limit <n>",
+      `newest records to show; ${LIMIT}, or with --since all, unless said`,
+      wholeNumber(1, LIMIT_MAX),
+    )
     .option("--audit", "decisions in the place of the journal")
     .option("--scope <prefix>", "only records whose scope begins so", scopeOption, "")
-    .option("--subject <name>", "only records about this subject, or sent by it")
+    .option("--service <name>", "only records that this daemon sent", senderOption)
+    .option("--subject <name>", "only records about this subject, or sent by it", subjectOption)
+    .addOption(
+      new Option("--level <name>", "only records of this level and more severe ones").choices(
+        LEVELS,
+      ),
+    )
+    .option(
+      "--since <duration|time>",
+      "only records that are not older: 5m, or an ISO 8601 time",
+      momentOption,
+    )
+    .option("--follow", "go on with what comes, until it is interrupted")
     .addHelpText("after", EXAMPLES)
     .action((options: LogOptions) => showLog(shell, options));
 }
 
 async function showLog(shell: Shell, options: LogOptions): Promise<void> {
-  const lines = await askNode(shell, options, (client) => logOf(client, options));
-  for (const line of lines) {
-    if (options.json) shell.output.json(line);
-    else shell.output.line(textOf(line));
-  }
+  await askNode(shell, options, async (client) => {
+    const ring = options.audit ? RING.audit : RING.journal;
+    const ask = asking(client);
+    const { records, total } = await newestOf(ask, ring, { options, clock: shell.ports.clock });
+    const heard = records.every((record) => show(shell, options, record));
+    if (options.follow && heard) await follow(shell, { ask, ring, afterId: total, options });
+  });
   shell.finish(EXIT.ok);
 }
 
+function asking(client: ControlClient): AskPage {
+  return async (request) =>
+    okReply(await client.log(request, { timeoutMs: ANSWER_TIMEOUT_MS }), "log");
+}
+
 /** The newest records that match, oldest first. */
-async function logOf(
-  client: ControlClient,
-  { audit, scope, subject, limit }: LogOptions,
-): Promise<readonly LogLine[]> {
-  const ring = audit ? RING.audit : RING.journal;
-  const wanted = (record: LogRecord) => concerns(lineOf(record), subject);
-  const ask: AskPage = async (request) => okReply(await client.log(request), "log");
-  const records = await newestRecords(ask, { ring, scope, limit, wanted });
-  return records.map(lineOf);
+function newestOf(
+  ask: AskPage,
+  ring: number,
+  { options, clock }: { readonly options: LogOptions; readonly clock: Clock },
+) {
+  const { scope, since } = options;
+  const limit = options.limit ?? (since === undefined ? LIMIT : LIMIT_MAX);
+  const wanted = (record: LogRecord) => chosen(record, options);
+  if (since === undefined) return newestRecords(ask, { ring, scope, limit, wanted });
+  const sinceNs = (nowNs: bigint) => nodeTimeOf(since, nowNs, clock);
+  return newestRecords(ask, { ring, scope, limit, wanted, sinceNs });
 }
 
-function lineOf(record: LogRecord): LogLine {
-  return {
-    recordId: Number(record.recordId),
-    timestampNs: Number(record.timestampNs),
-    level: LEVELS[record.level] ?? "unknown",
-    sender: record.sender,
-    scope: record.scope,
-    message: record.message,
-    fields: fieldsOf(record.fields),
-  };
+/** Shows what comes until a signal, or until nobody reads any more. */
+async function follow(
+  shell: Shell,
+  { ask, ring, afterId, options }: {
+    readonly ask: AskPage;
+    readonly ring: number;
+    readonly afterId: bigint;
+    readonly options: LogOptions;
+  },
+): Promise<void> {
+  const follower = new LogFollower(
+    {
+      ask,
+      record: (record) => !chosen(record, options) || show(shell, options, record),
+      lost: (count) => {
+        const text = `${count} records were lost: logd let them go before they were read`;
+        return print(shell, options.json ? jsonText({ lost: count }) : text);
+      },
+      restarted: () => {
+        const text = "logd was started again: its records count from 1";
+        return print(shell, options.json ? jsonText({ restarted: true }) : text);
+      },
+    },
+    ring,
+    afterId,
+  );
+  const pause = new Pause(shell.ports, shell.ports.processes);
+  try {
+    while (await pause.take(FOLLOW_INTERVAL_MS) && await follower.poll());
+  } finally {
+    pause.end();
+  }
 }
 
-function concerns({ sender, fields }: LogLine, subject: string | undefined): boolean {
-  if (subject === undefined) return true;
-  return Object.hasOwn(fields, "subject") ? fields["subject"] === subject : sender === subject;
+function show(shell: Shell, { json }: LogOptions, record: LogRecord): boolean {
+  const line = lineOf(record);
+  return print(shell, json ? jsonText(line) : textOf(line));
 }
 
-/** Reads `name=value` lines; what is no such line is left out. */
-function fieldsOf(text: string): Readonly<Record<string, string>> {
-  const pairs = text.split("\n").map((line) => [line.indexOf("="), line] as const)
-    .filter(([at]) => at > 0)
-    .map(([at, line]) => [line.slice(0, at), line.slice(at + 1)] as const);
-  return Object.fromEntries(pairs);
+/** @returns Whether anybody reads it. */
+function print({ ports }: Shell, line: string): boolean {
+  return ports.terminal.out(`${line}\n`);
 }
 
-function textOf({ timestampNs, level, sender, scope, message, fields }: LogLine): string {
-  const seconds = (timestampNs / 1e9).toFixed(6).padStart(12);
-  const pairs = Object.entries(fields).filter(([name, value]) =>
-    value !== "" && !message.includes(`${name}=${value}`)
-  ).map(([name, value]) => `${name}=${value}`);
-  const from = scope === "" || scope === sender ? sender : `${sender}/${scope}`;
-  return `${seconds} ${level.padEnd(5)} ${printable(`${from}: ${[message, ...pairs].join(" ")}`)}`;
+/** Waits that a stop signal ends, and all after it. */
+class Pause {
+  readonly #time: { readonly clock: Clock; readonly turns: Turns };
+  readonly #unwatch: () => void;
+  #stopped = false;
+  #wake: () => void = () => {};
+
+  constructor(time: { readonly clock: Clock; readonly turns: Turns }, processes: Processes) {
+    this.#time = time;
+    this.#unwatch = processes.onStop(() => {
+      this.#stopped = true;
+      this.#wake();
+    });
+  }
+
+  /** @returns Whether the time is over and no signal came. */
+  async take(ms: number): Promise<boolean> {
+    const { clock, turns } = this.#time;
+    if (this.#stopped) return false;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = turns.at(clock.nowNs() + ms * 1e6, resolve);
+    this.#wake = resolve;
+    await promise;
+    cancel();
+    return !this.#stopped;
+  }
+
+  end(): void {
+    this.#unwatch();
+  }
 }

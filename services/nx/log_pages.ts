@@ -3,7 +3,8 @@ import type { ReplyOf, RequestOf } from "@runtime/idl/service.ts";
 
 /** Pages that one reading asks for, at most: a full audit ring of long records, four times. */
 export const PAGES_MAX = 2_048;
-const PAGE_RECORDS = 240;
+/** Records of one page, at most. */
+export const PAGE_RECORDS = 240;
 /** Behind every record: such a page is empty, and tells how many there are. */
 const BEYOND = BigInt(Number.MAX_SAFE_INTEGER);
 /** By how much each step back is longer than the one before. */
@@ -25,6 +26,15 @@ export interface LogReading {
   /** Newest records that are wanted. */
   readonly limit: number;
   readonly wanted: (record: LogRecord) => boolean;
+  /** From which time on, by what the node's clock says now; from the beginning unless said. */
+  readonly sinceNs?: (nowNs: bigint) => bigint;
+}
+
+/** What was read of a ring. */
+export interface LogRead {
+  readonly records: readonly LogRecord[];
+  /** The last record that was there when the reading began. */
+  readonly total: bigint;
 }
 
 /**
@@ -36,24 +46,32 @@ export interface LogReading {
  */
 export async function newestRecords(
   ask: AskPage,
-  { ring, scope, limit, wanted }: LogReading,
-): Promise<readonly LogRecord[]> {
+  { ring, scope, limit, wanted, sinceNs }: LogReading,
+): Promise<LogRead> {
   const request = { ring, scope, countMax: PAGE_RECORDS };
-  const { total } = await ask({ ...request, afterId: BEYOND });
+  const { total, nowNs } = await ask({ ...request, afterId: BEYOND });
+  const since = sinceNs?.(nowNs) ?? 0n;
   let pages = PAGES_MAX;
   let newest: LogRecord[] = [];
-  let step = BigInt(limit);
-  for (let end = total; end > 0n && newest.length < limit; step *= GROWTH) {
+  let step = BigInt(sinceNs === undefined ? limit : Math.min(limit, PAGE_RECORDS));
+  /** Whether all that lies further back is too old. */
+  let past = false;
+  for (let end = total; end > 0n && newest.length < limit && !past; step *= GROWTH) {
     const start = end > step ? end - step : 0n;
     const found: LogRecord[] = [];
     for (let afterId = start; afterId < end && pages > 0; pages--) {
       const { records, lastId } = await ask({ ...request, afterId });
-      found.push(...records.filter((record) => record.recordId <= end && wanted(record)));
+      past ||= (records[0]?.timestampNs ?? since) < since;
+      found.push(
+        ...records.filter((record) =>
+          record.recordId <= end && record.timestampNs >= since && wanted(record)
+        ),
+      );
       if (lastId === afterId) break;
       afterId = lastId;
     }
     newest = [...found, ...newest];
     end = start;
   }
-  return newest.slice(-limit);
+  return { records: newest.slice(-limit), total };
 }

@@ -28,7 +28,14 @@ function auditRing(count: number, kept = Infinity) {
     const page = held.filter(({ recordId }) => recordId > afterId)
       .slice(0, Math.min(PAGE, countMax));
     const lastId = page.at(-1)?.recordId ?? afterId;
-    return Promise.resolve({ status: "ok", total, dropped: 0n, lastId, records: page });
+    return Promise.resolve({
+      status: "ok",
+      total,
+      dropped: 0n,
+      lastId,
+      nowNs: total,
+      records: page,
+    });
   };
   return { ask, asked: () => asked };
 }
@@ -45,7 +52,7 @@ function numbers(from: number, to: number): readonly number[] {
 
 test("newestRecords ends where the ring ended when it began, with what was decided last", async () => {
   const { ask, asked } = auditRing(10_000);
-  const records = await newestRecords(ask, READING);
+  const { records } = await newestRecords(ask, READING);
   // The first page is a decision as well, and the last that is shown.
   deepEqual(idsOf(records), numbers(9_952, 10_001));
   equal(records.at(-2)?.sender, "often");
@@ -55,20 +62,26 @@ test("newestRecords ends where the ring ended when it began, with what was decid
 test("newestRecords goes back as far as it must, and no record comes twice", async () => {
   const { ask } = auditRing(10_000);
   const wanted = ({ sender }: LogRecord) => sender === "rare";
-  const records = await newestRecords(ask, { ...READING, limit: 10, wanted });
+  const { records } = await newestRecords(ask, { ...READING, limit: 10, wanted });
   deepEqual(idsOf(records), numbers(90, 99).map((hundred) => hundred * 100 + 8));
-  const all = await newestRecords(ask, { ...READING, limit: 20_000, wanted });
+  const { records: all } = await newestRecords(ask, { ...READING, limit: 20_000, wanted });
   deepEqual(idsOf(all), numbers(0, 99).map((hundred) => hundred * 100 + 8));
 });
 
 test("newestRecords of a ring that has lost its oldest, of few and of none", async () => {
-  const lossy = await newestRecords(auditRing(500, 60).ask, { ...READING, limit: 400 });
+  const { records: lossy } = await newestRecords(auditRing(500, 60).ask, {
+    ...READING,
+    limit: 400,
+  });
   equal(lossy.at(-1)?.recordId, 501n);
   ok(lossy.length <= 60 && lossy.length > 30);
-  deepEqual(idsOf(await newestRecords(auditRing(3).ask, READING)), numbers(1, 4));
+  const few = await newestRecords(auditRing(3).ask, READING);
+  deepEqual([idsOf(few.records), few.total], [numbers(1, 4), 4n]);
   const none: AskPage = ({ afterId }) =>
-    Promise.resolve({ status: "ok", total: 0n, dropped: 0n, lastId: afterId, records: [] });
-  deepEqual(await newestRecords(none, READING), []);
+    Promise.resolve({
+      ...{ status: "ok", total: 0n, dropped: 0n, lastId: afterId, nowNs: 0n, records: [] },
+    });
+  deepEqual(await newestRecords(none, READING), { records: [], total: 0n });
 });
 
 /** Answers that hold no record and move by `step`; counts them. */
@@ -81,6 +94,7 @@ function emptyPages(step: bigint, total: bigint) {
       total,
       dropped: 0n,
       lastId: afterId + step,
+      nowNs: 0n,
       records: [],
     });
   };
@@ -89,12 +103,35 @@ function emptyPages(step: bigint, total: bigint) {
 
 test("newestRecords asks for so many pages and no more, though each moves by one record", async () => {
   const { ask, asked } = emptyPages(1n, 100_000n);
-  deepEqual(await newestRecords(ask, { ...READING, limit: 20_000 }), []);
+  const { records } = await newestRecords(ask, { ...READING, limit: 20_000 });
+  deepEqual(records, []);
   equal(asked(), PAGES_MAX + 1);
 });
 
 test("newestRecords asks once for a step behind which there is nothing", async () => {
   const { ask, asked } = emptyPages(0n, 100n);
-  deepEqual(await newestRecords(ask, { ...READING, limit: 100 }), []);
+  deepEqual((await newestRecords(ask, { ...READING, limit: 100 })).records, []);
   equal(asked(), 2);
+});
+
+test("newestRecords goes back to a time on the node's clock, and no further", async () => {
+  const { ask, asked } = auditRing(10_000);
+  // The ring's clock stands at the number of its records, and each record bears its own.
+  const sinceNs = (nowNs: bigint) => nowNs - 99n;
+  const { records } = await newestRecords(ask, { ...READING, limit: 20_000, sinceNs });
+  deepEqual(idsOf(records), numbers(9_902, 10_001));
+  ok(asked() < 60, `${asked()} pages`);
+  const few = await newestRecords(auditRing(10_000).ask, { ...READING, limit: 10, sinceNs });
+  deepEqual(idsOf(few.records), numbers(9_992, 10_001));
+});
+
+test("newestRecords stops where records are too old, whether they are wanted or not", async () => {
+  const { ask, asked } = auditRing(10_000);
+  const { records } = await newestRecords(ask, {
+    ...READING,
+    limit: 10,
+    wanted: () => false,
+    sinceNs: (nowNs) => nowNs - 5n,
+  });
+  deepEqual([records, asked() <= 3], [[], true]);
 });

@@ -23,7 +23,7 @@ export const DRAIN_PAGES_MAX = 8;
 export interface LogDrainPorts {
   readonly values: LogValues;
   readonly log: Pick<Client<typeof logdQuery>, "queryAfter">;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "unixMs">;
   /** 16 bytes that no other boot of this image has. */
   readonly bootId: Uint8Array;
   /** Told at the start of each thing that is wrong with a chain that was found. */
@@ -123,12 +123,12 @@ export class LogDrain {
     const ask = { ring, afterId, countMax: QUERY_AFTER_RECORDS_MAX, scope: "" };
     const page = await log.queryAfter(ask);
     if (page.status !== "ok") return undefined;
-    const [nowNs, unixMs] = [clock.nowNs(), clock.unixMs()];
+    const unixMs = clock.unixMs();
     const drafts: LogDraft[] = [];
     let expected = afterId + 1n;
     for (const record of page.records) {
       if (record.recordId < expected) continue;
-      const agoMs = (nowNs - Number(record.timestampNs)) / 1e6;
+      const agoMs = Number(page.nowNs - record.timestampNs) / 1e6;
       const about = { bootId, unixMs: BigInt(Math.max(0, Math.round(unixMs - agoMs))) };
       if (record.recordId > expected) {
         const count = record.recordId - expected;

@@ -39,7 +39,14 @@ function fakeLogd(pageMax = 10) {
         }));
       const lastId = records.at(-1)?.recordId ?? afterId;
       const total = totals[ring] ?? 0n;
-      return Promise.resolve({ status: "ok", total, dropped: 0n, lastId, records });
+      return Promise.resolve({
+        status: "ok",
+        total,
+        dropped: 0n,
+        lastId,
+        nowNs: 60_000_000_000n,
+        records,
+      });
     },
   };
   const say = (ring: number, count: number, message = "hello") => {

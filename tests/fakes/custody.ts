@@ -80,6 +80,7 @@ function keystore(key: DeviceKey, calls: string[]): Keystore {
         verifyingKey: key.verifyingKey,
       }),
     signPayload: refused,
+    signLogCheckpoint: refused,
     signAnnounce: ({ message }) =>
       told("signAnnounce", { status: "ok", signature: key.sign("announce", message) }),
   };
