@@ -3,6 +3,7 @@ import { initTasks } from "@runtime/boot/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
+import { NO_KEPT_LOG } from "./kept_log.ts";
 import { CLI_SUBJECT, controld } from "./protocol.ts";
 import { createControld } from "./service.ts";
 
@@ -42,6 +43,7 @@ export default defineComponent({
     controld: createControld({
       bus: call.dsoftbusd,
       log: call.logdQuery,
+      kept: NO_KEPT_LOG,
       policy: call.policydV2,
       init: call.initTasks,
     }),

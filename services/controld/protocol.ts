@@ -8,7 +8,7 @@
  */
 
 import { OVERVIEW, PROVOKE } from "@runtime/boot/protocol.ts";
-import { bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { bytes16, bytes8, fixed, text16, text8, u16, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { list16 } from "@runtime/idl/list_field.ts";
 import {
   CAPABILITY_LENGTH_MAX,
@@ -30,6 +30,10 @@ export const PEERS_PER_REPLY_MAX = 20;
 export const TYPED_LENGTH_MAX = 259;
 /** Log records of one reply: what fits a frame when all are as short as can be. */
 export const LOG_RECORDS_PER_REPLY_MAX = 240;
+/** Bytes of a kept segment in one reply: they fit a frame. */
+export const LOG_CHUNK_LENGTH_MAX = 8_000;
+/** Longest checkpoint of a kept log, in bytes. */
+export const LOG_CHECKPOINT_LENGTH_MAX = 256;
 /** Causes of refusals that `stats` tells apart. */
 export const REASONS_MAX = 64;
 
@@ -198,6 +202,28 @@ export const controld = defineService({
       reply: { closed: u32() },
     },
     provoke: { code: 0x2b, ...PROVOKE },
+    logSegment: {
+      code: 0x2c,
+      doc:
+        "A piece of the kept log: of the first segment from an entry on, as it lies on the disk.",
+      capability: "log.query",
+      target: "ring",
+      bounds: { ring: { min: 0, max: 1, status: "malformed" } },
+      request: { ring: u8(), from: u64(), offset: u32() },
+      /** `length` is the whole segment's, 0 for one that does not open. */
+      reply: { first: u64(), length: u32(), chunk: bytes16(0, LOG_CHUNK_LENGTH_MAX) },
+      idempotent: true,
+    },
+    logCheckpoint: {
+      code: 0x2d,
+      doc: "The newest signature over the kept log of a ring.",
+      capability: "log.query",
+      target: "ring",
+      bounds: { ring: { min: 0, max: 1, status: "malformed" } },
+      request: { ring: u8() },
+      reply: { checkpoint: bytes16(0, LOG_CHECKPOINT_LENGTH_MAX) },
+      idempotent: true,
+    },
     ps: {
       code: 0x2a,
       doc: "How the node and its daemons fare, as the boot tells it.",

@@ -7,7 +7,12 @@ import { goldenFrames } from "@tests/fakes/golden.ts";
 import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
-import { controld, PEERS_PER_REPLY_MAX, TYPED_LENGTH_MAX } from "./protocol.ts";
+import {
+  controld,
+  LOG_CHUNK_LENGTH_MAX,
+  PEERS_PER_REPLY_MAX,
+  TYPED_LENGTH_MAX,
+} from "./protocol.ts";
 
 const golden = goldenFrames("controld");
 
@@ -19,6 +24,8 @@ const REQUESTS = [
   ["log", 5n, { ring: 1, afterId: 7n, countMax: 10, scope: "" }],
   ["checkPolicy", 6n, { subject: "rngd", capability: "a.b", target: "" }],
   ["stop", 7n, {}],
+  ["logSegment", 9n, { ring: 1, from: 7n, offset: 8_000 }],
+  ["logCheckpoint", 10n, { ring: 1 }],
   ["placePeer", 8n, { typed: "peer:7401", address: 0x0a000202 }],
 ] as const;
 
@@ -47,6 +54,10 @@ test("controld replies equal the golden bytes", () => {
     encodeReply(controld, { opName, nonce, status, values: { ...values } });
   deepEqual(encoded("identity", 1n, {}, "denied"), golden("reply denied"));
   deepEqual(encoded("checkPolicy", 6n, { allowed: 1 }), golden("reply checkPolicy"));
+  const chunk = Uint8Array.of(0xaa, 0xbb);
+  const segment = { first: 7n, length: 16_384, chunk };
+  deepEqual(encoded("logSegment", 9n, segment), golden("reply logSegment"));
+  deepEqual(encoded("logCheckpoint", 10n, { checkpoint: chunk }), golden("reply logCheckpoint"));
   deepEqual(encoded("stop", 7n, { closed: 2 }), golden("reply stop"));
   deepEqual(encoded("peers", 2n, { total: 1, peers: [PEER] }), golden("reply peers"));
 });
@@ -59,6 +70,13 @@ test("controld requests parse at their own length only", () => {
     }
     ok("refusal" in parseRequest(controld, Uint8Array.of(...request, 0)), opName);
   }
+});
+
+test("controld passes on as much of a segment as fits a frame", () => {
+  const chunk = new Uint8Array(LOG_CHUNK_LENGTH_MAX);
+  const values = { first: 1n, length: 16_384, chunk };
+  const frame = encodeReply(controld, { opName: "logSegment", nonce: 1n, status: "ok", values });
+  ok(frame.length <= FRAME_LENGTH_MAX);
 });
 
 test("controld peers fit one frame at their longest", () => {

@@ -4,6 +4,7 @@ import type { Handlers } from "@runtime/idl/server.ts";
 import type { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import type { logdQuery } from "../logd/protocol.ts";
 import type { policydV2 } from "../policyd/protocol.ts";
+import type { KeptLog } from "./kept_log.ts";
 import type { controld } from "./protocol.ts";
 
 /** How much longer than the operation itself its relay may take, in milliseconds. */
@@ -15,6 +16,7 @@ const CHECK_OPERATION = "controld.checkPolicy";
 export interface ControldPorts {
   readonly bus: Client<typeof dsoftbusd>;
   readonly log: Client<typeof logdQuery>;
+  readonly kept: KeptLog;
   readonly policy: Client<typeof policydV2>;
   /** The boot, which alone knows of daemons that are down. */
   readonly init: Client<typeof initTasks>;
@@ -25,7 +27,7 @@ export interface ControldPorts {
  * policyd about `nx-cli` before any of these runs, and the daemon behind asks again about controld.
  */
 export function createControld(
-  { bus, log, policy, init }: ControldPorts,
+  { bus, log, kept, policy, init }: ControldPorts,
 ): Handlers<typeof controld> {
   return {
     identity: async () => relayed(await bus.identity({})),
@@ -38,6 +40,8 @@ export function createControld(
       const page = await log.queryAfter(request);
       return page.status === "ok" ? page : { status: LOG_STATUS[page.status] ?? "unavailable" };
     },
+    logSegment: (request) => kept.logSegment(request),
+    logCheckpoint: (request) => kept.logCheckpoint(request),
     checkPolicy: async (ask) => {
       const { status } = await policy.decide({ ...ask, operation: CHECK_OPERATION });
       if (status === "ok") return { status: "ok", allowed: 1 };

@@ -7,6 +7,7 @@ import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
+import { type KeptLog, NO_KEPT_LOG } from "./kept_log.ts";
 import component from "./mod.ts";
 import { CLI_SUBJECT, CONTROL_PRINCIPAL, controld } from "./protocol.ts";
 import { type ControldPorts, createControld } from "./service.ts";
@@ -84,7 +85,22 @@ function daemons() {
         ...{ placement: "inline", inspector: "", degraded: [], tasks: [], queues: [] },
       }),
   });
-  return { relays, asked, ports: { bus, log, policy, init } satisfies ControldPorts };
+  return { relays, asked, ports: { bus, log, kept: keptLog(relays), policy, init } };
+}
+
+/** A kept log of one byte and no checkpoint. */
+function keptLog(relays: string[]): KeptLog {
+  return {
+    logSegment({ from }) {
+      relays.push("logSegment");
+      const chunk = Uint8Array.of(7);
+      return Promise.resolve({ status: "ok", first: from, length: 1, chunk });
+    },
+    logCheckpoint() {
+      relays.push("logCheckpoint");
+      return Promise.resolve({ status: "not_found" });
+    },
+  };
 }
 
 const PING = { peer: "ab", count: 3, size: 64, window: 1, timeoutMs: 1_000 };
@@ -101,6 +117,8 @@ const CALLS = [
   ["ping", PING, "dsoftbus.ping", "ab"],
   ["resolve", { peer: "ab", service: "samgrd", timeoutMs: 0 }, "dsoftbus.resolve", "samgrd"],
   ["log", { ring: 1, afterId: 0n, countMax: 1, scope: "" }, "log.query", "1"],
+  ["logSegment", { ring: 1, from: 0n, offset: 0 }, "log.query", "1"],
+  ["logCheckpoint", { ring: 1 }, "log.query", "1"],
   [
     "checkPolicy",
     { subject: "rngd", capability: "rng.entropy", target: "" },
@@ -172,6 +190,20 @@ test("controld hands replies on as they came", async () => {
   equal(page.status === "ok" ? page.lastId : 0n, 5n);
 });
 
+test("controld passes the kept log on, and says so where there is none", async () => {
+  const { ports } = daemons();
+  const through = (kept: KeptLog) =>
+    directClient(controld, createControld({ ...ports, kept }), { sender: CONTROL_PRINCIPAL });
+  const control = through(ports.kept);
+  const segment = { status: "ok", first: 5n, length: 1, chunk: Uint8Array.of(7) };
+  deepEqual(await control.logSegment({ ring: 0, from: 5n, offset: 0 }), segment);
+  deepEqual(await control.logCheckpoint({ ring: 0 }), { status: "not_found" });
+  deepEqual(await control.logSegment({ ring: 2, from: 0n, offset: 0 }), { status: "malformed" });
+  const none = through(NO_KEPT_LOG);
+  deepEqual(await none.logSegment({ ring: 0, from: 0n, offset: 0 }), { status: "unavailable" });
+  deepEqual(await none.logCheckpoint({ ring: 0 }), { status: "unavailable" });
+});
+
 test("controld checkPolicy tells policyd's decision under an operation of its own", async () => {
   const { ports, asked } = daemons();
   const control = directClient(controld, createControld(ports), { sender: CONTROL_PRINCIPAL });
@@ -187,10 +219,12 @@ test("controld says that a daemon is gone or silent, and never that nothing is t
     const ports = {
       bus: createClient(dsoftbusd, channel),
       log: createClient(logdQuery, channel),
+      kept: daemons().ports.kept,
       policy: createClient(policydV2, channel),
       init: createClient(initTasks, channel),
     };
     for (const [opName, request] of CALLS) {
+      if (opName === "logSegment" || opName === "logCheckpoint") continue;
       const reply = await client(ports, { sender: CONTROL_PRINCIPAL })[opName]?.(request);
       const expected = opName === "checkPolicy" ? "unavailable" : status;
       deepEqual({ opName, reply }, { opName, reply: { status: expected } });

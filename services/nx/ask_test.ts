@@ -91,6 +91,8 @@ const HANDLERS: Handlers<typeof controld> = {
       records: page.map(logRecord),
     };
   },
+  logSegment: () => ({ status: "unavailable" }),
+  logCheckpoint: () => ({ status: "unavailable" }),
   checkPolicy: ({ subject }) => ({ status: "ok", allowed: subject === "rngd" ? 1 : 0 }),
   placePeer: () => ({ status: "not_found" }),
   stop: () => ({ status: "ok", closed: 0 }),

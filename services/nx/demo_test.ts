@@ -54,6 +54,8 @@ function handlersOf(ids: readonly string[], index: number): Handlers<typeof cont
     ping: ({ peer, count }) => ({ status: "ok", deviceId: peer, count, ...TIMES }),
     resolve: ({ peer }) => ({ status: "ok", deviceId: peer, found: 1, endpoint: 4 }),
     log: () => ({ status: "unsupported" }),
+    logSegment: () => ({ status: "unsupported" }),
+    logCheckpoint: () => ({ status: "unsupported" }),
     checkPolicy: () => ({ status: "unsupported" }),
     placePeer: () => ({ status: "unsupported" }),
     provoke: () => ({ status: "refused" }),

@@ -4,9 +4,11 @@ import type { Processes } from "@runtime/core/program_ports.ts";
 import { LEVELS, RING } from "../logd/protocol.ts";
 import { scopeOption, senderOption, subjectOption } from "./arguments.ts";
 import { EXIT } from "./exit_code.ts";
+import { addLogExport } from "./log_export.ts";
 import { LogFollower } from "./log_follow.ts";
 import { type AskPage, type LogRecord, newestRecords } from "./log_pages.ts";
 import { chosen, lineOf, type LogChoice, nodeTimeOf, textOf } from "./log_record.ts";
+import { addLogVerify } from "./log_verify.ts";
 import { momentOption } from "./moment.ts";
 import { jsonText } from "./output.ts";
 import {
@@ -45,9 +47,10 @@ interface LogOptions extends NodeChoice, LogChoice {
   readonly follow?: true;
 }
 
-/** `nx log`: the journal, or the decisions. */
+/** `nx log`: the journal, or the decisions; and the log that is kept. */
 export function addLog(program: Command, shell: Shell): void {
-  withNodeOptions(program.command("log"))
+  const log = withNodeOptions(program.command("log"))
+    .enablePositionalOptions()
     .description("show a node's journal, or the decisions of its policy")
     .option(
       "--limit <n>",
@@ -71,6 +74,8 @@ export function addLog(program: Command, shell: Shell): void {
     .option("--follow", "go on with what comes, until it is interrupted")
     .addHelpText("after", EXAMPLES)
     .action((options: LogOptions) => showLog(shell, options));
+  addLogExport(log, shell);
+  addLogVerify(log, shell);
 }
 
 async function showLog(shell: Shell, options: LogOptions): Promise<void> {

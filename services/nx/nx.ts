@@ -65,6 +65,8 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["ping"],
   ["resolve"],
   ["log"],
+  ["log", "export"],
+  ["log", "verify"],
   ["policy"],
   ["policy", "check"],
   ["fsck"],
@@ -131,6 +133,8 @@ export function nxProgram(shell: Shell): Command {
   const program = new Command("nx")
     .description("A whole device in one process: boot it, ask it, join it with others.")
     .exitOverride()
+    // What stands behind a command's name is that command's: nx log verify --json.
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => void terminal.out(text),
       writeErr: (text) => void terminal.error(text),

@@ -187,6 +187,8 @@ export function controllerOf(
       return refuse();
     },
     log: () => ({ status: "unavailable" }),
+    logSegment: () => ({ status: "unavailable" }),
+    logCheckpoint: () => ({ status: "unavailable" }),
     checkPolicy: () => ({ status: "denied" }),
     placePeer: refuse,
     provoke: () => ({ status: "refused" }),

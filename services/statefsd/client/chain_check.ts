@@ -66,12 +66,15 @@ export class ChainCheck {
     const first = this.#first ?? 0n;
     if (first > this.#floor) this.#missing(this.#floor, first);
     const signedTo = this.#signedTo(deviceKey);
+    const signed = this.#checkpoint;
+    const signer = signedTo === 0n || typeof signed === "string" ? undefined : signed.verifyingKey;
     const last = this.#last?.index ?? 0n;
     return {
       entries: this.#entries,
       first,
       last,
       signedTo,
+      signer,
       unsignedCount: last > signedTo ? last - signedTo : 0n,
       faults: this.#faults,
     };

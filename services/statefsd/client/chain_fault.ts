@@ -42,6 +42,8 @@ export interface ChainReport {
   readonly last: bigint;
   /** Index of the last entry that a signature covers; 0 where none does. */
   readonly signedTo: bigint;
+  /** Whose signature that is. */
+  readonly signer: Uint8Array | undefined;
   /** Entries behind that one. */
   readonly unsignedCount: bigint;
   /** In the order in which they were found, at most `FAULTS_MAX`; empty when all holds. */

@@ -67,6 +67,7 @@ test("verifyChain finds nothing in a chain that nobody touched, and says how far
     first: 1n,
     last: 12n,
     signedTo: 12n,
+    signer: deviceKey().verifyingKey,
     unsignedCount: 0n,
     faults: [],
   });

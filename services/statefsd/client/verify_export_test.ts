@@ -52,6 +52,7 @@ test("an export that nobody touched verifies, with its line feeds and without th
     first: 1n,
     last: 6n,
     signedTo: 6n,
+    signer: deviceKey().verifyingKey,
     unsignedCount: 0n,
     faults: [],
   });
