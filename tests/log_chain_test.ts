@@ -93,6 +93,8 @@ test("signLogHeads counts what keystored does not sign and the store does not ke
   await drain.drain();
   const full = { ...chain, keep: () => Promise.resolve(false) };
   deepEqual(await signLogHeads({ chain: full, keys, clock }), { kept: 0, failed: 1 });
+  const before1970 = { unixMs: () => -5 };
+  deepEqual(await signLogHeads({ chain, keys, clock: before1970 }), { kept: 1, failed: 0 });
   const silent = { ...chain, heads: () => Promise.resolve(undefined) };
   equal(await signLogHeads({ chain: silent, keys, clock }), undefined);
 });

@@ -125,7 +125,7 @@ test("readKeptLog ends, whatever a node answers", async () => {
     });
   // A piece of nothing, one that is too long, one that lies before what was asked for, and others.
   await rejects(readKeptLog(piece(0n, 10, 0), 0), CommandFailure);
-  await rejects(readKeptLog(piece(0n, 100_000, 10), 0), CommandFailure);
+  await rejects(readKeptLog(piece(0n, 100_000, 10), 0), /makes no sense/);
   await rejects(readKeptLog(piece(-1n, 10, 10), 0), CommandFailure);
   await rejects(readKeptLog(piece(0n, 10, 5), 0), CommandFailure);
   const { segments } = await readKeptLog(piece(0n, 10, 20), 0);

@@ -137,6 +137,9 @@ async function follow(
   const pause = new Pause(shell.ports, shell.ports.processes);
   try {
     while (await pause.take(FOLLOW_INTERVAL_MS) && await follower.poll());
+  } catch (error) {
+    // Whoever stops everything stops the node as well: that is no failure of this command.
+    if (!pause.stopped) throw error;
   } finally {
     pause.end();
   }
@@ -165,6 +168,11 @@ class Pause {
       this.#stopped = true;
       this.#wake();
     });
+  }
+
+  /** Whether a signal came. */
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /** @returns Whether the time is over and no signal came. */

@@ -44,7 +44,10 @@ function journal(count: number) {
 /** Runs commands against a node that runs beside them. */
 async function besideNode(
   log: Handlers<typeof controld>["log"],
-  work: (world: ReturnType<typeof nxWorld>, printed: () => readonly string[]) => Promise<void>,
+  work: (
+    world: ReturnType<typeof nxWorld>,
+    node: { readonly printed: () => readonly string[]; readonly stopNode: () => void },
+  ) => Promise<void>,
   readers = { left: Infinity },
 ) {
   const handlers = { ...controllerOf({ deviceId: "ab".repeat(32) }), log };
@@ -59,26 +62,27 @@ async function besideNode(
   await settled();
   const before = world.out().length;
   const printed = () => world.out().slice(before).split("\n").filter((line) => line !== "");
-  let watches = 0;
+  const stops = new Set<(signal: StopSignal) => void>();
   const processes = {
     ...world.ports.processes,
     onStop(stop: (signal: StopSignal) => void) {
-      watches += 1;
-      const unwatch = world.ports.processes.onStop(stop);
-      return () => (watches -= 1, unwatch());
+      stops.add(stop);
+      return () => void stops.delete(stop);
     },
   };
-  await work({ ...world, ports: { ...world.ports, terminal, processes } }, printed);
+  const signal = (which: StopSignal) => stops.forEach((stop) => stop(which));
+  const ports = { ...world.ports, terminal, processes };
+  await work({ ...world, ports, signal }, { printed, stopNode: () => world.signal("SIGINT") });
   world.signal("SIGINT");
   await up;
   equal(world.clock.nextNs(), undefined);
-  equal(watches, 0);
+  equal(stops.size, 0);
 }
 
 /** Messages that one command shows, of twelve records. */
 async function shown(...argv: readonly string[]): Promise<readonly string[]> {
   const messages: string[] = [];
-  await besideNode(journal(12).log, async ({ ports }, printed) => {
+  await besideNode(journal(12).log, async ({ ports }, { printed }) => {
     equal(await runNx(["log", "--json", ...argv], ports), EXIT.ok);
     messages.push(...printed().map((line) => JSON.parse(line).message));
   });
@@ -105,7 +109,7 @@ test("nx log --since takes a time of the calendar", async () => {
 });
 
 test("nx log --since shows all, and not the newest few", async () => {
-  await besideNode(journal(200).log, async ({ ports }, printed) => {
+  await besideNode(journal(200).log, async ({ ports }, { printed }) => {
     await runNx(["log", "--since", "1h"], ports);
     equal(printed().length, 200);
   });
@@ -123,7 +127,7 @@ test("nx log refuses what is no level, no time and no name", async () => {
 
 test("nx log --follow shows what comes once, and ends in order at a signal", async () => {
   const { log, say } = journal(3);
-  await besideNode(log, async ({ ports, clock, signal }, printed) => {
+  await besideNode(log, async ({ ports, clock, signal }, { printed }) => {
     const following = runNx(["log", "--follow", "--json", "--limit", "1"], ports);
     await settled();
     const messages = () => printed().map((line) => JSON.parse(line).message);
@@ -145,7 +149,7 @@ test("nx log --follow shows what comes once, and ends in order at a signal", asy
 
 test("nx log --follow holds to its conditions", async () => {
   const { log, say } = journal(0);
-  await besideNode(log, async ({ ports, clock, signal }, printed) => {
+  await besideNode(log, async ({ ports, clock, signal }, { printed }) => {
     const argv = ["log", "--follow", "--scope", "third", "--level", "warn", "--json"];
     const following = runNx(argv, ports);
     await settled();
@@ -167,7 +171,7 @@ test("nx log --follow says what was lost, and that logd began anew", async () =>
       if (page.status !== "ok") return page;
       return { ...page, records: page.records.filter(({ recordId }) => recordId > lost) };
     };
-    await besideNode(lossy, async ({ ports, clock, signal }, printed) => {
+    await besideNode(lossy, async ({ ports, clock, signal }, { printed }) => {
       const following = runNx(["log", "--follow", ...json ? ["--json"] : []], ports);
       await settled();
       say(4);
@@ -194,7 +198,7 @@ test("nx log --follow says what was lost, and that logd began anew", async () =>
 
 test("nx log --follow ends when nobody reads it any more", async () => {
   const { log, say } = journal(2);
-  await besideNode(log, async ({ ports, clock }, printed) => {
+  await besideNode(log, async ({ ports, clock }, { printed }) => {
     const following = runNx(["log", "--follow"], ports);
     await settled();
     say(5);
@@ -217,4 +221,27 @@ test("nx log --follow fails when the node ends", async () => {
     equal(await following, EXIT.failed);
     ok(error().includes("the node could not answer"));
   });
+});
+
+test("nx log --follow hears a signal also while it asks, and when the node stops with it", async () => {
+  for (const both of [false, true]) {
+    const { log } = journal(1);
+    let asking = () => {};
+    const interrupting: typeof log = (request, call) => {
+      asking();
+      return log(request, call);
+    };
+    await besideNode(interrupting, async ({ ports, clock, signal }, { stopNode }) => {
+      const following = runNx(["log", "--follow"], ports);
+      await settled();
+      asking = () => {
+        signal("SIGINT");
+        if (both) stopNode();
+      };
+      clock.advanceMs(500);
+      await settled();
+      equal(clock.nextNs(), undefined, "it waits no more");
+      equal(await following, EXIT.ok);
+    });
+  }
 });

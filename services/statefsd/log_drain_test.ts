@@ -16,7 +16,7 @@ import { formattedImage, storeOn } from "@tests/fakes/statefs.ts";
 import { test } from "@tests/fakes/test.ts";
 import { segmentPath } from "./client/log_segment.ts";
 import { verifyChain } from "./client/verify_chain.ts";
-import { DRAIN_PAGES_MAX } from "./log_drain.ts";
+import { DRAIN_PAGES_MAX, LogDrain } from "./log_drain.ts";
 import { logValuesOf } from "./log_values.ts";
 
 test("LogDrain keeps each ring in a chain of its own, page after page, none twice", async () => {
@@ -165,4 +165,34 @@ test("LogDrain over a store: the log is there when the image is opened again", a
     deepEqual([report.signedTo, report.faults], [BigInt(count), []]);
   }
   deepEqual(again.get("/state/log/none"), { status: "not_found" });
+});
+
+test("LogDrain passes over what it has, should logd say it again", async () => {
+  const values = memoryLogValues();
+  const { log, say } = fakeLogd();
+  const again: typeof log = { queryAfter: (ask) => log.queryAfter({ ...ask, afterId: 0n }) };
+  const { drain } = drainOver(values, again);
+  say(JOURNAL, 3);
+  equal(await drain.drain(), "ok");
+  deepEqual(toldBy(values, JOURNAL), numbers(1, 3));
+});
+
+test("LogDrain takes a segment that is gone for one that it deleted", async () => {
+  const values = memoryLogValues();
+  const { log, say } = fakeLogd(100);
+  const { drain } = drainOver(values, log, { segmentsMax: 2 });
+  say(JOURNAL, 100, "m".repeat(250));
+  values.answers.push("ok", "ok", "ok", "not_found");
+  equal(await drain.drain(), "ok");
+  ok(values.tried.includes(`delete ${segmentPath(JOURNAL, 1n)}`));
+});
+
+test("a host whose clock stands before 1970 keeps a log all the same", async () => {
+  const values = memoryLogValues();
+  const { log, say } = fakeLogd();
+  const clock = { unixMs: () => -5 };
+  const ports = { values, log, clock, bootId: new Uint8Array(16), tell: () => {} };
+  say(JOURNAL, 1);
+  equal(await new LogDrain(ports).drain(), "ok");
+  equal(entriesIn(values, JOURNAL)[0]?.unixMs, 0n);
 });

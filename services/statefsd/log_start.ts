@@ -56,15 +56,8 @@ export function startOfLog(values: LogValues, ring: number, bootId: Uint8Array):
   if (faults.length > 0) {
     return { ...about, ...anew({ first, value, checkpoint }), afterId: 0n };
   }
-  return { ...about, ...resumed(ring, first, value), broken: undefined, afterId: drained() };
-
-  function drained(): bigint {
-    return lastDrained(
-      segments.toReversed().map((each) => segmentPath(ring, each)),
-      values,
-      bootId,
-    );
-  }
+  const afterId = lastDrained(newest.entries, bootId);
+  return { ...about, ...resumed(ring, first, value), broken: undefined, afterId };
 }
 
 function segmentFaults(ring: number, first: bigint, value: Uint8Array | undefined) {
@@ -130,16 +123,13 @@ function resumed(ring: number, first: bigint | undefined, value: Uint8Array | un
   return { current: { ring, first, bytes: value, next, head }, next, head };
 }
 
-/** Looks back for the last record of this boot: a daemon that was started again drains none twice. */
-function lastDrained(paths: readonly string[], values: LogValues, bootId: Uint8Array): bigint {
-  for (const path of paths) {
-    for (const { entry } of readSegment(valueAt(values, path) ?? NO_HASH).entries.toReversed()) {
-      if (entry.kind !== "record" && entry.kind !== "gap") continue;
-      if (!equalBytes(entry.bootId, bootId)) return 0n;
-      return entry.kind === "record" ? entry.recordId : entry.firstId + entry.count - 1n;
-    }
-  }
-  return 0n;
+/** The last record of this boot: a daemon that was started again drains none twice. */
+function lastDrained(newest: readonly FoundEntry[], bootId: Uint8Array): bigint {
+  // A segment is begun for a record or a gap, and so each ends with one.
+  const last = newest.at(-1)?.entry;
+  if (last === undefined || !equalBytes(last.bootId, bootId)) return 0n;
+  if (last.kind === "gap") return last.firstId + last.count - 1n;
+  return last.kind === "record" ? last.recordId : 0n;
 }
 
 function valueAt(values: LogValues, path: string): Uint8Array | undefined {

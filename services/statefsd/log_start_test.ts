@@ -116,6 +116,17 @@ test("LogDrain leaves a chain that does not hold as it is, and begins a new one 
   }
 });
 
+test("LogDrain says once that a chain begins anew", async () => {
+  const { values } = await signedLog();
+  values.unreadable.add(segmentPath(JOURNAL, 1n));
+  const { log, say } = fakeLogd(100);
+  const { drain } = drainOver(values, log, { bootId: NEXT_BOOT });
+  say(JOURNAL, 100, "m".repeat(250));
+  equal(await drain.drain(), "ok");
+  deepEqual(toldBy(values, JOURNAL), ["broken", ...numbers(1, 100)]);
+  ok(chainIn(values, JOURNAL).segments.length > 2);
+});
+
 test("LogDrain finds a chain that was cut off or exchanged behind its signature", async () => {
   const { values, drain, say } = await signedLog();
   const short = values.map.get(segmentPath(JOURNAL, 1n))?.slice() ?? new Uint8Array(0);

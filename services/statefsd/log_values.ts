@@ -22,7 +22,10 @@ export interface LogValues {
 }
 
 /** The log's values in a store. The store seals them as every other value. */
-export function logValuesOf(store: Store, clock: Pick<Clock, "unixMs">): LogValues {
+export function logValuesOf(
+  store: Pick<Store, "get" | "list" | "put" | "delete">,
+  clock: Pick<Clock, "unixMs">,
+): LogValues {
   return {
     get(path) {
       const value = store.get(path);

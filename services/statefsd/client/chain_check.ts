@@ -91,8 +91,7 @@ export class ChainCheck {
     const last = this.#last;
     if (last === undefined) return this.#begins(entry);
     if (index <= last.index) {
-      const twice = index === last.index || !this.#takesMissing(index);
-      this.fault({ kind: twice ? "duplicated" : "misplaced", index });
+      this.fault({ kind: this.#takesMissing(index) ? "misplaced" : "duplicated", index });
       return false;
     }
     if (!this.#oriented) return true;
@@ -113,7 +112,7 @@ export class ChainCheck {
     this.#last = { index, found };
     this.#oriented = true;
     const { entry, hash } = found;
-    if (entry.kind === "trimmed" && entry.first > this.#floor) this.#floor = entry.first;
+    if (entry.kind === "trimmed") this.#floor = entry.first;
     const signed = this.#checkpoint;
     if (typeof signed === "string" || signed.index !== index) return;
     this.#signed = equalBytes(signed.head, hash) ? "equal" : "other";

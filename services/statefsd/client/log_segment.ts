@@ -161,7 +161,6 @@ function readHeader(reader: Reader): SegmentHeader {
   if (reader.u32() !== MAGIC) throw new WireError("bad_magic", 0);
   if (reader.u8() !== VERSION) throw new WireError("bad_version", 4);
   const ring = reader.u8();
-  if (ring >= RING_NAMES.length) throw new WireError("value_out_of_range", 5);
   if (reader.u16() !== 0) throw new WireError("value_out_of_range", 6);
   return { ring, first: reader.u64(), previous: reader.bytes(SHA256_LENGTH) };
 }
