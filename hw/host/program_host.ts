@@ -55,13 +55,19 @@ export interface ProgramHost {
 
 /** Ports that every thread makes alike, over its own clock and sockets. */
 export function programHost(
-  { clock, turns, sockets, unix }: {
+  { clock, turns, sockets, unix, told }: {
     readonly clock: Clock;
     readonly turns: Turns;
     readonly sockets: HostSockets;
     readonly unix: UnixSockets;
+    readonly told: GuardOptions | undefined;
   },
 ): ProgramHost {
+  // Keys that are drawn outside a node, which has a guard of its own.
+  const admitKeys = async () => {
+    const repeat = told?.bytesRepeat ?? randomBytesRepeat;
+    if (await repeat()) throw new HostRefusal("seeded_runtime");
+  };
   return {
     ...{ clock, turns, missingPermission },
     lookup: sockets.lookup,
@@ -72,9 +78,4 @@ export function programHost(
     control: controlSockets(unix, FRAME_LENGTH_MAX),
     version: hostVersion(),
   };
-}
-
-/** Keys that are drawn outside a node, which has a guard of its own. */
-async function admitKeys(): Promise<void> {
-  if (await randomBytesRepeat()) throw new HostRefusal("seeded_runtime");
 }

@@ -28,6 +28,8 @@ export interface BootPorts {
   readonly settle?: (node: Booted, restarted?: string) => Promise<void>;
   /** Where daemons live; all beside the boot unless said. */
   readonly placement?: PlacementPorts | undefined;
+  /** The keys that the host holds for daemons, by component; each call makes a copy of its own. */
+  readonly keys?: Readonly<Record<string, () => Uint8Array<ArrayBuffer>>> | undefined;
   /** Sees every marker that was printed. */
   readonly observe: (marker: ProvenMarker) => void;
   /** A daemon could not start or faulted; the reason never holds bytes of a frame. */

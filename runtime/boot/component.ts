@@ -1,4 +1,5 @@
 import type { Clock, DmaRegion, Irq, MmioWindow } from "../core/ports.ts";
+import type { Secret } from "../core/secret.ts";
 import type { Principal, Syscalls } from "../core/syscalls.ts";
 import type { RawChannel } from "../idl/channel.ts";
 import type { Client } from "../idl/client.ts";
@@ -8,12 +9,13 @@ import type { Handlers } from "../idl/server.ts";
 import type { Service } from "../idl/service.ts";
 
 /** Devices that a daemon may own. */
-export type DeviceName = "virtio-rng" | "virtio-net";
+export type DeviceName = "virtio-rng" | "virtio-net" | "virtio-blk";
 
 /** Policy capability that the boot asks for before it hands over a device. */
 export const DEVICE_CAPABILITY: Readonly<Record<DeviceName, string>> = {
   "virtio-rng": "device.mmio.rng",
   "virtio-net": "device.mmio.net",
+  "virtio-blk": "device.mmio.blk",
 };
 
 /** One device as its driver sees it. */
@@ -57,6 +59,8 @@ export interface Given<Serves extends Services, Calls extends Services, Uses ext
   readonly syscalls: Syscalls;
   /** The node's command line for this daemon. */
   readonly args: Readonly<Record<string, string>>;
+  /** The key that the host holds for it, a copy of its own; absent unless the component has a use. */
+  readonly key: Secret | undefined;
   /** Asks policyd about a subject that is no task. Its capability must stand in `asks`. */
   readonly gate: Gate;
   readonly prove: Prove<Serves>;
@@ -91,6 +95,8 @@ export interface Component<
   readonly asks: readonly string[];
   /** Subjects that are no tasks and what this daemon asks policyd for them. */
   readonly asksFor?: Readonly<Record<string, readonly string[]>>;
+  /** Capability under which the boot hands it the key that the host holds for it. */
+  readonly keyCapability?: string;
   /** Requests that may run at a time; 1 unless said. */
   readonly concurrency?: number;
   /** Messages that may wait at each endpoint; 8 unless said, as upstream. */

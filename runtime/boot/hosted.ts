@@ -1,4 +1,5 @@
 import { assert, InvariantError } from "../core/assert.ts";
+import { Refusal } from "../core/error.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import type { ChannelSlots, Exchange, RawChannel, SyscallChannel } from "../idl/channel.ts";
 import { createClient } from "../idl/client.ts";
@@ -62,5 +63,6 @@ export function rawChannelsOf(
 /** Messages of other errors may quote what they choked on: their name is all that is told. */
 export function reasonOf(error: unknown): string {
   if (error instanceof InvariantError) return error.message;
+  if (error instanceof Refusal) return error.code;
   return error instanceof Error ? error.name : "unknown";
 }

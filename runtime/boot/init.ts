@@ -69,7 +69,7 @@ class Node implements Booted {
   readonly #servers: readonly AnyComponent[];
   #decide: Client<typeof decider> | undefined;
   /** First daemon that faulted before the node was up. */
-  #faulted: string | undefined;
+  #faulted: { readonly name: string; readonly reason: string } | undefined;
   #up = false;
   #badges = 0;
   /** Channels of principals that are no daemons, for a key of its own each. */
@@ -89,7 +89,11 @@ class Node implements Booted {
       observer,
       lost: (tasks, reason) => tasks.forEach((task) => this.#fault(task, reason)),
     });
-    this.#grants = new DeviceGrants({ machine, policy: () => this.#initDecider() });
+    this.#grants = new DeviceGrants({
+      machine,
+      keys: ports.keys,
+      policy: () => this.#initDecider(),
+    });
     this.#init = kernel.spawn(INIT_NAME);
     this.#outside.set(INIT_NAME, this.#init);
     const nowNs = () => clock.nowNs();
@@ -135,7 +139,7 @@ class Node implements Booted {
     const order = bootOrder(components, decides);
     for (const component of order) await this.#spawn(component);
     this.#initDecider(); // the same way to policyd, for what the boot serves itself
-    await this.#host.begin(INIT_NAME, {});
+    await this.#host.begin(INIT_NAME, { args: {} });
     let denialProven = false;
     for (const component of order) {
       if (Object.keys(component.uses).length > 0 && !denialProven) {
@@ -144,8 +148,7 @@ class Node implements Booted {
         this.#prove(INIT_NAME, INIT_MARKERS.denied, { capability });
         denialProven = true;
       }
-      await this.#begin(component);
-      this.#refuseFaulted();
+      await this.#begin(component).finally(() => this.#refuseFaulted());
       this.#supervisor.served(component.name);
     }
     await this.#ports.settle?.(this);
@@ -257,7 +260,8 @@ class Node implements Booted {
       this.#join({ task: name, key }, service);
     }
     await this.#grants.grant(component, isolate);
-    await isolate.begin(name, this.#ports.args[name] ?? {});
+    const key = await this.#grants.key(component);
+    await isolate.begin(name, { args: this.#ports.args[name] ?? {}, key });
     const ready = markersOf(component)["ready"];
     if (ready === undefined) return;
     this.#prove(name, ready, { endpoints: Math.max(1, endpointsOf(component).length) });
@@ -265,7 +269,9 @@ class Node implements Booted {
 
   /** Until the node is up a fault ends it. */
   #refuseFaulted(): void {
-    if (this.#faulted !== undefined) throw new BootError("daemon_faulted", this.#faulted);
+    if (this.#faulted === undefined) return;
+    const { name, reason } = this.#faulted;
+    throw new BootError("daemon_faulted", name, reason);
   }
 
   /** The way of {@linkcode start} for one daemon that ended. */
@@ -360,7 +366,7 @@ class Node implements Booted {
     this.#prove(INIT_NAME, INIT_MARKERS.fault, { name });
     this.#ports.faulted(name, reason);
     if (this.#up) this.#supervisor.faulted(name, reason);
-    else this.#faulted ??= name;
+    else this.#faulted ??= { name, reason };
   }
 
   #observer(): IsolateObserver {

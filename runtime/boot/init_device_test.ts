@@ -55,7 +55,7 @@ interface Wanted {
 function components(asks: Ask[], { allow, evidence = 1 }: Wanted): readonly AnyComponent[] {
   const decide = (ask: Ask) => {
     asks.push(ask);
-    const allowed = (allow ?? (({ capability }) => capability !== "device.mmio.blk"))(ask);
+    const allowed = (allow ?? (({ capability }) => capability !== "device.mmio.input"))(ask);
     return { status: allowed ? "ok" : "denied" } as const;
   };
   return [
@@ -133,7 +133,7 @@ test("boot proves a denial, asks policy for the device, and hands it over", asyn
   const client = createClient(driver, node.connect("asker", driver));
   deepEqual(await client.peek({}), { status: "ok", at: 42 });
   deepEqual(asks.map(({ subject, capability }) => [subject, capability]), [
-    ["netstackd", "device.mmio.blk"],
+    ["netstackd", "device.mmio.input"],
     ["driverd", "device.mmio.net"],
   ]);
   equal(lines.indexOf("init: mmio policy deny ok") < lines.indexOf("driverd: ready"), true);

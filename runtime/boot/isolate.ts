@@ -121,10 +121,9 @@ export interface Isolate {
   /**
    * Runs the daemon's `create` and serves its endpoints.
    *
-   * @param args The node's command line for it.
    * @throws {BootError} `daemon_faulted` when it threw, `no_space` when it lacks a right.
    */
-  begin(task: string, args: Readonly<Record<string, string>>): Promise<void>;
+  begin(task: string, beginning: Beginning): Promise<void>;
   /** Every daemon serves. */
   settle(): void;
   /** Ends a daemon, and says nothing of it to the observer. */
@@ -194,15 +193,32 @@ export interface IsolateObserver {
   alive(isolate: string, stats: IsolateStats): void;
 }
 
+/** What a daemon begins with. */
+export interface Beginning {
+  /** The node's command line for it. */
+  readonly args: Readonly<Record<string, string>>;
+  /** The key that the host holds for it: its own copy, which leaves this isolate. */
+  readonly key?: Uint8Array<ArrayBuffer> | undefined;
+}
+
 /** Why a node cannot boot. */
 export class BootError extends Error {
   override readonly name = "BootError";
-  readonly code: "device_denied" | "device_missing" | "daemon_faulted" | "no_space";
+  readonly code:
+    | "device_denied"
+    | "device_missing"
+    | "daemon_faulted"
+    | "key_denied"
+    | "key_missing"
+    | "no_space";
   readonly task: string;
+  /** What the daemon said of it, as far as it did. */
+  readonly reason: string | undefined;
 
-  constructor(code: BootError["code"], task: string) {
-    super(`Cannot boot ${task}: ${code}`);
+  constructor(code: BootError["code"], task: string, reason?: string) {
+    super(`Cannot boot ${task}: ${code}${reason === undefined ? "" : ` (${reason})`}`);
     this.code = code;
     this.task = task;
+    this.reason = reason;
   }
 }

@@ -7,7 +7,7 @@ import {
   type WaitForCell,
 } from "../kernel/remote_device.ts";
 import type { AnyComponent } from "./component.ts";
-import { BootError } from "./isolate.ts";
+import { type Beginning, BootError } from "./isolate.ts";
 import type { News } from "./news.ts";
 import type { DeviceHandover, Order } from "./remote_isolate.ts";
 import { TaskHost } from "./task_host.ts";
@@ -128,8 +128,8 @@ class IsolateEntry {
   }
 
   /** Not waited for: what the daemon needs to begin may be the next order. */
-  #begin(task: string, args: Readonly<Record<string, string>>): void {
-    this.#host.begin(task, args).then(() => this.#tell(["began", task])).catch(this.#failed);
+  #begin(task: string, beginning: Beginning): void {
+    this.#host.begin(task, beginning).then(() => this.#tell(["began", task])).catch(this.#failed);
   }
 
   /** A bug of the entry's own ends the isolate: what is thrown here is caught by nobody. */

@@ -15,6 +15,8 @@ export interface LadderOptions {
    * came to the ladder's end without it is red: it comes no more.
    */
   readonly until?: string | undefined;
+  /** Whether the node keeps no state: what needs one is then not asked for. */
+  readonly stateless?: boolean | undefined;
 }
 
 /** What one run must bring about beside the manifest: a refusal, and never its opposite. */
@@ -60,9 +62,11 @@ export class LadderJudge {
     options: LadderOptions = {},
   ) {
     this.#markers = manifest.map((marker) => ({ marker, pattern: markerPattern(marker.line) }));
-    const { phase, until } = options;
-    this.#required = requiredOf(manifest, until === undefined ? phase : undefined);
-    this.#orders = orders;
+    const { phase, until, stateless } = options;
+    const asked = stateless ? manifest.filter(({ needs }) => needs === undefined) : manifest;
+    const lines = new Set(asked.map(({ line }) => line));
+    this.#required = requiredOf(asked, until === undefined ? phase : undefined);
+    this.#orders = orders.map((order) => order.filter((line) => lines.has(line)));
     this.#until = until === undefined ? undefined : { line: until, pattern: markerPattern(until) };
   }
 
@@ -79,6 +83,11 @@ export class LadderJudge {
     const expectation = this.#expected.get(line);
     if (expectation === undefined || this.#seen.has(line)) return;
     this.#failures.push({ kind: "missing", phase: expectation.phase, line });
+  }
+
+  /** Whether an expected line came. */
+  saw(line: string): boolean {
+    return this.#seen.has(line);
   }
 
   /** Takes one line of the console, without its line feed. */

@@ -12,7 +12,7 @@ test("isolateNameOf gives every daemon its own isolate, or all of them the boot'
 });
 
 test("isolateNameOf puts each holder of secrets by itself, policyd beside logd, the rest together", () => {
-  const neighbours = Map.groupBy([...TASKS, "statefsd"], (task) => isolateNameOf("secrets", task));
+  const neighbours = Map.groupBy(TASKS, (task) => isolateNameOf("secrets", task));
   const of = (task: string) => neighbours.get(isolateNameOf("secrets", task))?.toSorted();
   for (const alone of ["keystored", "rngd", "statefsd", "dsoftbusd"]) deepEqual(of(alone), [alone]);
   deepEqual(of("policyd"), ["logd", "policyd"]);

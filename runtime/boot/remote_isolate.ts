@@ -8,6 +8,7 @@ import type {
 import type { RightMove } from "../kernel/crossing.ts";
 import {
   type ArrivingRight,
+  type Beginning,
   BootError,
   type CallerPlace,
   type CallerWires,
@@ -78,7 +79,7 @@ export type Order =
   | readonly ["provoke", string, Provocation]
   | readonly ["ping"]
   | readonly ["grant", string, string, DeviceHandover]
-  | readonly ["begin", string, Readonly<Record<string, string>>]
+  | readonly ["begin", string, Beginning]
   | readonly ["settle"];
 
 /** News of one isolate: many times what its daemons can cause, and no flood for the boot. */
@@ -165,7 +166,7 @@ export class RemoteIsolate implements Isolate {
     this.#order(["grant", task, key, handover], [end]);
   }
 
-  begin(task: string, args: Readonly<Record<string, string>>): Promise<void> {
+  begin(task: string, beginning: Beginning): Promise<void> {
     const failed = this.#failed.get(task);
     this.#failed.delete(task);
     if (failed !== undefined) return Promise.reject(failed);
@@ -175,7 +176,7 @@ export class RemoteIsolate implements Isolate {
         if (failure === undefined) resolve();
         else reject(failure);
       });
-      this.#order(["begin", task, args]);
+      this.#order(["begin", task, beginning], beginning.key && [beginning.key.buffer]);
     });
   }
 
@@ -197,8 +198,8 @@ export class RemoteIsolate implements Isolate {
     for (const [task, tell] of this.#beginning) tell(new BootError("daemon_faulted", task));
   }
 
-  #order(order: Order, ends: readonly WireEnd[] = []): void {
-    this.#parts.started.control.post(order, ends);
+  #order(order: Order, moved: readonly (ArrayBuffer | WireEnd)[] = []): void {
+    this.#parts.started.control.post(order, moved);
   }
 
   #fail(failure: BootError): void {

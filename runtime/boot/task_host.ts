@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { MachineDevice, Wires } from "../core/ports.ts";
+import { Secret } from "../core/secret.ts";
 import type { Principal, Slot } from "../core/syscalls.ts";
 import { type ChannelSlots, SyscallChannel } from "../idl/channel.ts";
 import { createClient, nonceReaderOf } from "../idl/client.ts";
@@ -14,6 +15,7 @@ import { callsOf } from "../kernel/task_calls.ts";
 import { type AnyComponent, endpointOf, type Evidence, markersOf } from "./component.ts";
 import {
   type ArrivingRight,
+  type Beginning,
   BootError,
   type CallerPlace,
   type CallerWires,
@@ -166,10 +168,10 @@ export class TaskHost implements Isolate {
     devices.set(key, { window: mapped.window, dma, irq });
   }
 
-  async begin(name: string, args: Readonly<Record<string, string>>): Promise<void> {
+  async begin(name: string, beginning: Beginning): Promise<void> {
     const hosted = this.#of(name);
     const gate = this.#gateOf(hosted);
-    const behaviour = await this.#create(hosted, { gate, args });
+    const behaviour = await this.#create(hosted, { gate, ...beginning });
     // Meanwhile a loop of its own may have faulted it, or the boot have ended it.
     if (hosted.task.exited) throw new BootError("daemon_faulted", name);
     for (const endpoint of hosted.receive.keys()) {
@@ -289,7 +291,7 @@ export class TaskHost implements Isolate {
 
   async #create(
     hosted: Hosted,
-    { gate, args }: { gate: Gate; args: Readonly<Record<string, string>> },
+    { gate, args, key }: Beginning & { readonly gate: Gate },
   ): Promise<Record<string, Handlers<Service>>> {
     const { component, task, devices } = hosted;
     const called = Object.entries(component.calls);
@@ -306,6 +308,7 @@ export class TaskHost implements Isolate {
       clock: syscalls.clock,
       syscalls,
       args,
+      key: key && new Secret(key),
       gate,
       prove: this.#proveOf(hosted),
       settled: this.#settled,

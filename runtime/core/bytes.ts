@@ -30,6 +30,16 @@ export function equalSecretBytes(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
+/** Where `part` first lies in `whole`; -1 where it does not. */
+export function indexOfBytes(whole: Uint8Array, part: Uint8Array): number {
+  const [first] = part;
+  if (first === undefined) return 0;
+  for (let at = whole.indexOf(first); at >= 0; at = whole.indexOf(first, at + 1)) {
+    if (equalBytes(whole.subarray(at, at + part.length), part)) return at;
+  }
+  return -1;
+}
+
 /** Whether every byte is zero, in time that depends on the length alone. */
 export function allZero(bytes: Uint8Array): boolean {
   let bits = 0;

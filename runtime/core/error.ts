@@ -31,3 +31,19 @@ export class WireError extends Error {
     this.offset = offset;
   }
 }
+
+/**
+ * A daemon cannot do its work, and the reason may be told: it names a cause, never what it read.
+ *
+ * Thrown while it starts, it is what the node says of it.
+ */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  /** Small letters and underscores. */
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`Refused: ${code}`);
+    this.code = code;
+  }
+}

@@ -79,6 +79,23 @@ export interface Disk {
   writeZeroes(sector: number, count: number): Promise<DiskStatus>;
 }
 
+/** What a node's `/state` stands on: a disk, the key of the values on it, and keystored's own. */
+export interface NodeState {
+  readonly disk: Disk;
+  /** Whether it outlives the node. */
+  readonly persists: boolean;
+  /** Which image the disk must hold, 16 bytes; any unless said. */
+  readonly imageId?: Uint8Array | undefined;
+  /** The largest sequence of the image that was seen outside it. */
+  readonly sequenceMin?: bigint | undefined;
+  /** The device that booted on it before, as 64 hex digits; any, or a new one, unless said. */
+  readonly deviceId?: string | undefined;
+  /** The record key: a copy for each call, 32 bytes. */
+  recordKey(): Uint8Array<ArrayBuffer>;
+  /** The key under which keystored keeps its own: the same. */
+  keystoreKey(): Uint8Array<ArrayBuffer>;
+}
+
 /**
  * The TCP or UDP checksum that a frame does not have yet: its field holds the sum of the pseudo
  * header, and the rest is still to be added. One object serves every frame.

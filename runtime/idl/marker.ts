@@ -13,6 +13,7 @@ export const PHASES = [
   "policy",
   "logd",
   "entropy",
+  "state",
   "net",
   "session",
   "end",
@@ -24,7 +25,7 @@ export type Phase = typeof PHASES[number];
  * One marker line.
  *
  * `<name>` in the line is a typed placeholder: `<id>` is 64 lower-case hex digits, `<ip>` a dotted
- * IPv4 address, `<count>` a decimal number, `<name>` a principal's name, `<what>` words.
+ * IPv4 address, `<count>`, `<entries>`, `<used>` and `<limit>` decimal numbers, `<name>` a principal's name, `<what>` words.
  */
 export interface MarkerDeclaration {
   /** The line, literal but for placeholders. */
@@ -38,6 +39,8 @@ export interface MarkerDeclaration {
    * when it appears.
    */
   readonly role: "required" | "allowed" | "failure";
+  /** `state`: only a node that keeps its state prints it, or one that booted on it before. */
+  readonly needs?: "state";
   /**
    * Names of the evidence that must be shown before the line prints: a positive count, a text or
    * bytes that are not empty and not all zero.
@@ -50,6 +53,9 @@ export const PLACEHOLDERS: Readonly<Record<string, RegExp>> = {
   id: /[0-9a-f]{64}/,
   ip: /\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}/,
   count: /\d+/,
+  entries: /\d+/,
+  used: /\d+/,
+  limit: /\d+/,
   name: /[a-z][a-z0-9.:_-]*/,
   what: /[a-z]+(?: [a-z]+)*/,
 };

@@ -145,14 +145,20 @@ export function parseReply(service: PackedService, opName: string, frame: Uint8A
   readHeader(reader, service);
   if (reader.u8() !== (op.code | REPLY_BIT)) throw new WireError("unknown_op", 3);
   const head = readReplyHead(reader, service);
+  const told = op.refusalReply?.[head.status];
   const present = head.status === "ok" ||
     (op.replyFields === "always" && reader.remaining > tailOf(service));
-  const values = present ? readBody(reader, op.reply, op.replyLayout === "split") : {};
+  const values = told !== undefined
+    ? readBody(reader, told, false)
+    : present
+    ? readBody(reader, op.reply, op.replyLayout === "split")
+    : {};
   const nonce = layoutOf(service).replyTail && reader.remaining > 0
     ? readNonce(reader, "tailNonce64")
     : head.nonce;
   reader.end();
-  return { status: head.status, nonce, values: head.status === "ok" ? values : {} };
+  const telling = head.status === "ok" || told !== undefined;
+  return { status: head.status, nonce, values: telling ? values : {} };
 }
 
 /** The nonce of a reply, without looking at the rest. @throws {WireError} when it has none. */
@@ -196,8 +202,11 @@ function writeReplyBody(
   reply: { status: string; values: Readonly<Record<string, unknown>> },
 ): void {
   const split = op.replyLayout === "split";
+  const told = op.refusalReply?.[reply.status];
   if (reply.status === "ok") writeBody(writer, op.reply, { values: reply.values, split });
-  else if (op.replyFields === "always") {
+  else if (told !== undefined) {
+    writeBody(writer, told, { values: { ...zeros(told), ...reply.values }, split: false });
+  } else if (op.replyFields === "always") {
     writeBody(writer, op.reply, { values: zeros(op.reply), split });
   }
 }

@@ -77,6 +77,8 @@ export interface PackedOp extends OpCommon {
   readonly replyLayout?: "split";
   /** `always`: the reply's fields are there whatever the status, zero where it is not `ok`. */
   readonly replyFields?: "always";
+  /** Fields of refusals of ours that say more than their status, by status. */
+  readonly refusalReply?: Readonly<Record<string, Fields>>;
 }
 
 /** One operation of the Cap'n Proto plane. `null` where upstream ignores or sends no body. */
@@ -194,8 +196,17 @@ export interface Moving {
 
 /** What a handler returns: a refusal by name, or `ok` with the reply's values. */
 export type Answer<S extends Service, K extends OpName<S>> =
-  | { readonly status: Exclude<StatusName<S>, "ok"> }
+  | { readonly status: Exclude<StatusName<S>, "ok" | keyof RefusalReplyOf<S, K>> }
+  | TellingRefusal<RefusalReplyOf<S, K>>
   | ({ readonly status: "ok" } & ReplyValuesOf<S, K> & Moving);
+
+type RefusalReplyOf<S extends Service, K extends OpName<S>> = S["ops"][K] extends
+  { readonly refusalReply: infer R extends Readonly<Record<string, Fields>> } ? R
+  : Readonly<Record<never, never>>;
+
+type TellingRefusal<R> = {
+  [P in keyof R]: R[P] extends Fields ? { readonly status: P } & ValuesOf<R[P]> : never;
+}[keyof R];
 
 /**
  * What a client gets. `gone`: the daemon faulted, or the right to it is dead. `no_reply`: the

@@ -14,8 +14,6 @@ export const FORBIDDEN: readonly RegExp[] = [
   /^dsoftbus:mux /,
   /^SELFTEST: mux /,
   /^SELFTEST: net udp dns ok$/,
-  /^statefsd: /,
-  /^blk: /,
   /^KSELFTEST: /,
   / FAIL$/,
 ];

@@ -19,6 +19,8 @@ const BRING_UP: readonly string[] = [
   "init: mmio policy deny ok",
   "rngd: mmio window mapped ok",
   "rngd: ready",
+  "blk: virtio-blk up (ss=512 nsec=<count>)",
+  "statefsd: ready",
   "keystored: ready",
   "identityd: ready",
   "samgrd: ready",
