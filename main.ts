@@ -1,5 +1,6 @@
 import { hostProcesses } from "@hw/host/process.ts"; // first: it hears stop signals
 import { createMachine } from "@hw/board/machine.ts";
+import { ramState } from "@hw/board/ram_state.ts";
 import { hostClock } from "@hw/host/clock.ts";
 import { confinedTo } from "@hw/host/confined.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
@@ -39,35 +40,33 @@ export async function startNode(
   { makeIsolate, inspector = () => Promise.resolve("unknown") }: NodeThread = {},
 ): Promise<RunningNode> {
   const { isolation = "inline", listen: host } = options;
-  const entropy = entropyOf(options, "machine");
+  const state = options.state ?? ramState(entropyOf(options, "state"));
   const log = new GatewayLog({ clock, turns });
   const random32 = random32Of(entropyOf(options, "gateway"));
   const gateway = createGateway({ sockets, clock, turns, random32, mtu: MTU, turnedAway: log.add });
   const listen = host && await gateway.forward({ host, guestPort: SESSION_PORT });
   const console = textConsole(options.console);
-  const machine = createMachine({ entropy, link: gateway, console, clock, later: turns.later });
+  const parts = { console, clock, link: gateway, disk: state.disk, later: turns.later };
+  const machine = createMachine({ ...parts, entropy: entropyOf(options, "machine") });
   const kernel = new Kernel({ clock, turns, machine });
   const placeOf: RunningNode["placeOf"] = (peer) => placeOfPeer(peer, { sockets, gateway });
   const places = await Promise.all(options.peers.map(placeOf));
-  const unplaced = options.peers.filter((_, index) => places[index] === undefined);
   const daemons = COMPONENTS.map(({ name }) => name);
   const keeper = new NodeKeeper(daemons);
-  const components = options.components?.(COMPONENTS) ?? COMPONENTS;
   const close = async () => {
     log.end();
     console.flush();
     await gateway.close();
   };
   const node = await boot({
-    kernel,
-    machine,
-    clock,
-    components,
+    ...{ kernel, machine, clock },
+    components: options.components?.(COMPONENTS) ?? COMPONENTS,
     placement: { isolation, ...hostPlacement(clock, turns, makeIsolate) },
     policy: "policyd",
     seededBy: options.seed === undefined ? undefined : options.profile,
-    args: bootArguments(options, { daemons, places, port: listen?.port ?? 0 }),
+    args: bootArguments(options, { daemons, places, port: listen?.port ?? 0, random32 }),
     settle: keeper.settle,
+    keys: { statefsd: state.recordKey, keystored: state.keystoreKey },
     observe: options.observe ?? (() => {}),
     faulted: keeper.faulted,
     degraded: keeper.degraded,
@@ -86,7 +85,8 @@ export async function startNode(
     await close();
   };
   return {
-    ...{ listen, faults: keeper.faults, runaway: keeper.runaway, unplaced, placeOf, stop },
+    ...{ listen, faults: keeper.faults, runaway: keeper.runaway, placeOf, stop },
+    unplaced: options.peers.filter((_, index) => places[index] === undefined),
     connect: (principal, service) => node.connect(principal, service),
   };
 }
@@ -108,7 +108,7 @@ export function programPorts(
       return await startNode(options, { makeIsolate, inspector: guard.inspector });
     },
     ...{ processes, confined },
-    ...programHost({ clock, turns, sockets, unix }),
+    ...programHost({ clock, turns, sockets, unix, told }),
   };
 }
 

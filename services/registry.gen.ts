@@ -11,6 +11,7 @@ import policyd from "./policyd/mod.ts";
 import rngd from "./rngd/mod.ts";
 import samgrd from "./samgrd/mod.ts";
 import selftest from "./selftest/mod.ts";
+import statefsd from "./statefsd/mod.ts";
 
 /** Every component of a node. */
 export const COMPONENTS: readonly AnyComponent[] = [
@@ -24,4 +25,5 @@ export const COMPONENTS: readonly AnyComponent[] = [
   rngd,
   samgrd,
   selftest,
+  statefsd,
 ];

@@ -14,4 +14,5 @@ export const TASKS: Readonly<Record<string, () => Promise<AnyComponent>>> = {
   rngd: async () => (await import("./rngd/mod.ts")).default,
   samgrd: async () => (await import("./samgrd/mod.ts")).default,
   "selftest-client": async () => (await import("./selftest/mod.ts")).default,
+  statefsd: async () => (await import("./statefsd/mod.ts")).default,
 };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Secret } from "@runtime/core/secret.ts";
 import { createLogd } from "@services/logd/service.ts";
 import { logdAudit, logdQuery, logdV2, RING } from "@services/logd/protocol.ts";
 import { type CheckpointPorts, signLogHeads } from "@services/controld/log_checkpoints.ts";
@@ -26,6 +27,7 @@ import { manualClock } from "./fakes/clock.ts";
 import { directClient } from "./fakes/direct.ts";
 import { chainIn } from "./fakes/log_values.ts";
 import { formattedImage, storeOn } from "./fakes/statefs.ts";
+import { keptState } from "./fakes/kept_state.ts";
 import { test } from "./fakes/test.ts";
 
 const RECORD = { level: 2, scope: "a", message: "b", fields: "c=d\n" };
@@ -45,9 +47,11 @@ async function node({ random = true } = {}) {
   const drain = new LogDrain({ values, log, clock, bootId, tell: () => {} });
   const entropy = directClient(rngd, {
     getEntropy: () =>
-      random ? { status: "ok", entropy: new Uint8Array(32).fill(4) } : { status: "unavailable" },
+      random ? { status: "ok", entropy: new Uint8Array(56).fill(4) } : { status: "unavailable" },
   });
-  const keys = directClient(keystored, createKeystored(new KeySlot(entropy)));
+  const kek = new Secret(new Uint8Array(32).fill(5));
+  const slot = new KeySlot({ entropy, state: keptState(), kek });
+  const keys = directClient(keystored, createKeystored(slot));
   const chain: CheckpointPorts["chain"] = {
     heads: () => Promise.resolve(drain.heads()),
     keep: async (checkpoint) => await drain.keepCheckpoint(checkpoint) === "ok",

@@ -1,4 +1,6 @@
+import type { Client } from "@runtime/idl/client.ts";
 import type { Answer, RequestOf } from "@runtime/idl/service.ts";
+import type { statefsd } from "../statefsd/protocol.ts";
 import type { controld } from "./protocol.ts";
 
 type Answered<Op extends "logSegment" | "logCheckpoint"> = Promise<Answer<typeof controld, Op>>;
@@ -11,8 +13,25 @@ export interface KeptLog {
   logCheckpoint(ask: RequestOf<typeof controld, "logCheckpoint">): Answered<"logCheckpoint">;
 }
 
-/** A node without a disk keeps no log. */
-export const NO_KEPT_LOG: KeptLog = {
-  logSegment: () => Promise.resolve({ status: "unavailable" }),
-  logCheckpoint: () => Promise.resolve({ status: "unavailable" }),
+/** The log as statefsd keeps it, if it does. */
+export function keptLogOf(
+  state: Pick<Client<typeof statefsd>, "logSegment" | "logCheckpoint">,
+): KeptLog {
+  return {
+    async logSegment(ask) {
+      const piece = await state.logSegment(ask);
+      return piece.status === "ok" ? piece : { status: STATUS[piece.status] ?? "unavailable" };
+    },
+    async logCheckpoint(ask) {
+      const found = await state.logCheckpoint(ask);
+      return found.status === "ok" ? found : { status: STATUS[found.status] ?? "unavailable" };
+    },
+  };
+}
+
+/** What a piece that is not there is called here. */
+const STATUS: Readonly<Record<string, "not_found" | "denied" | "timed_out">> = {
+  "not_found": "not_found",
+  "denied": "denied",
+  "no_reply": "timed_out",
 };

@@ -3,14 +3,17 @@ import { initTasks } from "@runtime/boot/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
-import { NO_KEPT_LOG } from "./kept_log.ts";
+import { keystored } from "../keystored/protocol.ts";
+import { statefsd } from "../statefsd/protocol.ts";
+import { keptLogOf } from "./kept_log.ts";
+import { LogSigner } from "./log_signer.ts";
 import { CLI_SUBJECT, controld } from "./protocol.ts";
 import { createControld } from "./service.ts";
 
 export default defineComponent({
   name: "controld",
   serves: { controld },
-  calls: { dsoftbusd, logdQuery, policydV2, initTasks },
+  calls: { dsoftbusd, logdQuery, policydV2, initTasks, keystored, statefsd },
   uses: {},
   asks: [
     "policy.delegate",
@@ -23,6 +26,7 @@ export default defineComponent({
     "node.provoke",
     "node.ps",
     "node.stop",
+    "statefs.log",
   ],
   asksFor: {
     [CLI_SUBJECT]: [
@@ -39,13 +43,18 @@ export default defineComponent({
     ],
   },
   concurrency: 8,
-  create: ({ call }) => ({
-    controld: createControld({
-      bus: call.dsoftbusd,
-      log: call.logdQuery,
-      kept: NO_KEPT_LOG,
-      policy: call.policydV2,
-      init: call.initTasks,
-    }),
-  }),
+  create({ call, clock, settled, spawn, syscalls }) {
+    const signer = new LogSigner({ state: call.statefsd, keys: call.keystored, clock });
+    spawn(() => signer.run(settled, syscalls.timerCreate()));
+    return {
+      controld: createControld({
+        bus: call.dsoftbusd,
+        log: call.logdQuery,
+        kept: keptLogOf(call.statefsd),
+        signer,
+        policy: call.policydV2,
+        init: call.initTasks,
+      }),
+    };
+  },
 });

@@ -5,6 +5,7 @@ import type { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import type { logdQuery } from "../logd/protocol.ts";
 import type { policydV2 } from "../policyd/protocol.ts";
 import type { KeptLog } from "./kept_log.ts";
+import type { LogSigner } from "./log_signer.ts";
 import type { controld } from "./protocol.ts";
 
 /** How much longer than the operation itself its relay may take, in milliseconds. */
@@ -17,6 +18,8 @@ export interface ControldPorts {
   readonly bus: Client<typeof dsoftbusd>;
   readonly log: Client<typeof logdQuery>;
   readonly kept: KeptLog;
+  /** Has the log signed before the node stops. */
+  readonly signer: Pick<LogSigner, "sign">;
   readonly policy: Client<typeof policydV2>;
   /** The boot, which alone knows of daemons that are down. */
   readonly init: Client<typeof initTasks>;
@@ -27,7 +30,7 @@ export interface ControldPorts {
  * policyd about `nx-cli` before any of these runs, and the daemon behind asks again about controld.
  */
 export function createControld(
-  { bus, log, kept, policy, init }: ControldPorts,
+  { bus, log, kept, signer, policy, init }: ControldPorts,
 ): Handlers<typeof controld> {
   return {
     identity: async () => relayed(await bus.identity({})),
@@ -51,7 +54,11 @@ export function createControld(
     placePeer: async (request) => relayed(await bus.placePeer(request)),
     provoke: async (request) => relayed(await init.provoke(request)),
     ps: async () => relayed(await init.tasks({})),
-    stop: async () => relayed(await bus.closeAll({})),
+    async stop() {
+      const closed = await bus.closeAll({});
+      await signer.sign();
+      return relayed(closed);
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
-import { type KeptLog, NO_KEPT_LOG } from "./kept_log.ts";
+import { type KeptLog, keptLogOf } from "./kept_log.ts";
 import component from "./mod.ts";
 import { CLI_SUBJECT, CONTROL_PRINCIPAL, controld } from "./protocol.ts";
 import { type ControldPorts, createControld } from "./service.ts";
@@ -27,6 +27,8 @@ const PEER = {
 };
 
 /** Daemons behind controld that answer at once and remember what they were asked. */
+const signer = { sign: () => Promise.resolve() };
+
 function daemons() {
   const relays: string[] = [];
   const told = <T>(name: string, answer: T): T => {
@@ -85,7 +87,7 @@ function daemons() {
         ...{ placement: "inline", inspector: "", degraded: [], tasks: [], queues: [] },
       }),
   });
-  return { relays, asked, ports: { bus, log, kept: keptLog(relays), policy, init } };
+  return { relays, asked, ports: { bus, log, kept: keptLog(relays), signer, policy, init } };
 }
 
 /** A kept log of one byte and no checkpoint. */
@@ -199,9 +201,36 @@ test("controld passes the kept log on, and says so where there is none", async (
   deepEqual(await control.logSegment({ ring: 0, from: 5n, offset: 0 }), segment);
   deepEqual(await control.logCheckpoint({ ring: 0 }), { status: "not_found" });
   deepEqual(await control.logSegment({ ring: 2, from: 0n, offset: 0 }), { status: "malformed" });
-  const none = through(NO_KEPT_LOG);
-  deepEqual(await none.logSegment({ ring: 0, from: 0n, offset: 0 }), { status: "unavailable" });
-  deepEqual(await none.logCheckpoint({ ring: 0 }), { status: "unavailable" });
+});
+
+test("controld says of the kept log what statefsd says, in its own words", async () => {
+  const { ports } = daemons();
+  const said = [
+    ["unsupported", "unavailable"],
+    ["gone", "unavailable"],
+    ["not_found", "not_found"],
+    ["denied", "denied"],
+    ["no_reply", "timed_out"],
+  ] as const;
+  for (const [status, told] of said) {
+    const answer = () => Promise.resolve({ status });
+    const kept = keptLogOf({ logSegment: answer, logCheckpoint: answer });
+    const control = directClient(controld, createControld({ ...ports, kept }), {
+      sender: CONTROL_PRINCIPAL,
+    });
+    deepEqual(await control.logSegment({ ring: 0, from: 0n, offset: 0 }), { status: told });
+    deepEqual(await control.logCheckpoint({ ring: 0 }), { status: told });
+  }
+});
+
+test("controld has the log signed when the node stops, after its sessions are closed", async () => {
+  const { ports } = daemons();
+  let signed = 0;
+  const signer = { sign: () => Promise.resolve(void signed++) };
+  const control = directClient(controld, createControld({ ...ports, signer }), {
+    sender: CONTROL_PRINCIPAL,
+  });
+  deepEqual([(await control.stop({})).status, signed], ["ok", 1]);
 });
 
 test("controld checkPolicy tells policyd's decision under an operation of its own", async () => {
@@ -220,6 +249,7 @@ test("controld says that a daemon is gone or silent, and never that nothing is t
       bus: createClient(dsoftbusd, channel),
       log: createClient(logdQuery, channel),
       kept: daemons().ports.kept,
+      signer: daemons().ports.signer,
       policy: createClient(policydV2, channel),
       init: createClient(initTasks, channel),
     };

@@ -10,6 +10,8 @@
 import { bytes16, fixed, literal, rest, u32, u64, u8 } from "@runtime/idl/field.ts";
 import { defineService } from "@runtime/idl/service.ts";
 
+/** Where the device's public halves are kept, for whoever reads the state of a node that does not run. */
+export const DEVICE_PUBLIC_PATH = "/state/keystore/device.public";
 /** Longest message of one signature, in bytes: what identityd's Sign takes. */
 export const SIGNED_LENGTH_MAX = 8_000;
 /** Longest payload of VERIFY and DEVICE_SIGN: what is left of a frame of 8 KiB. */

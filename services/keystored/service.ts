@@ -21,7 +21,7 @@ export function createKeystored(slot: KeySlot): Handlers<typeof keystored> {
       return { status: "ok", valid: ed25519Verify(verifyingKey, payload, signature) ? 1 : 0 };
     },
     async deviceKeygen() {
-      if (slot.filled) return { status: "key_exists" };
+      if (slot.origin !== undefined) return { status: "key_exists" };
       return await slot.key() === undefined ? NO_KEY : { status: "ok" };
     },
     getDevicePubkey: () => withKey((key) => ({ status: "ok", key: key.verifyingKey }) as const),

@@ -10,10 +10,11 @@ import { encodeRequest } from "@runtime/idl/packed_frame.ts";
 import { bind } from "@runtime/idl/server.ts";
 import { deepEqual, equal, notDeepEqual, ok } from "@tests/fakes/assert.ts";
 import { directClient, directFrames, watchedGate } from "@tests/fakes/direct.ts";
+import { keptState } from "@tests/fakes/kept_state.ts";
+import { kek, seedEntropy } from "@tests/fakes/seed_entropy.ts";
 import { holdsSecret, inspected, secretsOf } from "@tests/fakes/secrets.ts";
 import { test } from "@tests/fakes/test.ts";
 import { logdV2 } from "../logd/protocol.ts";
-import { rngd } from "../rngd/protocol.ts";
 import { DeviceKey } from "./device_key.ts";
 import { KeySlot } from "./key_slot.ts";
 import keystoredComponent from "./mod.ts";
@@ -43,21 +44,13 @@ const IDENTITIES = [
   },
 ] as const;
 
-/** rngd with bytes of a test's choice; `undefined` where it has none. */
-function entropyOf(give: (draw: number) => Uint8Array | undefined) {
-  let draws = 0;
-  return directClient(rngd, {
-    getEntropy() {
-      draws += 1;
-      const entropy = give(draws);
-      return entropy === undefined ? { status: "unavailable" } : { status: "ok", entropy };
-    },
-  });
+function slotOf(give: (draw: number) => Uint8Array | undefined = () => SEED_A): KeySlot {
+  return new KeySlot({ entropy: seedEntropy(give), state: keptState(), kek: kek() });
 }
 
 function clientOf(allowed = true, give: (draw: number) => Uint8Array | undefined = () => SEED_A) {
   const { gate, asks } = watchedGate(allowed);
-  const slot = new KeySlot(entropyOf(give));
+  const slot = slotOf(give);
   return { asks, client: directClient(keystored, createKeystored(slot), { gate }) };
 }
 
@@ -193,10 +186,10 @@ test("keystored refuses a seed of another length", async () => {
 
 test("KeySlot makes one key for callers that come together", async () => {
   let draws = 0;
-  const slot = new KeySlot(entropyOf(() => {
+  const slot = slotOf(() => {
     draws += 1;
     return new Uint8Array(32).fill(draws);
-  }));
+  });
   const keys = await Promise.all([slot.key(), slot.key(), slot.key()]);
   equal(draws, 1);
   ok(keys.every((key) => key !== undefined && key === keys[0]));
@@ -212,7 +205,7 @@ test("DeviceKey wipes the seed that it was made from", () => {
 
 test("test_reject_device_key_private_export: nobody gets the key, with any capability", async () => {
   for (const sender of ["selftest-client", "keystored", "nexus-init", "policyd", "nx-cli"]) {
-    const slot = new KeySlot(entropyOf(() => SEED_A));
+    const slot = slotOf();
     const client = directClient(keystored, createKeystored(slot), { sender });
     deepEqual(await client.getDevicePrivkey({}), { status: "private_export_denied" });
   }
@@ -247,7 +240,7 @@ test("test_reject_sign_without_policy: a denied caller gets no signature and no 
 
 test("test_reject_sign_oversized_payload: a message past its bound is too large", async () => {
   const exchange = directFrames([
-    bind(keystored, createKeystored(new KeySlot(entropyOf(() => SEED_A)))),
+    bind(keystored, createKeystored(slotOf())),
   ]);
   const message = Uint8Array.of(0x4b, 0x53, 1, 0x23, 0x41, 0x1f, ...new Uint8Array(8_001));
   deepEqual(await exchange(message), Uint8Array.of(0x4b, 0x53, 1, 0xa3, 3, 0, 0));
@@ -285,35 +278,17 @@ test("test_reject_key_extraction: no reply, log line or text of keystored holds 
     },
     stats: () => ({ status: "denied" }),
   });
-  const call = { entropy: entropyOf(() => seed.slice()), log };
-  const behaviour = await keystoredComponent.create({ call } as never);
+  const call = { entropy: seedEntropy(() => seed.slice()), log, state: keptState() };
+  const behaviour = await keystoredComponent.create({ args: {}, call, key: kek() } as never);
   const exchange = directFrames([bind(keystored, behaviour.keystored)]);
   for (const frame of everyFrame()) told.push(toHex(await exchange(frame) ?? new Uint8Array(0)));
   told.push(inspected(behaviour));
   told.push(inspected(new Secret(seed.slice())), String(new Secret(seed.slice())));
   const secrets = secretsOf(seed);
   deepEqual(told.filter((text) => holdsSecret(text, secrets)), []);
-  ok(told.length > 300 && told.some((text) => text.includes("device key in RAM only")));
+  ok(told.length > 300 && told.some((text) => text.includes("device key drawn")));
   ok(
     holdsSecret(toHex(concatBytes(new Uint8Array(3), sha256(seed))), secrets),
     "the search finds one",
   );
-});
-
-test("keystored says in its log that the key is in RAM, or that there is none", async () => {
-  const messages: string[] = [];
-  const log = directClient(logdV2, {
-    append({ scope, message }) {
-      messages.push(`${scope}: ${message}`);
-      return { status: "ok", recordId: 1n, dropped: 0n };
-    },
-    stats: () => ({ status: "denied" }),
-  });
-  for (const seed of [SEED_A, undefined]) {
-    await keystoredComponent.create({ call: { entropy: entropyOf(() => seed), log } } as never);
-  }
-  deepEqual(messages, [
-    "keystored: device key in RAM only (no /state)",
-    "keystored: no entropy: no device key yet, the next request asks again",
-  ]);
 });

@@ -6,6 +6,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "crypto.sign",
   "crypto.verify",
   "device.keygen",
+  "device.mmio.blk",
   "device.mmio.net",
   "device.mmio.rng",
   "device.pubkey.read",
@@ -20,6 +21,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "identity.sign",
   "identity.verify",
   "ipc.core",
+  "keystore.kek",
   "log.query",
   "net.connect",
   "net.listen",
@@ -35,6 +37,13 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "route.execd",
   "samgr.register",
   "samgr.resolve",
+  "state.key",
+  "statefs.admin",
+  "statefs.boot",
+  "statefs.keystore",
+  "statefs.log",
+  "statefs.read",
+  "statefs.write",
 ]);
 
 /** Capabilities that policyd itself looks for, by the check that does. Source: Open Nexus OS. */

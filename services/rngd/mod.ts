@@ -1,7 +1,7 @@
 import { openVirtioRng } from "@hw/driver/virtio_rng.ts";
 import { defineComponent } from "@runtime/boot/component.ts";
 import { assert } from "@runtime/core/assert.ts";
-import { Expiry } from "./expiry.ts";
+import { Expiry } from "@hw/driver/expiry.ts";
 import { rngd } from "./protocol.ts";
 import { createRngd } from "./service.ts";
 import { EntropySource, type SourcePorts } from "./source.ts";

@@ -8,7 +8,7 @@ import { deepEqual, equal, ok, rejects } from "@tests/fakes/assert.ts";
 import { type ManualClock, manualClock } from "@tests/fakes/clock.ts";
 import { directClient, directFrames, watchedGate } from "@tests/fakes/direct.ts";
 import { test } from "@tests/fakes/test.ts";
-import { Expiry } from "./expiry.ts";
+import { Expiry } from "@hw/driver/expiry.ts";
 import { rngd } from "./protocol.ts";
 import { createRngd } from "./service.ts";
 import {

@@ -1,6 +1,6 @@
 import { DriverError } from "@hw/driver/error.ts";
 import type { EntropyDevice } from "@hw/driver/virtio_rng.ts";
-import type { Expiry } from "./expiry.ts";
+import type { Expiry } from "@hw/driver/expiry.ts";
 import { HealthTests } from "./health.ts";
 import { ENTROPY_LENGTH_MAX } from "./protocol.ts";
 

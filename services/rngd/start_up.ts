@@ -1,5 +1,5 @@
 import type { EntropyDevice } from "@hw/driver/virtio_rng.ts";
-import type { Expiry } from "./expiry.ts";
+import type { Expiry } from "@hw/driver/expiry.ts";
 import { type HealthFailure, PROPORTION_CUTOFF, REPETITION_CUTOFF } from "./health.ts";
 import type { EntropySource, SourcePorts } from "./source.ts";
 

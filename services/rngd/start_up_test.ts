@@ -2,7 +2,7 @@ import type { Timer } from "@runtime/core/syscalls.ts";
 import { equal } from "@tests/fakes/assert.ts";
 import { manualClock } from "@tests/fakes/clock.ts";
 import { test } from "@tests/fakes/test.ts";
-import { Expiry } from "./expiry.ts";
+import { Expiry } from "@hw/driver/expiry.ts";
 import { EntropySource, type SourcePorts } from "./source.ts";
 import { brokenHealthTest, type MakeSource } from "./start_up.ts";
 

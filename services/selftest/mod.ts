@@ -8,14 +8,22 @@ import { netstackd } from "../netstackd/protocol.ts";
 import { policyd } from "../policyd/protocol.ts";
 import { rngd } from "../rngd/protocol.ts";
 import { samgrd } from "../samgrd/protocol.ts";
-import type { ProbePorts } from "./probe.ts";
+import { statefsd } from "../statefsd/protocol.ts";
+import type { ProbePorts, Probes } from "./probe.ts";
+import { SEED_PROBES } from "./probe_state.ts";
 import { selftest } from "./protocol.ts";
-import { runSelftest } from "./service.ts";
+import { ALL_PROBES, runSelftest } from "./service.ts";
+
+/** Probes by what the command line says: all, or those of a boot before the judged one. */
+const MODES: Readonly<Record<string, Probes>> = { full: ALL_PROBES, seed: SEED_PROBES };
 
 export default defineComponent({
   name: "selftest-client",
   serves: { selftest },
-  calls: { keystored, identityd, samgrd, policyd, logdV2, logdQuery, rngd, netstackd, dsoftbusd },
+  calls: {
+    ...{ keystored, identityd, samgrd, policyd, logdV2, logdQuery },
+    ...{ rngd, netstackd, dsoftbusd, statefsd },
+  },
   uses: {},
   asks: [
     "ipc.core",
@@ -23,6 +31,9 @@ export default defineComponent({
     "device.pubkey.read",
     "identity.read",
     "identity.verify",
+    "statefs.admin",
+    "statefs.read",
+    "statefs.write",
     "samgr.register",
     "samgr.resolve",
     "net.ping",
@@ -45,6 +56,7 @@ export default defineComponent({
       rng: call.rngd,
       net: call.netstackd,
       bus: call.dsoftbusd,
+      state: call.statefsd,
       raw: {
         keystored: channel.keystored,
         policyd: channel.policyd,
@@ -53,10 +65,11 @@ export default defineComponent({
       daemons: (args["daemons"] ?? "").split(" ").filter((name) => name !== ""),
       peer: peerOf(args["peer"] ?? ""),
     };
-    if (args["mode"] === "full") {
+    const probes = MODES[args["mode"] ?? ""];
+    if (probes !== undefined) {
       spawn(async () => {
         await settled;
-        await runSelftest(ports, prove);
+        await runSelftest(ports, prove, probes);
       });
     }
     return { selftest: {} };

@@ -11,6 +11,7 @@ import type { netstackd } from "../netstackd/protocol.ts";
 import type { policyd } from "../policyd/protocol.ts";
 import type { rngd } from "../rngd/protocol.ts";
 import type { samgrd } from "../samgrd/protocol.ts";
+import type { statefsd } from "../statefsd/protocol.ts";
 import type { ProbeKey } from "./protocol.ts";
 
 /** The daemons that the probes call. */
@@ -26,6 +27,7 @@ export interface ProbePorts {
   readonly rng: Client<typeof rngd>;
   readonly net: Client<typeof netstackd>;
   readonly bus: Client<typeof dsoftbusd>;
+  readonly state: Client<typeof statefsd>;
   readonly raw: {
     readonly keystored: RawChannel;
     readonly policyd: RawChannel;
@@ -37,8 +39,8 @@ export interface ProbePorts {
   readonly peer: { readonly address: number; readonly port: number } | undefined;
 }
 
-/** What a probe shows; `undefined` is its failure. */
-export type Shown = Readonly<Record<string, Evidence>> | undefined;
+/** What a probe shows; `undefined` is its failure, `absent` that this node has nothing to probe. */
+export type Shown = Readonly<Record<string, Evidence>> | "absent" | undefined;
 
 /** One probe. It proves its line or fails; it never throws for what a daemon answers. */
 export type Probe = (ports: ProbePorts) => Promise<Shown>;

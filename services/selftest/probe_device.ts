@@ -166,13 +166,16 @@ const peerJudged: Probe = async (ports) => {
 };
 
 /** Entropy, keys, network and session, in the order of the ladder. */
-export const DEVICE_PROBES: Probes = {
+export const ENTROPY_PROBES: Probes = {
   entropy,
   entropyOversized,
   deviceKey,
   proofTamper: GUARD_PROBES.proofTamper,
   payloadTamper: GUARD_PROBES.payloadTamper,
   keyExport,
+};
+
+export const DEVICE_PROBES: Probes = {
   netInterface,
   netPing,
   icmpPing,

@@ -12,6 +12,11 @@ interface ProbeDeclaration {
   /** The line without its verdict. Source: open-nexus-OS, proof manifest. */
   readonly line: string;
   readonly phase: Phase;
+  /** Behind the line of one that passed, ` ok` unless said. */
+  readonly verdict?: "";
+  /** `required` unless said. */
+  readonly role?: "allowed";
+  readonly needs?: "state";
   readonly proves: string;
   readonly evidence: readonly string[];
 }
@@ -220,6 +225,77 @@ export const PROBES = {
     proves: "the private key does not leave keystored",
     evidence: ["status"],
   },
+  statePut: {
+    line: "SELFTEST: statefs put",
+    ...{ phase: "state", evidence: ["bytes"] },
+    proves: "a fresh value comes back",
+  },
+  stateDenied: {
+    line: "SELFTEST: statefs unauthorized access rejected",
+    ...{ phase: "state", verdict: "" },
+    proves: "keystored's names are closed to this task",
+    evidence: ["status"],
+  },
+  statePersist: {
+    line: "SELFTEST: statefs persist",
+    ...{ phase: "state", evidence: ["bytes"] },
+    proves: "a fresh value is there after the disk was replayed",
+  },
+  stateAuthPut: {
+    line: "SELFTEST: statefs auth put",
+    ...{ phase: "state", evidence: ["rise"] },
+    proves: "the store's sequence rises with a write",
+  },
+  stateTamper: {
+    line: "SELFTEST: statefs tamper deny",
+    ...{ phase: "state", evidence: ["attempts"] },
+    proves: "in an image of statefsd's own, a change of any byte of a stored value is found",
+  },
+  stateRollback: {
+    line: "SELFTEST: statefs rollback deny",
+    ...{ phase: "state", evidence: ["attempts"] },
+    proves: "in an image of statefsd's own, an earlier value that was put back is found",
+  },
+  stateCrashAtomic: {
+    line: "SELFTEST: statefs v2 crash-atomic",
+    ...{ phase: "state", evidence: ["values"] },
+    proves: "of a transaction that a replay cut off nothing is there, of one that was kept all",
+  },
+  stateCompact: {
+    line: "SELFTEST: statefs v2 compact",
+    phase: "state",
+    proves: "a new generation has the value of the one before",
+    evidence: ["bytes", "generation"],
+  },
+  stateSealed: {
+    line: "SELFTEST: statefs enc roundtrip",
+    ...{ phase: "state", evidence: ["attempts"] },
+    proves: "values come back that are nowhere in the clear in statefsd's own image",
+  },
+  quotaDeny: {
+    line: "SELFTEST: quota deny",
+    phase: "state",
+    proves: "a write above this task's hard limit is refused with what it takes, and kept nowhere",
+    evidence: ["used", "limit"],
+  },
+  coldPersist: {
+    line: "SELFTEST: statefs cold-boot persist",
+    ...{ phase: "state", needs: "state" },
+    proves: "what an earlier boot kept is there",
+    evidence: ["bytes"],
+  },
+  keyPersist: {
+    line: "SELFTEST: device key persist",
+    ...{ phase: "state", needs: "state" },
+    proves: "the device key is the one of an earlier boot",
+    evidence: ["key"],
+  },
+  coldSeeded: {
+    line: "SELFTEST: statefs cold-boot seeded",
+    ...{ phase: "state", verdict: "", role: "allowed" },
+    proves: "the first boot on this state left its public key for those that follow",
+    evidence: ["key"],
+  },
   netInterface: {
     line: "SELFTEST: net iface",
     phase: "net",
@@ -299,8 +375,10 @@ const END: MarkerDeclaration = {
 
 function markers(): Readonly<Record<string, MarkerDeclaration>> {
   const declared: Record<string, MarkerDeclaration> = {};
-  for (const [key, { line, phase, proves, evidence }] of Object.entries(PROBES)) {
-    declared[key] = { line: `${line} ok`, phase, role: "required", proves, evidence };
+  for (const [key, probe] of Object.entries<ProbeDeclaration>(PROBES)) {
+    const { line, phase, proves, evidence, verdict = " ok", role = "required", needs } = probe;
+    const needed = needs === undefined ? {} : { needs };
+    declared[key] = { line: `${line}${verdict}`, phase, role, ...needed, proves, evidence };
     const failed = { line: `${line} FAIL`, phase, role: "failure", evidence: ["probe"] } as const;
     declared[failureKey(key)] = { ...failed, proves: `the opposite: ${proves}` };
   }

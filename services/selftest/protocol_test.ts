@@ -43,11 +43,13 @@ test("selftest declares the lines that the seeds and upstream fix, and requires 
 });
 
 test("selftest pairs each probe's ok with a FAIL of the same line and phase", () => {
-  for (const [key, { line, phase }] of Object.entries(PROBES)) {
+  for (const [key, probe] of Object.entries(PROBES)) {
+    const { line, phase } = probe;
+    const verdict = "verdict" in probe ? probe.verdict : " ok";
     const passed = markers[key];
     const failed = markers[failureKey(key)];
-    deepEqual([passed?.line, failed?.line], [`${line} ok`, `${line} FAIL`]);
-    deepEqual([passed?.role, failed?.role], ["required", "failure"]);
+    deepEqual([passed?.line, failed?.line], [`${line}${verdict}`, `${line} FAIL`]);
+    deepEqual([passed?.role, failed?.role], ["role" in probe ? probe.role : "required", "failure"]);
     deepEqual([passed?.phase, failed?.phase], [phase, phase]);
   }
 });

@@ -9,6 +9,12 @@ import { ALL_PROBES, runSelftest } from "./service.ts";
 /** Probes that get no daemon: the ports are never looked at. */
 const NO_PORTS = {} as ProbePorts;
 
+interface Declared {
+  readonly line: string;
+  readonly verdict?: string;
+  readonly role?: string;
+}
+
 interface Printed {
   readonly key: string;
   readonly evidence: Readonly<Record<string, Evidence>>;
@@ -39,12 +45,21 @@ test("runSelftest goes on behind a probe that failed, and does not come to its e
   ]);
 });
 
+test("runSelftest says nothing of what a node has nothing of", async () => {
+  const absent: Probe = () => Promise.resolve("absent");
+  deepEqual(await run({ coldPersist: absent, vmoMap: shows({ bytes: 4 }) }), [
+    { key: "vmoMap", evidence: { bytes: 4 } },
+    { key: "end", evidence: { probes: 1 } },
+  ]);
+});
+
 test("PROBES are those that run, in the same order, each with a line for its failure", () => {
   deepEqual(Object.keys(ALL_PROBES), Object.keys(PROBES));
   const markers: Readonly<Record<string, { readonly line: string; readonly role: string }>> =
     selftest.markers;
-  for (const [key, { line }] of Object.entries(PROBES)) {
-    deepEqual([markers[key]?.line, markers[key]?.role], [`${line} ok`, "required"]);
+  for (const [key, probe] of Object.entries<Declared>(PROBES)) {
+    const { line, verdict = " ok", role = "required" } = probe;
+    deepEqual([markers[key]?.line, markers[key]?.role], [`${line}${verdict}`, role]);
     const failure = markers[failureKey(key)];
     deepEqual([failure?.line, failure?.role], [`${line} FAIL`, "failure"]);
   }

@@ -12,7 +12,6 @@ import { BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { logEndOf, LogWriter } from "./log_writer.ts";
 import { endOrphans, imageIdOf, mend } from "./open_store.ts";
-import { SEQUENCE_PATH } from "./path.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
 import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
@@ -40,6 +39,8 @@ export interface FsckReport extends ReplayCounts {
   readonly imageId: Uint8Array | undefined;
   /** Whether values were opened: with a key, and for an image that names its id. */
   readonly opened: boolean;
+  /** The largest sequence of its values, where they were opened. */
+  readonly sequence: bigint | undefined;
   /** Empty when there is nothing to mend, or nothing that can be. */
   readonly repair: readonly RepairWrite[];
 }
@@ -56,6 +57,7 @@ const NOTHING: FsckReport = {
   orphans: [],
   imageId: undefined,
   opened: false,
+  sequence: undefined,
   integrity: 0,
   rollback: 0,
   ignored: 0,
@@ -94,8 +96,9 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
   const state = replay(walked.records, vault);
   vault?.wipe();
   const orphans = state.transactions.ids;
+  const { integrity, rollback } = state.counts;
   const lost = isLost(log, state, disk, named?.blockCount) ||
-    vault !== undefined && state.values.get(SEQUENCE_PATH)?.fault !== undefined;
+    vault !== undefined && integrity + rollback > 0;
   return {
     ...state.counts,
     exitCode: lost ? 2 : orphans.length > 0 ? 1 : 0,
@@ -109,6 +112,7 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
     orphans,
     imageId: named?.imageId,
     opened: vault !== undefined,
+    sequence: vault === undefined ? undefined : state.sequence,
     repair: lost ? [] : await repairOf(disk, log, state),
   };
 }

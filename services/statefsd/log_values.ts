@@ -17,6 +17,7 @@ export interface LogValues {
   get(path: string): LogValue;
   /** Every path that begins so, in order. */
   paths(prefix: string): readonly string[];
+  /** `no_space` also where the log takes all that it may. */
   put(path: string, value: Uint8Array): Promise<WriteStatus>;
   delete(path: string): Promise<WriteStatus>;
 }
@@ -40,9 +41,11 @@ export function logValuesOf(
         if (page.length < LIST_NAMES_MAX) return paths;
       }
     },
-    put: (path, value) => {
+    async put(path, value) {
       const timestamp = BigInt(Math.max(0, clock.unixMs()));
-      return store.put(path, value, { subject: SUBJECT, purpose: PURPOSE, timestamp });
+      const about = { subject: SUBJECT, purpose: PURPOSE, timestamp };
+      const outcome = await store.put(path, value, about);
+      return typeof outcome === "string" ? outcome : "no_space";
     },
     delete: (path) => store.delete(path),
   };

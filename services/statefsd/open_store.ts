@@ -35,7 +35,7 @@ export interface StorePorts {
   /** Opens values that upstream sealed. */
   readonly legacy?: LegacyKey;
   /** The image that is expected; any when left out. */
-  readonly imageId?: Uint8Array;
+  readonly imageId?: Uint8Array | undefined;
   /** The largest sequence that a counter outside the image has seen. */
   readonly sequenceMin?: bigint;
   /** How much each owner may take; without it, as much as there is room for. */

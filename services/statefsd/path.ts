@@ -45,7 +45,7 @@ export function sortedPaths(paths: Iterable<string>): readonly string[] {
 /** Without these, the order of UTF-16's units is that of UTF-8's bytes. */
 const BEHIND_SURROGATES = /[\ue000-\uffff]/;
 
-function comparePaths(left: string, right: string): number {
+export function comparePaths(left: string, right: string): number {
   const length = Math.min(left.length, right.length);
   for (let index = 0; index < length; index++) {
     const [a, b] = [left.charCodeAt(index), right.charCodeAt(index)];

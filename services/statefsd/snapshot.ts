@@ -114,8 +114,10 @@ function* piecesOf(snapshot: Snapshot, region: Region): Generator<Uint8Array> {
 function* recordsOf({ generation, paths, index }: Snapshot): Generator<Uint8Array> {
   yield encodeRecord({ op: "checkpoint", generation, entries: paths.length });
   for (const key of paths) {
-    const value = index.get(key)?.stored;
-    assert(value !== undefined, "a value stays until its snapshot is written");
+    const kept = index.get(key);
+    assert(kept !== undefined, "a value stays until its snapshot is written");
+    // The newer value that shows it to be old is not written again: it must not open any more.
+    const value = kept.fault === "rollback" ? new Uint8Array(kept.stored.length) : kept.stored;
     yield encodeRecord({ op: "put", key, value });
   }
   yield encodeRecord({ op: "sync" });

@@ -60,7 +60,7 @@ export interface StoreStats {
   /** Most bytes of a log. */
   readonly capacity: number;
   readonly generation: number;
-  /** Largest sequence given out: a counter outside the image may hold it against an old image. */
+  /** Largest sequence that is safe: a counter outside the image may hold it against an old image. */
   readonly sequence: bigint;
   /** Whether a failure has ended all writing until the image is opened anew. */
   readonly failed: boolean;
@@ -80,7 +80,9 @@ export class Store {
   #writer: LogWriter;
   #active: RegionName;
   #generation: number;
+  /** The last one given out; what it was given to may fail. */
   #sequence: bigint;
+  #safeSequence: bigint;
   #transaction: bigint;
   /** Off after a compaction that failed, until one that is asked for succeeds. */
   #compactsByItself = true;
@@ -98,6 +100,7 @@ export class Store {
     this.#active = start.active;
     this.#generation = start.generation;
     this.#sequence = start.sequence;
+    this.#safeSequence = start.sequence;
     this.#transaction = start.transaction;
     this.#queue = this.#createQueue();
   }
@@ -109,10 +112,15 @@ export class Store {
       logBytes: this.#writer.end,
       capacity: this.#writer.capacity,
       generation: this.#generation,
-      sequence: this.#sequence,
+      sequence: this.#safeSequence,
       failed: this.#queue.failed,
       malformedLimits: this.#ledger.malformed,
     };
+  }
+
+  /** Whether a failure has ended all writing until the image is opened anew. */
+  get failed(): boolean {
+    return this.#queue.failed;
   }
 
   /** The newest value that is safe on the disk, and what its writer said of it. */
@@ -162,7 +170,8 @@ export class Store {
       stage: (batch, room) => {
         const value = this.#stored(key, { ...about, payload: kept, sequence: 0n }, batch);
         const record = encodeRecord({ op: "put", key, value: value.stored });
-        return batch.addWithinQuotas([record], new Map([[key, value]]), room);
+        const changes: Changes = new Map([[key, value]]);
+        return batch.addWithinQuotas([record], changes, room, () => this.#safe(changes));
       },
     });
   }
@@ -182,7 +191,7 @@ export class Store {
           encodeRecord({ op: "put", key: SEQUENCE_PATH, value: mark.stored }),
         ];
         const changes: Changes = new Map([[key, undefined], [SEQUENCE_PATH, mark]]);
-        return batch.add(records, changes, room);
+        return batch.add(records, changes, room, () => this.#safe(changes));
       },
     });
   }
@@ -237,7 +246,10 @@ export class Store {
       stage: (batch, room) => {
         const changes = this.#committed(values, about, batch);
         const records = commitRecords(transaction, changes);
-        const done = () => this.#transactions.release();
+        const done = () => {
+          this.#safe(changes);
+          this.#transactions.release();
+        };
         return batch.addWithinQuotas(records, changes, { ...room, urgent: false }, done);
       },
     }).then((outcome) => {
@@ -249,6 +261,11 @@ export class Store {
     const values = this.#transactions.close(transaction, owner);
     if (typeof values === "string") return Promise.resolve(values);
     return this.#endUnwritten(transaction, "ok");
+  }
+
+  /** Aborts what an owner that is gone has left open. */
+  async release(owner: bigint): Promise<void> {
+    await Promise.all(this.#transactions.ofOwner(owner).map((each) => this.abort(each, owner)));
   }
 
   /** Writes all values to the other region and goes on there. Needs that no transaction is open. */
@@ -308,6 +325,11 @@ export class Store {
     return { stored, sequence, subject: envelope.subject, fault: undefined };
   }
 
+  /** Values are on the disk now, of which the last one has the largest sequence. */
+  #safe(changes: Changes): void {
+    this.#safeSequence = [...changes.values()].at(-1)?.sequence ?? this.#safeSequence;
+  }
+
   #createQueue(): WriteQueue {
     return new WriteQueue({
       index: this.#index,
@@ -334,6 +356,7 @@ export class Store {
     const begun = await beginGeneration(this.#disk, active, snapshot);
     this.#compactsByItself = typeof begun !== "string";
     if (typeof begun === "string") return begun;
+    this.#safeSequence = this.#sequence;
     this.#active = active;
     this.#generation = snapshot.generation;
     this.#writer = new LogWriter(this.#disk, regionOf(active, this.#disk.blockCount), begun);

@@ -98,6 +98,16 @@ test("Store takes no write after a failure, serves reads, and a reopen replays",
   }
 });
 
+test("Store counts no sequence that a write which failed or was refused was given", async () => {
+  const image = await formattedImage(BLOCKS);
+  const { disk, store } = await storeOn(image, { failAt: 1 });
+  equal(await store.put("/state/app/a", new Uint8Array(600), ABOUT), "io_error");
+  await storeOn(disk.image, {}, { sequenceMin: store.stats.sequence });
+  const { disk: small, store: full } = await storeOn(image);
+  equal(await full.put("/state/app/a", new Uint8Array(60_000), ABOUT), "no_space");
+  await storeOn(small.image, {}, { sequenceMin: full.stats.sequence });
+});
+
 test("Store refuses what is no value: its reason says why", async () => {
   const { store } = await storeOn(await formattedImage(513));
   equal(await store.put("/other", bytesOf("v"), ABOUT), "invalid_key");

@@ -45,6 +45,11 @@ export class TransactionTable {
     return "ok";
   }
 
+  /** Open transactions of an owner. */
+  ofOwner(owner: bigint): readonly bigint[] {
+    return [...this.#owners].flatMap(([id, each]) => each === owner ? [id] : []);
+  }
+
   /** Ends a transaction in memory; its place is taken until its end is in the log. */
   close(id: bigint, owner: bigint): ReadonlyMap<string, Uint8Array> | "not_found" {
     if (this.#owners.get(id) !== owner) return "not_found";

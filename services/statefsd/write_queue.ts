@@ -44,6 +44,8 @@ interface Waiting extends Pick<Write, "nonceCount" | "urgent"> {
   end(batchStatus: WriteStatus): void;
   /** Ends the write, staged or not. */
   resolve(status: WriteStatus): void;
+  /** Ends it with a bug: whoever waits for it faults. */
+  reject(bug: unknown): void;
 }
 
 /** What the queue writes to. */
@@ -91,21 +93,29 @@ export class WriteQueue {
   ): Promise<WriteStatus | Refusal> {
     if (this.#failed) return Promise.resolve("io_error");
     if (this.#waiting.length >= QUEUE_WRITES_MAX) return Promise.resolve("busy");
-    const { promise, resolve } = Promise.withResolvers<WriteStatus | Refusal>();
-    this.#waiting.push(waitingOf(write, compacts, resolve));
+    const waiter = Promise.withResolvers<WriteStatus | Refusal>();
+    this.#waiting.push(waitingOf(write, compacts, waiter));
     if (!this.#running) void this.#run();
-    return promise;
+    return waiter.promise;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     // Writes of the same turn share the first flush.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      await this.#writeBatch(this.#waiting.splice(0, BATCH_WRITES_MAX));
-      if (!this.#failed && this.#target.compactionDue()) await this.#compact();
-    }
+    while (this.#waiting.length > 0) await this.#next(this.#waiting.splice(0, BATCH_WRITES_MAX));
     this.#running = false;
+  }
+
+  /** Nobody waits for the queue itself: what is thrown here ends those that wait for their writes. */
+  async #next(writes: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#writeBatch(writes);
+      if (!this.#failed && this.#target.compactionDue()) await this.#compact();
+    } catch (bug) {
+      this.#failed = true;
+      for (const { reject } of [...writes, ...this.#waiting.splice(0)]) reject(bug);
+    }
   }
 
   async #writeBatch(writes: readonly Waiting[]): Promise<void> {
@@ -167,7 +177,7 @@ export class WriteQueue {
 function waitingOf<Refusal>(
   { nonceCount, urgent, stage }: Write<Refusal>,
   compacts: boolean,
-  resolve: (outcome: WriteStatus | Refusal) => void,
+  { resolve, reject }: PromiseWithResolvers<WriteStatus | Refusal>,
 ): Waiting {
   let outcome: WriteStatus | Refusal = "ok";
   return {
@@ -180,6 +190,7 @@ function waitingOf<Refusal>(
     },
     end: (batchStatus) => resolve(outcome === "ok" ? batchStatus : outcome),
     resolve,
+    reject,
   };
 }
 

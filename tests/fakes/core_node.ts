@@ -1,4 +1,5 @@
 import { createMachine } from "@hw/board/machine.ts";
+import { ramState } from "@hw/board/ram_state.ts";
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import { boot } from "@runtime/boot/init.ts";
 import type { Console, EntropySource } from "@runtime/core/ports.ts";
@@ -10,6 +11,7 @@ import keystored from "@services/keystored/mod.ts";
 import logd from "@services/logd/mod.ts";
 import policyd from "@services/policyd/mod.ts";
 import rngd from "@services/rngd/mod.ts";
+import statefsd from "@services/statefsd/mod.ts";
 import samgrd from "@services/samgrd/mod.ts";
 import { hostTurns } from "./turns.ts";
 
@@ -18,6 +20,7 @@ export const CORE_COMPONENTS: readonly AnyComponent[] = [
   logd,
   policyd,
   rngd,
+  statefsd,
   keystored,
   identityd,
   samgrd,
@@ -44,9 +47,11 @@ export interface CoreNodeOptions {
 export async function bootCoreNode(options: CoreNodeOptions = {}): Promise<CoreNode> {
   const host = hostTurns();
   const { lines, console } = lineConsole();
+  const state = ramState(hostEntropy());
   const machine = createMachine({
     entropy: options.entropy ?? hostEntropy(),
     console,
+    disk: state.disk,
     clock: host,
     later: host.later,
   });
@@ -57,7 +62,17 @@ export async function bootCoreNode(options: CoreNodeOptions = {}): Promise<CoreN
     faults.push(`${name}: ${reason}`);
     options.faulted?.(name, reason);
   };
-  const ports = { kernel, machine, clock: host, components, policy: "policyd", args: {}, faulted };
+  const keys = { statefsd: state.recordKey, keystored: state.keystoreKey };
+  const ports = {
+    kernel,
+    machine,
+    clock: host,
+    components,
+    policy: "policyd",
+    args: {},
+    faulted,
+    keys,
+  };
   const stop = () => {
     kernel.stop();
     host.stop();

@@ -8,7 +8,7 @@ const [BRING_UP = []] = LADDER_ORDERS;
 /** The required lines of a healthy console, in an order that the ladder takes. */
 export function healthyConsole(id = "ab".repeat(32)): readonly string[] {
   return REQUIRED.toSorted((left, right) => orderOf(left) - orderOf(right))
-    .map(({ line }) => line.replace("<id>", id));
+    .map(({ line }) => line.replace("<id>", id).replace(/<(count|entries)>/g, "2"));
 }
 
 /** The boot comes before everything else, line by line as its chain says. */

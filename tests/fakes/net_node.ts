@@ -86,7 +86,7 @@ function policy(): AnyComponent {
     create: () => ({
       policyd: {
         decide: ({ capability }) => ({
-          status: capability === "device.mmio.blk" ? "denied" : "ok",
+          status: capability === "device.mmio.input" ? "denied" : "ok",
         }),
       },
     }),

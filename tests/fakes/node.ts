@@ -1,4 +1,6 @@
+import { ramState } from "@hw/board/ram_state.ts";
 import { hostClock } from "@hw/host/clock.ts";
+import { hostEntropy } from "@hw/host/entropy.ts";
 import { isolatesFrom } from "@hw/host/isolates.ts";
 import { hostTurns } from "@hw/host/turns.ts";
 import type { AnyComponent, Evidence } from "@runtime/boot/component.ts";
@@ -14,9 +16,11 @@ import {
   type LadderPorts,
   type LadderRequest,
   type LadderResult,
+  MACHINES,
   runLadder,
 } from "@services/nx/ladder_run.ts";
 import type { NodeOptions, RunningNode } from "@services/nx/ports.ts";
+import type { HeldState } from "@services/statefsd/client/node_state.ts";
 import { startStrangers } from "@services/nx/strangers.ts";
 import { startNode } from "../../main.ts";
 
@@ -41,9 +45,11 @@ export function ladderPorts(): LadderPorts {
  */
 export async function climb(request: Partial<LadderRequest> = {}): Promise<LadderResult> {
   const console = () => {};
+  const states = MACHINES.map(() => keptRam());
   const all = {
     timeoutMs: LADDER_TIMEOUT_MS,
     console,
+    openState: (machine: 1 | 2) => Promise.resolve(states[machine - 1] ?? keptRam()),
     strangers: startStrangers,
     ...request,
   };
@@ -61,6 +67,11 @@ async function hostAtRest(): Promise<void> {
     await crypto.subtle.digest("SHA-256", new Uint8Array(0));
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
+}
+
+/** State in memory that passes for one that is kept: as long as a test holds it. */
+export function keptRam(): HeldState {
+  return { ...ramState(hostEntropy()), persists: true, note() {}, close: () => Promise.resolve() };
 }
 
 /** A node of this process with the console it wrote. */

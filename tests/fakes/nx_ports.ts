@@ -100,6 +100,18 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
   };
 }
 
+/** The line at which the boot before a judged one is over. */
+export const SEEDED = "SELFTEST: statefs cold-boot seeded";
+
+/** Nodes of `nx test-os`: the boot before the judged one shows its one line. */
+export function afterFirstBoot(startNode: NxPorts["startNode"]): NxPorts["startNode"] {
+  return (options) => {
+    if (options.selftest !== "seed") return startNode(options);
+    options.console(SEEDED);
+    return Promise.resolve(fakeNode(undefined));
+  };
+}
+
 const noSandbox: Sandbox = {
   permissionsOf: noChild,
   tried: noChild,

@@ -214,7 +214,7 @@ function policyd({ allow = () => true }: RestartParts): AnyComponent {
       deciderd: {
         decide(ask) {
           if (ask.operation === "crash") throw new TypeError("nobody may read this");
-          if (ask.capability === "device.mmio.blk") return { status: "denied" };
+          if (ask.capability === "device.mmio.input") return { status: "denied" };
           return { status: allow(ask) ? "ok" : "denied" };
         },
       },

@@ -74,7 +74,7 @@ async function exchange(choices: Choices, endpoint: Endpoint, frame: Uint8Array)
   const replied = reply.frame[at] ?? 0;
   ok(replied === (code | REPLY_BIT) || (capnp && replied === code), "a reply names its operation");
   if (!nameless(service, frame)) checkRead(service, code, reply.frame);
-  checkGate(endpoint, service, sender.name);
+  checkGate(endpoint, { service, frame, sender: sender.name });
 }
 
 /** Whether a request was cut before its nonce: its reply has none and is nobody's, as upstream's. */
@@ -99,13 +99,29 @@ function checkRead(service: Service, code: number, reply: Uint8Array): void {
   }
 }
 
-function checkGate({ allows, ran }: Endpoint, service: Service, sender: string): void {
+function checkGate(
+  { allows, ran }: Endpoint,
+  { service, frame, sender }: {
+    readonly service: Service;
+    readonly frame: Uint8Array;
+    readonly sender: string;
+  },
+): void {
   ok(ran.length <= 1, "one frame is one call");
   const [opName] = ran.splice(0);
   if (opName === undefined) return;
   const { callers } = service;
   ok(callers === undefined || Object.hasOwn(callers, sender), "strangers are refused");
-  ok(allows || service.ops[opName]?.capability === null, `${service.name} ${opName} was refused`);
+  ok(allows || asksNobody(service, opName, frame), `${service.name} ${opName} was refused`);
+}
+
+/** Whether a request takes no capability: its handler runs whoever sends it. */
+function asksNobody(service: Service, opName: string, frame: Uint8Array): boolean {
+  const capability = service.ops[opName]?.capability;
+  if (capability === null || typeof capability !== "object") return capability === null;
+  const parsed = service.plane === "packed" ? parseRequest(service, frame) : undefined;
+  return parsed !== undefined && "values" in parsed &&
+    capability.choose(parsed.values).length === 0;
 }
 
 function servedBy(services: readonly Service[], frame: Uint8Array): Service {

@@ -37,6 +37,7 @@ function chosenFacts(choices: Choices): StateFacts {
   return {
     rekeys: choices.below(1_000_000_000),
     sectorCount: choices.between(SECTORS_MIN, SECTORS_MAX),
+    keystore: choices.bytes(72),
     imageId: choices.oneIn(3) ? undefined : choices.bytes(16),
     check: choices.bytes(16),
     key: choices.oneIn(2) ? { kind: "file" } : {

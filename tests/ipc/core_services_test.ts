@@ -61,6 +61,9 @@ test("the core daemons come up in the order of their calls and prove what they p
       "init: mmio policy deny ok",
       "rngd: mmio window mapped ok",
       "rngd: ready",
+      "blk: virtio-blk up (ss=512 nsec=2048)",
+      "statefsd: stub (RAM, nothing is kept)",
+      "statefsd: ready",
       "keystored: ready",
       "identityd: ready",
       "samgrd: ready",
@@ -86,9 +89,17 @@ test("identityd denies a signature to a caller without the grant, and the denial
 test("each decision of the boot stands in the audit ring, in order", async () => {
   await withNode(async (node) => {
     deepEqual(await audited(node), [
-      "deny netstackd device.mmio.blk init.grant",
+      "deny netstackd device.mmio.input init.grant",
       "allow rngd device.mmio.rng init.grant",
+      "allow statefsd device.mmio.blk init.grant",
+      "allow statefsd state.key init.grant",
+      "allow statefsd rng.entropy rngd.getEntropy",
+      "allow keystored keystore.kek init.grant",
+      "allow keystored statefs.keystore statefsd.get",
       "allow keystored rng.entropy rngd.getEntropy",
+      "allow keystored statefs.keystore statefsd.put",
+      "allow keystored statefs.keystore statefsd.get",
+      "allow keystored statefs.keystore statefsd.put",
     ]);
   });
 });
@@ -100,7 +111,7 @@ test("keystored's log line about the key's place is there for whoever has the ri
     const reply = await reader.queryAfter(asked);
     ok(reply.status === "ok");
     deepEqual(reply.records.map(({ sender, message }) => [sender, message]), [
-      ["keystored", "device key in RAM only (no /state)"],
+      ["keystored", "device key drawn, and kept in /state (stub: RAM, not beyond the node)"],
     ]);
   });
 });

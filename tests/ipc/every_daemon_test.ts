@@ -46,7 +46,15 @@ import {
 import { test } from "../fakes/test.ts";
 
 /** Operations whose fields together outgrow a frame: the daemon sends as many records as fit. */
-const PAGED = ["controld.log", "logd.query", "logd.queryAfter"];
+const PAGED = [
+  "controld.log",
+  "logd.query",
+  "logd.queryAfter",
+  "statefsd.list",
+  "statefsd.listAfter",
+];
+/** Operations whose name and value share a frame: the longer the one, the shorter the other. */
+const SHARED = ["statefsd.put", "statefsd.txnPut"];
 const NONCE = 0x01020304n;
 
 interface Spoken<S, O> {
@@ -125,13 +133,14 @@ test("each packed operation's samples survive encode and parse, both ways", () =
 });
 
 test("each packed status survives encode and parse, and an unknown one is refused", () => {
-  for (const { tell, service, opName } of packedOps()) {
+  for (const { tell, service, opName, op } of packedOps()) {
     const nonce = nonceOf(service);
     const statusAt = HEADER_LENGTH + (service.envelope.reply[0] === "nonce32" ? 4 : 0);
     for (const status of Object.keys(service.status).filter((name) => name !== "ok")) {
-      const frame = encodeReply(service, { opName, nonce, status, values: {} }).slice();
+      const [values = {}] = packedBodies(op.refusalReply?.[status] ?? {});
+      const frame = encodeReply(service, { opName, nonce, status, values }).slice();
       equal(frame[statusAt], service.status[status], tell);
-      deepEqual(parseReply(service, opName, frame), { status, nonce, values: {} }, tell);
+      deepEqual(parseReply(service, opName, frame), { status, nonce, values }, tell);
       for (let code = 0; code < 256; code++) {
         if (Object.values(service.status).includes(code)) continue;
         frame[statusAt] = code;
@@ -231,8 +240,9 @@ test("each packed operation fits a frame, or is one that the daemon pages", () =
     frameSizeMax(service, op) > FRAME_LENGTH_MAX
   );
   const names = new Set(larger.map(({ service, opName }) => `${service.name}.${opName}`));
-  deepEqual([...names].toSorted(), PAGED);
-  for (const { service, op } of larger) {
+  deepEqual([...names].toSorted(), [...PAGED, ...SHARED].toSorted());
+  for (const { service, opName, op } of larger) {
+    if (SHARED.includes(`${service.name}.${opName}`)) continue;
     const requestOnly = frameSizeMax(service, { ...op, reply: {} });
     ok(requestOnly <= FRAME_LENGTH_MAX);
   }

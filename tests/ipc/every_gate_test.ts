@@ -27,6 +27,9 @@ function services(): readonly (readonly [AnyComponent, Service])[] {
   );
 }
 
+/** A name that takes a capability. */
+const NAMED = { key: "/state/app/a" };
+
 /** A request inside the operation's bounds, as bytes. */
 function allowedRequest(service: Service, opName: string): Uint8Array {
   const op = service.ops[opName];
@@ -37,8 +40,10 @@ function allowedRequest(service: Service, opName: string): Uint8Array {
     const values = capnpBodies(service.ops[opName]?.request ?? null)[0];
     return encodeCapnpRequest(service, { opName, values: { ...values, ...inBounds } });
   }
-  const values = packedBodies(service.ops[opName]?.request ?? {})[0];
-  return encodeRequest(service, { opName, nonce: NONCE, values: { ...values, ...inBounds } });
+  const request = service.ops[opName]?.request ?? {};
+  const named = Object.hasOwn(request, "key") ? NAMED : {};
+  const values = { ...packedBodies(request)[0], ...named, ...inBounds };
+  return encodeRequest(service, { opName, nonce: NONCE, values });
 }
 
 test("each gated operation is denied when policy says no, and its handler does not run", async () => {
@@ -127,9 +132,7 @@ test("each endpoint has protocols that differ in magic or version, or one alone"
 });
 
 test("each capability of an operation or a device is one that policyd's grants may name", () => {
-  const asked = services().flatMap(([, { ops }]) =>
-    Object.values(ops).flatMap(({ capability }) => capability === null ? [] : [capability])
-  );
+  const asked = services().flatMap(([, { ops }]) => Object.values(ops).flatMap(capabilitiesOf));
   for (const capability of [...asked, ...Object.values(DEVICE_CAPABILITY)]) {
     ok(KNOWN_CAPABILITIES.has(capability), capability);
   }

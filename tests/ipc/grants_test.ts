@@ -50,6 +50,7 @@ function required(): readonly string[] {
   return sorted([
     ...ofOperations,
     ...Object.values(DEVICE_CAPABILITY),
+    ...COMPONENTS.flatMap(({ keyCapability }) => keyCapability ?? []),
     ...Object.values(CHECKED_CAPABILITY),
     ...ASKED_ALONE,
   ]);

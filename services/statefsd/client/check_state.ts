@@ -14,6 +14,7 @@ import { journalOver } from "../host_journal.ts";
 import { holdState, readFacts } from "./open_state.ts";
 import { loadKey } from "./record_key.ts";
 import { imageNameOf, type StateFacts } from "./state_facts.ts";
+import { readWitness } from "./state_witness.ts";
 import { StateFailure, stating } from "./state_failure.ts";
 import { writeBlocks } from "./write_blocks.ts";
 
@@ -38,6 +39,8 @@ export interface CheckedImage {
   readonly report: FsckReport;
   /** Whether it is another image than the directory was made with. */
   readonly foreign: boolean;
+  /** Whether a later state of it was seen: somebody put an older copy back. */
+  readonly rolledBack: boolean;
   /** Whether something was written, after which the image is clean. */
   readonly repaired: boolean;
   /** 0 clean, 1 transactions without an end, mended or not, 2 beyond repair. */
@@ -92,7 +95,9 @@ async function checkHeld(
     const disk = folder.openImage(name, ask.mode !== "repair");
     try {
       const path = `${folder.path}/${name}`;
-      const checked = await checkOpen(disk, { path, mode: ask.mode, facts, recordKey });
+      const { sequence: sequenceMin } = readWitness(folder);
+      const { mode } = ask;
+      const checked = await checkOpen(disk, { path, mode, facts, recordKey, sequenceMin });
       return { ...checked, key, exitCode: key === "lost" ? 2 : checked.exitCode };
     } finally {
       await disk.close();
@@ -121,11 +126,12 @@ interface OpenCheck {
   readonly mode: CheckMode;
   readonly facts?: StateFacts;
   readonly recordKey?: Secret | undefined;
+  readonly sequenceMin?: bigint;
 }
 
 async function checkOpen(
   disk: HeldDisk,
-  { path, mode, facts, recordKey }: OpenCheck,
+  { path, mode, facts, recordKey, sequenceMin = 0n }: OpenCheck,
 ): Promise<CheckedImage> {
   const report = await checkDisk(journalOver(disk), recordKey);
   const expected = facts?.imageId;
@@ -133,8 +139,9 @@ async function checkOpen(
     (report.imageId === undefined
       ? report.layout === "blank"
       : !equalBytes(report.imageId, expected));
-  const found = { image: path, key: "none", report, foreign } as const;
-  if (foreign) return { ...found, repaired: false, exitCode: 2 };
+  const rolledBack = report.sequence !== undefined && report.sequence < sequenceMin;
+  const found = { image: path, key: "none", report, foreign, rolledBack } as const;
+  if (foreign || rolledBack) return { ...found, repaired: false, exitCode: 2 };
   const mends = mode === "repair" && report.repair.length > 0;
   if (mends) await mend(disk, report, { path, recordKey });
   return { ...found, repaired: mends, exitCode: report.exitCode };

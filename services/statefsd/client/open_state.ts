@@ -13,6 +13,7 @@ import type { HeldDisk, HeldFolder, Progress, StatePorts } from "@runtime/core/s
 import { journalOver } from "../host_journal.ts";
 import { type OpenFault, openStore } from "../open_store.ts";
 import type { RandomSource } from "../random_source.ts";
+import { newKeystoreKey, unwrapKeystoreKey } from "./keystore_key.ts";
 import {
   checkOf,
   loadKey,
@@ -33,6 +34,7 @@ import {
   type StateFacts,
   useOf,
 } from "./state_facts.ts";
+import { readWitness, type Witness } from "./state_witness.ts";
 import { StateFailure, type StateFailureCode, stating } from "./state_failure.ts";
 
 /** How a state directory is opened. */
@@ -54,6 +56,10 @@ export interface OpenedState {
   /** What statefsd opens it with, together with {@linkcode OpenedState.imageId}. */
   readonly recordKey: Secret;
   readonly imageId: Uint8Array;
+  /** What was noted of the image outside it. */
+  readonly witness: Witness;
+  /** What keystored alone is handed. */
+  readonly keystoreKey: Secret;
   readonly facts: StateFacts;
   /** `completed`: an earlier making of it was cut off. */
   readonly made: "now" | "completed" | "before";
@@ -148,12 +154,17 @@ async function opened(
     }
     const imageId = facts.imageId ?? await formatted(ports, folder, { facts, recordKey, disk });
     clearLeftovers(folder, facts);
+    const keystoreKey = unwrapKeystoreKey(facts.keystore, recordKey);
+    if (keystoreKey === undefined) throw new StateFailure("bad_facts", folder.path);
     const close = async () => {
       recordKey.wipe();
+      keystoreKey.wipe();
       await disk.close();
       folder.release();
     };
-    return { folder, disk, recordKey, imageId, facts: { ...facts, imageId }, made, close };
+    const witness = readWitness(folder);
+    const found = { recordKey, keystoreKey, imageId, witness };
+    return { folder, disk, ...found, facts: { ...facts, imageId }, made, close };
   } catch (error) {
     await disk.close();
     throw error;
@@ -190,6 +201,7 @@ function begin(
     imageId: undefined,
     check: checkOf(recordKey),
     key: source,
+    keystore: newKeystoreKey(entropy, recordKey, folder.path),
   };
   try {
     folder.create(FACTS_NAME, encodeFacts(facts));
@@ -258,7 +270,7 @@ export const FAULTS: Readonly<Record<OpenFault, StateFailureCode>> = {
   foreign: "foreign",
   "io_error": "image_unreadable",
   "no_space": "no_space",
-  rollback: "foreign",
+  rollback: "rolled_back",
   unavailable: "no_entropy",
   unsupported: "damaged",
 };

@@ -9,12 +9,15 @@ import { assert } from "@runtime/core/assert.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import type { HeldDisk, Progress, StatePorts } from "@runtime/core/state_ports.ts";
+import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import { checkDisk } from "../fsck.ts";
 import { journalOver } from "../host_journal.ts";
 import { type Rekeyed, rekeyed, type RekeyFault } from "../rekey.ts";
 import { clearLeftovers, type OpenedState, openState, randomOver } from "./open_state.ts";
+import { wrapKeystoreKey } from "./keystore_key.ts";
 import {
   checkOf,
+  drawn,
   newDerivedKey,
   newRandomKey,
   newSalt,
@@ -73,12 +76,14 @@ async function rekeyOpen(
     : newDerivedKey(newPassphrase, { salt: newSalt(ports.entropy, folder.path), progress });
   try {
     const image = await newImage(ports, state, key.recordKey);
+    const nonce = drawn(ports.entropy, XCHACHA_NONCE_LENGTH, folder.path);
     const facts: StateFacts = {
       rekeys: state.facts.rekeys + 1,
       sectorCount: state.facts.sectorCount,
       imageId: image.imageId,
       check: checkOf(key.recordKey),
       key: key.source,
+      keystore: wrapKeystoreKey(state.keystoreKey, key.recordKey, nonce),
     };
     await makeFiles(state, { facts, key, image, progress });
     folder.replace(FACTS_NAME, encodeFacts(facts));

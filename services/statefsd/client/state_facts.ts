@@ -15,6 +15,8 @@ import { IMAGE_ID_LENGTH } from "../sealed.ts";
 
 export const FACTS_NAME = "state.json";
 export const FACTS_LENGTH_MAX = 4096;
+/** Bytes of keystored's own key, wrapped: nonce, ciphertext, tag. */
+export const WRAPPED_KEY_LENGTH = 72;
 /** 64 KiB. */
 export const SECTORS_MIN = 128;
 /** 4 GiB. */
@@ -40,6 +42,8 @@ export interface StateFacts {
   /** {@linkcode CHECK_LENGTH} bytes. */
   readonly check: Uint8Array;
   readonly key: KeySource;
+  /** keystored's own key, wrapped under the record key. */
+  readonly keystore: Uint8Array;
 }
 
 /** Name of the image after so many changes of the key. */
@@ -57,7 +61,7 @@ export type NameUse = "image" | "key" | "draft" | "other";
 
 const IMAGE = /^state(?:\.[1-9]\d{0,8})?\.img$/;
 const KEY = /^record(?:\.[1-9]\d{0,8})?\.key$/;
-const DRAFT = /^(?:state|record)(?:\.[1-9]\d{0,8})?\.(?:img|key|json)\.[0-9a-f-]{36}\.new$/;
+const DRAFT = /^(?:state|record)(?:\.[1-9]\d{0,8})?\.(?:img|key|json|seen)\.[0-9a-f-]{36}\.new$/;
 
 export function useOf(name: string): NameUse {
   if (IMAGE.test(name)) return "image";
@@ -67,7 +71,7 @@ export function useOf(name: string): NameUse {
 
 export function encodeFacts(facts: StateFacts): Uint8Array {
   assert(fits(facts), "facts of a state directory are within their bounds");
-  const { rekeys, sectorCount, imageId, check, key } = facts;
+  const { rekeys, sectorCount, imageId, check, key, keystore } = facts;
   const written = {
     format: FORMAT,
     version: VERSION,
@@ -78,6 +82,7 @@ export function encodeFacts(facts: StateFacts): Uint8Array {
     key: key.kind === "file"
       ? { kind: key.kind }
       : { kind: key.kind, argon2id: { ...costOf(key.cost), salt: toHex(key.salt) } },
+    keystore: toHex(keystore),
   };
   return UTF8.encode(`${JSON.stringify(written, undefined, 2)}\n`);
 }
@@ -103,6 +108,7 @@ export function decodeFacts(bytes: Uint8Array): StateFacts {
     imageId: value["imageId"] === null ? undefined : bytesOf(value["imageId"]),
     check: bytesOf(value["check"]),
     key: keyOf(value["key"]),
+    keystore: bytesOf(value["keystore"]),
   };
   if (!fits(facts) || !isForm(bytes, encodeFacts(facts))) {
     throw new WireError("value_out_of_range", 0);
@@ -110,11 +116,12 @@ export function decodeFacts(bytes: Uint8Array): StateFacts {
   return facts;
 }
 
-function fits({ rekeys, sectorCount, imageId, check, key }: StateFacts): boolean {
+function fits(facts: StateFacts): boolean {
+  const { rekeys, sectorCount, imageId, check, key, keystore } = facts;
   return Number.isInteger(rekeys) && rekeys >= 0 && rekeys <= REKEYS_MAX &&
     Number.isInteger(sectorCount) && sectorCount >= SECTORS_MIN && sectorCount <= SECTORS_MAX &&
     (imageId === undefined || imageId.length === IMAGE_ID_LENGTH) &&
-    check.length === CHECK_LENGTH &&
+    check.length === CHECK_LENGTH && keystore.length === WRAPPED_KEY_LENGTH &&
     (key.kind === "file" || argon2Fits(key.cost) && key.salt.length === ARGON2_SALT_LENGTH);
 }
 

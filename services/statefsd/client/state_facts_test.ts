@@ -23,6 +23,7 @@ const FACTS: StateFacts = {
     cost: { memoryKiB: 65_536, passes: 3, lanes: 4 },
     salt: new Uint8Array(16).fill(0xef),
   },
+  keystore: new Uint8Array(72).fill(0x42),
 };
 const TEXT = `{
   "format": "nexus-state",
@@ -39,7 +40,8 @@ const TEXT = `{
       "lanes": 4,
       "salt": "efefefefefefefefefefefefefefefef"
     }
-  }
+  },
+  "keystore": "${"42".repeat(72)}"
 }
 `;
 
@@ -79,8 +81,9 @@ test("decodeFacts refuses any other form, and every value beyond its bounds", ()
     ['"lanes": 4', '"lanes": 0'],
     ['"lanes": 4', '"lanes": null'],
     ['"argon2id": {', '"argon2id": [], "x": {'],
-    ["}\n}\n", "}\n}"],
-    ["}\n}\n", "}\n}\n\n"],
+    ['42"\n}\n', '42"\n}'],
+    ['42"\n}\n', '42"\n}\n\n'],
+    ["4242", "42"],
   ];
   for (const [from, to] of changes) {
     const text = TEXT.replace(from, to);

@@ -8,6 +8,9 @@ const TEXTS = {
   "bad_facts": "holds a state.json that this version does not read: put it back from a copy",
   "bad_key": "holds a key file that is none: put it back from a copy",
   "bad_passphrase": "is no passphrase: its first line must have 8 to 1024 bytes",
+  "bad_witness":
+    "holds a state.seen that is none: put it back from a copy, or remove it if nobody " +
+    "put an older image back",
   "damaged": "holds an image that is damaged: see nx fsck",
   "exists": "is a state directory already: nothing was changed",
   "foreign": "holds an image that belongs to another directory: see nx fsck",
@@ -25,6 +28,7 @@ const TEXTS = {
   "passphrase_needed": "is under a passphrase: give it with --passphrase-file",
   "passphrase_unasked": "is under a key file and takes no passphrase",
   "repair_failed": "is not clean after its repair: put the image back from a copy",
+  "rolled_back": "holds an image that is older than it was seen to be: put the newer one back",
   "values_refused":
     "holds values that are forged or older than they should be: write them anew or " +
     "delete them first; nothing was changed",

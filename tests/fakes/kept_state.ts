@@ -1,0 +1,33 @@
+import type { Client } from "@runtime/idl/client.ts";
+import type { statefsd } from "@services/statefsd/protocol.ts";
+
+/** What keystored calls of statefsd. */
+export type KeptState = Pick<Client<typeof statefsd>, "get" | "put" | "stats">;
+
+/** Values by path, in the place of statefsd. What is changed beside it is seen. */
+export function keptState(
+  values: Map<string, Uint8Array> = new Map(),
+  persists = true,
+): KeptState {
+  const counted = { failed: 0, keys: 0, liveBytes: 0n, logBytes: 0n, capacity: 0n };
+  return {
+    get({ key }) {
+      const value = values.get(key)?.slice();
+      return Promise.resolve(
+        value === undefined ? { status: "not_found" } : { status: "ok", value },
+      );
+    },
+    put({ key, value }) {
+      values.set(key, value.slice());
+      return Promise.resolve({ status: "ok" });
+    },
+    stats: () =>
+      Promise.resolve({
+        ...counted,
+        status: "ok",
+        persists: Number(persists),
+        generation: 1,
+        sequence: 1n,
+      }),
+  };
+}
