@@ -126,6 +126,7 @@ test("nx id shows the public facts and nothing else", async () => {
     noiseStatic: "22".repeat(32),
     bootId: "33".repeat(16),
     port: 7401,
+    running: true,
   }]);
   ok((await ask(["id"])).out.startsWith(`device id     ${ID}\n`));
 });

@@ -1,6 +1,10 @@
+import { toHex } from "@runtime/core/hex.ts";
 import { hostPortText } from "./address.ts";
 import { dotted } from "./output.ts";
 import type { NodeOptions, PeerAddress } from "./ports.ts";
+
+/** Of 32 bits each: the id of a boot has 16 bytes. */
+const BOOT_ID_WORDS = 4;
 
 /** Command line of each daemon, by its name. */
 export type BootArguments = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -14,10 +18,12 @@ export type BootArguments = Readonly<Record<string, Readonly<Record<string, stri
  */
 export function bootArguments(
   options: NodeOptions,
-  { daemons, places, port }: {
+  { daemons, places, port, random32 }: {
     readonly daemons: readonly string[];
     readonly places: readonly (number | undefined)[];
     readonly port: number;
+    /** Draws what tells this boot from others in the kept log. */
+    readonly random32: () => number;
   },
 ): BootArguments {
   const { advertise = port, perAddress, selftest } = options;
@@ -27,6 +33,13 @@ export function bootArguments(
   });
   const unresolved = options.peers.filter((_, index) => places[index] === undefined);
   return {
+    statefsd: {
+      persists: options.state?.persists === true ? "yes" : "no",
+      bootId: hexOf(random32, BOOT_ID_WORDS),
+      ...(options.state?.imageId === undefined ? {} : { imageId: toHex(options.state.imageId) }),
+      sequenceMin: `${options.state?.sequenceMin ?? 0n}`,
+    },
+    keystored: options.state?.deviceId === undefined ? {} : { deviceId: options.state.deviceId },
     dsoftbusd: {
       advertise: `${advertise}`,
       peers: dials.map(dialText).join(" "),
@@ -35,7 +48,7 @@ export function bootArguments(
       ...(perAddress === undefined ? {} : { perAddress: `${perAddress}` }),
     },
     "selftest-client": {
-      mode: selftest ? "full" : "none",
+      mode: selftest === "seed" ? selftest : selftest ? "full" : "none",
       daemons: daemons.join(" "),
       peer: dials[0]?.place ?? "",
     },
@@ -50,4 +63,8 @@ function dialText(
 
 function pinsOf({ deviceId = "", noiseStatic = "" }: PeerAddress): readonly string[] {
   return [deviceId, noiseStatic];
+}
+
+function hexOf(random32: () => number, words: number): string {
+  return Array.from({ length: words }, () => random32().toString(16).padStart(8, "0")).join("");
 }

@@ -186,7 +186,7 @@ class Demo {
 
   /** Waits until the node has every marker that the ladder requires, and nothing forbidden. */
   async #climb(node: DemoNode, number: number): Promise<void> {
-    const judge = new LadderJudge(LADDER_MARKERS, LADDER_ORDERS);
+    const judge = new LadderJudge(LADDER_MARKERS, LADDER_ORDERS, { stateless: true });
     let taken = 0;
     await node.marked((lines) => {
       for (; taken < lines.length; taken++) judge.take(lines[taken] ?? "");

@@ -89,10 +89,11 @@ function modeOf({ repair, dryRun }: FsckOptions): CheckMode {
 }
 
 function factsOf(checked: CheckedImage, mode: CheckMode): Readonly<Record<string, unknown>> {
-  const { report, image, key, foreign, repaired, exitCode } = checked;
-  const { exitCode: _, imageId, repair, ...found } = report;
+  const { report, image, key, foreign, rolledBack, repaired, exitCode } = checked;
+  const { exitCode: _, imageId, repair, sequence = null, ...found } = report;
   return {
-    ...{ image, exitCode, verdict: verdictOf(checked), key, foreign, mode, repaired },
+    ...{ image, exitCode, verdict: verdictOf(checked), key, foreign, rolledBack, mode, repaired },
+    sequence,
     imageId: imageId === undefined ? null : toHex(imageId),
     ...found,
     repair: repair.map(({ block, bytes }) => ({ block, count: bytes.length / BLOCK_BYTES })),
@@ -138,14 +139,21 @@ function repairLines({ report, repaired }: CheckedImage, mode: CheckMode): reado
   });
 }
 
-function verdictOf({ report, key, foreign, repaired, exitCode }: CheckedImage): string {
+function verdictOf(checked: CheckedImage): string {
+  const { report, key, foreign, rolledBack, repaired, exitCode } = checked;
   if (exitCode === 0) return repaired ? "clean, after what a torn write left was mended" : "clean";
   if (exitCode === 1) return `transactions without an end${repaired ? ", mended" : ""}`;
   if (foreign) return "beyond repair: it is another image than its directory was made with";
+  if (rolledBack) {
+    return "beyond repair: it is older than it was seen to be; put the newer one back";
+  }
   if (key === "lost" && report.exitCode !== UNRECOVERABLE) return "beyond repair: the key is gone";
-  return `beyond repair: ${BEYOND[report.tail] ?? "it does not open under this key"}`;
+  const refused = report.integrity + report.rollback;
+  const values = refused < report.keys ? `${refused} values do not open, see above` : FOREIGN_KEY;
+  return `beyond repair: ${BEYOND[report.tail] ?? values}`;
 }
 
+const FOREIGN_KEY = "it does not open under this key";
 const BEYOND: Readonly<Record<string, string>> = {
   damaged: "no log is to be found, or valid records follow a damage",
   endless: "it holds more records than are read",

@@ -1,8 +1,11 @@
 import { type LadderFailure, LadderJudge, type LadderOptions } from "@runtime/boot/ladder.ts";
 import { LADDER_MARKERS } from "@runtime/boot/phases/manifest.gen.ts";
 import { LADDER_ORDERS } from "@runtime/boot/phases/orders.ts";
+import { MARKER_GAP_MS } from "@runtime/boot/marker_order.ts";
 import { BootError } from "@runtime/boot/isolate.ts";
 import { PHASES } from "@runtime/idl/marker.ts";
+import { selftest } from "../selftest/protocol.ts";
+import type { HeldState } from "../statefsd/client/node_state.ts";
 import type { Fault, NodeOptions, NxPorts, RunningNode } from "./ports.ts";
 import type { startStrangers, Stranger } from "./strangers.ts";
 
@@ -30,8 +33,15 @@ export interface LadderRequest extends LadderOptions {
   readonly strangers?: typeof startStrangers | undefined;
   /** Where the daemons of both machines live; beside one another unless said. */
   readonly isolation?: NodeOptions["isolation"];
+  /**
+   * Opens a machine's state, at each of its boots anew: it has booted once before the boot that is
+   * judged. Without it the run has one boot, and a state in memory.
+   */
+  readonly openState?: ((machine: MachineNumber) => Promise<HeldState>) | undefined;
   /** For tests: the daemons of each machine in the place of its own. */
   readonly components?: NodeOptions["components"];
+  /** The same for the boot before the judged one. */
+  readonly componentsBefore?: NodeOptions["components"];
 }
 
 /** What was seen of one machine. */
@@ -53,6 +63,9 @@ export interface LadderResult {
   /** Why a machine did not boot. */
   readonly bootError: string | undefined;
 }
+
+/** The last line of a boot before the judged one. */
+const { line: SEEDED } = selftest.markers["coldSeeded"] ?? { line: "" };
 
 type Cause = "finished" | "timed_out" | "interrupted" | "flooded";
 
@@ -94,6 +107,11 @@ class LadderRun {
   readonly #judges: readonly { readonly judge: LadderJudge; readonly lines: string[] }[];
   readonly #nodes: RunningNode[] = [];
   readonly #ended: Promise<Cause>;
+  readonly #states: HeldState[] = [];
+  /** Judges of the boots before the judged ones: no failure is left unsaid. */
+  readonly #before = MACHINES.map(() =>
+    new LadderJudge(LADDER_MARKERS, LADDER_ORDERS, { until: SEEDED })
+  );
   #strangers: readonly Stranger[] = [];
   #tellEnd: (cause: Cause) => void = () => {};
   #judging = true;
@@ -126,6 +144,7 @@ class LadderRun {
       cancel();
       await started.catch(() => {}); // what it threw is on its way already
       await Promise.all([...this.#nodes, ...this.#strangers].map((each) => each.stop()));
+      await Promise.all(this.#states.map((each) => each.close()));
     }
   }
 
@@ -135,16 +154,23 @@ class LadderRun {
       if (watched === undefined) return [];
       const { judge, lines } = watched;
       const faults = this.#nodes[machine - 1]?.faults ?? [];
-      const failures = [...judge.verdict(), ...faults.map(faultFailure)];
+      const failures = [
+        ...this.#before[machine - 1]?.verdict().filter(({ kind }) => kind !== "until") ?? [],
+        ...judge.verdict(),
+        ...faults.map(faultFailure),
+      ];
       return [{ machine, failures, ...judge.progress, lines }];
     });
   }
 
   async #start(): Promise<void> {
     try {
+      await Promise.all(MACHINES.map(this.#seed));
       for (const machine of MACHINES) {
         const first = this.#nodes[0]?.listen;
-        this.#nodes.push(await this.#ports.startNode(this.#optionsOf(machine, first)));
+        const state = await this.#held(machine);
+        const options = this.#optionsOf(machine, first);
+        this.#nodes.push(await this.#ports.startNode({ ...options, state }));
         if (machine === 1) await this.#startStrangers();
       }
       await Promise.race([this.#ended, this.#visitStrangers()]);
@@ -154,6 +180,38 @@ class LadderRun {
       this.#finish("finished");
     }
   }
+
+  async #held(machine: MachineNumber): Promise<HeldState | undefined> {
+    const state = await this.#request.openState?.(machine);
+    if (state !== undefined) this.#states.push(state);
+    return state;
+  }
+
+  /** The boot before: it leaves its mark in the machine's state, and is over. */
+  readonly #seed = async (machine: MachineNumber): Promise<void> => {
+    const state = await this.#request.openState?.(machine);
+    if (state === undefined) return;
+    const seeded = Promise.withResolvers<void>();
+    try {
+      const node = await this.#ports.startNode({
+        ...this.#optionsOf(machine, undefined),
+        ...{ state, selftest: "seed", listen: undefined },
+        components: this.#request.componentsBefore,
+        console: (line) => {
+          if (!this.#judging) return;
+          this.#request.console(machine, line);
+          const judge = this.#before[machine - 1];
+          judge?.take(line);
+          if (judge !== undefined && isRed(judge)) this.#finish("finished");
+          else if (judge?.finished === true) seeded.resolve();
+        },
+      });
+      await Promise.race([this.#ended, seeded.promise]);
+      await node.stop();
+    } finally {
+      await state.close();
+    }
+  };
 
   /** Between the machines: neither comes to its end without the other. */
   async #startStrangers(): Promise<void> {
@@ -169,13 +227,24 @@ class LadderRun {
     const visits = this.#nodes.flatMap((node, index) =>
       this.#strangers.map(async (stranger) => {
         await stranger.visit(node);
-        if (!this.#judging) return; // the end of the run cut it short
         const judge = this.#judges[index]?.judge;
-        judge?.due(stranger.expectation.line);
+        const { line } = stranger.expectation;
+        // From another isolate an answer may come before a line that was printed before it.
+        if (judge?.saw(line) === false) await this.#pause(MARKER_GAP_MS);
+        if (!this.#judging) return; // the end of the run cut it short
+        judge?.due(line);
         if (judge !== undefined && isRed(judge)) this.#finish("finished");
       })
     );
     await Promise.all(visits);
+  }
+
+  #pause(milliseconds: number): Promise<void> {
+    const { clock, turns } = this.#ports;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = turns.at(clock.nowNs() + milliseconds * 1e6, resolve);
+    this.#ended.then(() => (cancel(), resolve()));
+    return promise;
   }
 
   #optionsOf(machine: MachineNumber, first: RunningNode["listen"]): NodeOptions {

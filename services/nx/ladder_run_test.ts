@@ -4,6 +4,7 @@ import { manualClock } from "@tests/fakes/clock.ts";
 import { type FakeNode, fakeNode, settled } from "@tests/fakes/nx_ports.ts";
 import { healthyConsole } from "@tests/fakes/ladder.ts";
 import { test } from "@tests/fakes/test.ts";
+import { MARKER_GAP_MS } from "@runtime/boot/marker_order.ts";
 import { type LadderRequest, runLadder } from "./ladder_run.ts";
 import type { NodeOptions } from "./ports.ts";
 import type { Stranger } from "./strangers.ts";
@@ -175,7 +176,7 @@ test("runLadder wants a stranger refused on both machines, and stops it", async 
   equal(rig.stopped.count, 1);
 });
 
-test("runLadder is red at once when a stranger is believed, or was not refused by name", async () => {
+test("runLadder is red at once when a stranger is believed, and soon when it was not refused by name", async () => {
   const believed = run({
     timeoutMs: undefined,
     strangers: strangers(() => new Promise(() => {})).strangers,
@@ -190,6 +191,8 @@ test("runLadder is red at once when a stranger is believed, or was not refused b
     timeoutMs: undefined,
     strangers: strangers(() => Promise.resolve()).strangers,
   });
+  await settled();
+  silent.clock.advanceMs(MARKER_GAP_MS);
   const { outcome, machines } = await silent.result;
   const missing = { kind: "missing", phase: "session", line: REFUSED };
   deepEqual([outcome, machines[0]?.failures[0]], ["failed", missing]);

@@ -117,7 +117,10 @@ test("bootArguments keep the peers without a place apart, and every address as i
     ...{ listen: undefined, advertise: undefined, peers, profile: "dev" as const, seed: undefined },
     ...{ perAddress: undefined, selftest: false, console() {} },
   };
-  const args = bootArguments(options, { daemons: [], places: [undefined, PLACE], port: 1 });
+  const args = bootArguments(options, {
+    ...{ daemons: [], places: [undefined, PLACE], port: 1 },
+    random32: () => 0xab,
+  });
   equal(args["dsoftbusd"]?.["peers"], "10.0.2.2:1,,,b:1");
   equal(args["dsoftbusd"]?.["unresolved"], `peer.example:7401,${ID},${KEY}`);
   equal(args["selftest-client"]?.["peer"], "10.0.2.2:1");

@@ -6,7 +6,9 @@ import { readSegment } from "../statefsd/client/log_segment.ts";
 import { type StoredChain, verifyChain } from "../statefsd/client/verify_chain.ts";
 import { EXIT } from "./exit_code.ts";
 import { readKeptLog } from "./kept_log.ts";
-import { askNode, type NodeChoice, type Shell, withNodeOptions } from "./shell.ts";
+import { type Shell, withNodeOptions } from "./shell.ts";
+import { withPassphraseOption } from "./state_options.ts";
+import { askNodeOrState, type StoredChoice } from "./stored_node.ts";
 
 const EXAMPLES = `
 One JSON object a line, a record each, with its hash and that of the one before; the last line is the
@@ -18,13 +20,13 @@ Examples:
   nx log export --audit --node 7402 > audit.jsonl
 `;
 
-interface ExportOptions extends NodeChoice {
+interface ExportOptions extends StoredChoice {
   readonly audit?: true;
 }
 
 /** `nx log export`: a kept log, to be kept elsewhere. */
 export function addLogExport(log: Command, shell: Shell): void {
-  withNodeOptions(log.command("export"))
+  withPassphraseOption(withNodeOptions(log.command("export")))
     .description("print a kept log with its hashes and its signature")
     .option("--audit", "decisions in the place of the journal")
     .addHelpText("after", EXAMPLES)
@@ -33,7 +35,10 @@ export function addLogExport(log: Command, shell: Shell): void {
 
 async function exportLog(shell: Shell, options: ExportOptions): Promise<void> {
   const ring = options.audit ? RING.audit : RING.journal;
-  const chain = await askNode(shell, options, (client) => readKeptLog(client, ring));
+  const chain = await askNodeOrState(shell, options, {
+    running: (client) => readKeptLog(client, ring),
+    stored: (node) => readKeptLog(node, ring),
+  });
   for (const line of exportedLines(chain)) shell.output.line(line);
   const broken = verifyChain(chain).faults.some(({ kind }) => kind !== "checkpoint_absent");
   if (broken) shell.output.complain("this log does not hold; see nx log verify");

@@ -6,8 +6,10 @@ import { nameOfRing } from "../statefsd/client/log_segment.ts";
 import { verifyChain } from "../statefsd/client/verify_chain.ts";
 import { verifyExport } from "../statefsd/client/verify_export.ts";
 import { EXIT } from "./exit_code.ts";
-import { readKeptLog } from "./kept_log.ts";
-import { askNode, type NodeChoice, okReply, type Shell, withNodeOptions } from "./shell.ts";
+import { type KeptLogClient, readKeptLog } from "./kept_log.ts";
+import { okReply, type Shell, withNodeOptions } from "./shell.ts";
+import { withPassphraseOption } from "./state_options.ts";
+import { askNodeOrState, type StoredChoice } from "./stored_node.ts";
 
 /** Longest file that is verified, in bytes: many times what a ring keeps. */
 const FILE_LENGTH_MAX = 64 * 1024 * 1024;
@@ -22,10 +24,11 @@ A file is one of nx log export. Without --key anybody's signature counts in it, 
 Examples:
   nx log verify
   nx log verify --node 7402 --json
+  nx log verify --state ./node-a            also of a node that does not run
   nx log verify --in journal.jsonl --key PUBLIC_KEY
 `;
 
-interface VerifyOptions extends NodeChoice {
+interface VerifyOptions extends StoredChoice {
   readonly in?: string;
   readonly key?: Uint8Array;
 }
@@ -39,7 +42,7 @@ interface Verdict {
 
 /** `nx log verify`: whether anybody tampered with a log. */
 export function addLogVerify(log: Command, shell: Shell): void {
-  withNodeOptions(log.command("verify"))
+  withPassphraseOption(withNodeOptions(log.command("verify")))
     .description("say whether a kept log was tampered with, and name the record")
     .addOption(
       new Option("--in <file>", "a file of nx log export, in the place of a node")
@@ -64,15 +67,25 @@ async function verify(shell: Shell, options: VerifyOptions): Promise<void> {
 
 /** Both rings of a node, against its own key unless told otherwise. */
 function ofNode(shell: Shell, options: VerifyOptions): Promise<readonly Verdict[]> {
-  return askNode(shell, options, async (client) => {
-    const key = options.key ?? okReply(await client.identity({}), "id").verifyingKey.slice();
-    const verdicts: Verdict[] = [];
-    for (const ring of Object.values(RING)) {
-      const { faults, ...report } = verifyChain(await readKeptLog(client, ring), key);
-      verdicts.push({ ring: nameOfRing(ring), report, faults: faults.map((fault) => ({ fault })) });
-    }
-    return verdicts;
+  return askNodeOrState(shell, options, {
+    async running(client) {
+      const own = okReply(await client.identity({}), "id").verifyingKey.slice();
+      return await bothRings(client, options.key ?? own);
+    },
+    stored: (node) => bothRings(node, options.key ?? node.identity?.verifyingKey),
   });
+}
+
+async function bothRings(
+  client: KeptLogClient,
+  key: Uint8Array | undefined,
+): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const ring of Object.values(RING)) {
+    const { faults, ...report } = verifyChain(await readKeptLog(client, ring), key);
+    verdicts.push({ ring: nameOfRing(ring), report, faults: faults.map((fault) => ({ fault })) });
+  }
+  return verdicts;
 }
 
 function ofFile({ ports }: Shell, path: string, key: Uint8Array | undefined): Verdict {

@@ -17,6 +17,9 @@ export interface AskedReach {
   readonly report: string | undefined;
   /** Name of its socket while it is made: no other node's at the same time. */
   readonly draft: string;
+  /** Its state directory. */
+  readonly state?: string | undefined;
+  readonly passphraseFile?: string | undefined;
 }
 
 /** What a node must reach of the host, and nothing else. */
@@ -25,7 +28,7 @@ export async function reachOf(
     readonly processes: Pick<Processes, "env" | "userId">;
     lookup(name: string): Promise<readonly string[]>;
   },
-  { listen, peers, control, report, draft }: AskedReach,
+  { listen, peers, control, report, draft, state, passphraseFile }: AskedReach,
 ): Promise<Reach> {
   const registry = control ? registryFolder(processes) : undefined; // asks for variables
   const named = listen === undefined || isAddress(listen.host) ? [] : await lookup(listen.host);
@@ -37,6 +40,8 @@ export async function reachOf(
     folders: [
       ...registry === undefined ? [] : [registry],
       ...report === undefined ? [] : [folderOf(report)],
+      ...state === undefined ? [] : [state],
+      ...passphraseFile === undefined ? [] : [passphraseFile],
     ],
     socket: registry && `${registry}/.${draft}.sock`,
     variables: control ? registryVariables(processes) : [],

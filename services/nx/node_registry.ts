@@ -12,6 +12,9 @@ export const NODES_MAX = 256;
 export const SOCKET_PATH_LENGTH_MAX = 107;
 /** Name of the control socket in a node's folder. */
 export const SOCKET_NAME = "control.sock";
+/** Name of the file in a state directory that holds the folder of the node that runs on it. */
+const POINTER_NAME = "node.path";
+const PATH_LENGTH_MAX = 4_096;
 const FACTS_NAME = "node.json";
 const FACTS_LENGTH_MAX = 4_096;
 const OTHERS_BITS = 0o077;
@@ -143,6 +146,15 @@ export function releaseEntry(files: Files, entry: NodeEntry): void {
   }
 }
 
+/** Leaves in a state directory where the node is that runs on it: a confined node makes no links. */
+export function pointTo(files: Files, state: string, folder: string): void {
+  files.writeText(`${state}/${POINTER_NAME}`, folder, FACTS_MODE);
+}
+
+export function unpoint(files: Files, state: string): void {
+  files.remove(`${state}/${POINTER_NAME}`);
+}
+
 /** Nodes of this user that answer, by name. Entries of dead nodes are removed. */
 export async function runningNodes(ports: RegistryPorts): Promise<readonly NodeEntry[]> {
   const { files } = ports;
@@ -195,19 +207,29 @@ async function namedNode(ports: RegistryPorts, wanted: string): Promise<NodeEntr
   return entry;
 }
 
-/** The node whose control socket, or a link to it, lies in a folder. */
+/** The node whose control socket, a link to it, or the path to its folder lies in a folder. */
 async function nodeIn(ports: RegistryPorts, path: string): Promise<NodeEntry> {
-  const entry = entryAt(path.replace(/(?<=.)\/+$/, ""));
   const { files } = ports;
-  if (files.facts(entry.folder)?.kind !== "folder") {
+  const named = path.replace(/(?<=.)\/+$/, "");
+  if (files.facts(named)?.kind !== "folder") {
     throw new CommandFailure(EXIT.notFound, `${path} is no folder; nx nodes lists those of nodes`);
   }
+  requirePrivate(files, named);
+  const entry = entryAt(pointedFrom(files, named) ?? named);
   requirePrivate(files, entry.folder);
   if (files.facts(entry.socket) === undefined) {
     throw new CommandFailure(EXIT.notFound, `${path} holds no ${SOCKET_NAME}: no node runs there`);
   }
   if (!await reachable(ports, entry.socket)) throw noSuchNode(path);
   return entry;
+}
+
+/** Where a state directory says that its node is; `undefined` where it says nothing. */
+function pointedFrom(files: Files, folder: string): string | undefined {
+  const pointer = `${folder}/${POINTER_NAME}`;
+  if (files.facts(pointer) === undefined) return undefined;
+  const path = files.readPrivateText(pointer, PATH_LENGTH_MAX);
+  return path.startsWith("/") && files.facts(path)?.kind === "folder" ? path : undefined;
 }
 
 function entryAt(folder: string): NodeEntry {

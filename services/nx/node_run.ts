@@ -1,14 +1,23 @@
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
 import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
+import type { HeldState } from "../statefsd/client/node_state.ts";
 import { hostPortText } from "./address.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
 import { EXIT } from "./exit_code.ts";
 import { dialLater } from "./late_peers.ts";
-import { checkEntry, claimEntry, type NodeEntry, releaseEntry } from "./node_registry.ts";
+import {
+  checkEntry,
+  claimEntry,
+  type NodeEntry,
+  pointTo,
+  releaseEntry,
+  unpoint,
+} from "./node_registry.ts";
 import type { NodeOptions, RunningNode } from "./ports.ts";
 import { RunReport } from "./run_report.ts";
 import type { Shell } from "./shell.ts";
+import { StateWatch } from "./state_watch.ts";
 import { within } from "./within.ts";
 
 /** How long a node may take to stop before the process ends without it. */
@@ -25,6 +34,8 @@ export interface RunPlan {
   readonly json: boolean;
   /** File for what a supervisor reads after a crash. */
   readonly report?: string | undefined;
+  /** What the node boots on, and the directory that it lies in. Whoever opened it closes it. */
+  readonly state?: { readonly held: HeldState; readonly path: string } | undefined;
 }
 
 /** Why a node in the foreground ended. */
@@ -93,6 +104,7 @@ export class NodeRun {
     const wanted = until === undefined ? undefined : markerPattern(until);
     return ports.startNode({
       ...options,
+      state: this.#plan.state?.held,
       console: (line) => {
         if (this.#over) return;
         if (!json) output.line(line);
@@ -112,6 +124,8 @@ export class NodeRun {
     let entry: NodeEntry | undefined;
     let server: ControlServer | undefined;
     let endLate = () => {};
+    const { state } = this.#plan;
+    const watch = state && new StateWatch(this.#shell.ports, state.held, node);
     try {
       if (this.#plan.control) {
         entry = await claimEntry(
@@ -119,21 +133,42 @@ export class NodeRun {
           nameOf(node.listen, this.#shell.ports.processes.id),
           node.listen,
         );
+        this.#pointTo(entry);
         const channel = node.connect(CONTROL_PRINCIPAL, controld);
         server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
       }
+      await watch?.begin();
       this.#report.listening(node.listen);
       this.#announce(node, entry);
       endLate = dialLater(this.#shell, node);
       return await this.#ended;
     } finally {
       endLate();
-      await this.#withinStopTime(this.#stop(node, server));
+      await this.#withinStopTime(this.#stop(node, { server, watch }));
       if (entry !== undefined) releaseEntry(this.#shell.ports.files, entry);
+      this.#unpoint();
     }
   }
 
-  async #stop(node: RunningNode, server: ControlServer | undefined): Promise<true> {
+  /** The state directory says where the node that runs on it is to be found. */
+  #pointTo({ folder }: NodeEntry): void {
+    const { state } = this.#plan;
+    if (state !== undefined) pointTo(this.#shell.ports.files, state.path, folder);
+  }
+
+  #unpoint(): void {
+    const { state } = this.#plan;
+    if (state !== undefined) unpoint(this.#shell.ports.files, state.path);
+  }
+
+  async #stop(
+    node: RunningNode,
+    { server, watch }: {
+      readonly server: ControlServer | undefined;
+      readonly watch: StateWatch | undefined;
+    },
+  ): Promise<true> {
+    await watch?.end();
     await Promise.all([server?.close(), node.stop()]);
     return true;
   }

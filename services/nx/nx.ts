@@ -11,6 +11,7 @@ import { FileFailure, HostRefusal } from "@runtime/core/program_ports.ts";
 import { StateFailure } from "../statefsd/client/state_failure.ts";
 import { BootError } from "@runtime/boot/isolate.ts";
 import { hostPortText } from "./address.ts";
+import { bootFailureText } from "./boot_failure.ts";
 import { CommandFailure, EXIT, EXIT_CODES_TEXT } from "./exit_code.ts";
 import { addDemo } from "./demo.ts";
 import { addFsck } from "./fsck.ts";
@@ -168,7 +169,8 @@ function failureOf(error: unknown): CommandFailure | undefined {
       `cannot use ${place}: ${SOCKET[error.code] ?? error.code}`,
     );
   }
-  const told = [FileFailure, HostRefusal, BootError, StateFailure];
+  if (error instanceof BootError) return new CommandFailure(EXIT.failed, bootFailureText(error));
+  const told = [FileFailure, HostRefusal, StateFailure];
   if (error instanceof Error && told.some((kind) => error instanceof kind)) {
     return new CommandFailure(EXIT.failed, error.message);
   }

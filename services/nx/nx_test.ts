@@ -158,6 +158,7 @@ test("nx up hands over exactly what was asked for", async () => {
     seed: "s",
     perAddress: 3,
     selftest: true,
+    state: undefined,
   });
 });
 
@@ -178,6 +179,7 @@ test("nx up asks for nothing that was not said", async () => {
     seed: undefined,
     perAddress: undefined,
     selftest: false,
+    state: undefined,
   });
 });
 

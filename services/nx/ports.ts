@@ -1,4 +1,4 @@
-import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
+import type { Clock, HostAddress, NodeState, Turns } from "@runtime/core/ports.ts";
 import type {
   ControlSockets,
   Files,
@@ -35,10 +35,15 @@ export interface NodeOptions {
   readonly isolation?: Isolation | undefined;
   /** INSECURE: the source of all keys. Under profile `test` only. */
   readonly seed: string | undefined;
+  /** Where it keeps what it must not forget; in memory, and not beyond its end, unless said. */
+  readonly state?: NodeState | undefined;
   /** Connections of one address; the bus daemon's own bound unless said. */
   readonly perAddress: number | undefined;
-  /** Whether the node proves itself line by line, as the ladder asks. */
-  readonly selftest: boolean;
+  /**
+   * Whether the node proves itself line by line, as the ladder asks; `seed`: it only leaves in its
+   * state what a later boot will look for.
+   */
+  readonly selftest: boolean | "seed";
   /** Each line of the UART, without its line feed. */
   readonly console: (line: string) => void;
   /** Each marker, after its line. */

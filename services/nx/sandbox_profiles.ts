@@ -52,15 +52,22 @@ export function allows({ addresses }: SandboxRules, { host }: HostAddress): bool
   return LOOPBACK.test(host) || (addresses === "private" && PRIVATE.test(host));
 }
 
-/** @throws {CommandFailure} for the first address of a node that its profile does not allow. */
+/** @throws {CommandFailure} for a state directory, or the first address, that a profile does not allow. */
 export function refuseOutside(
   profile: SandboxProfile,
-  { listen, peers }: {
+  { listen, peers, state }: {
     readonly listen: HostAddress | undefined;
     readonly peers: readonly PeerAddress[];
+    readonly state?: string | undefined;
   },
 ): void {
   const rules = SANDBOX_RULES[profile];
+  if (state !== undefined && !(rules.state && rules.writes)) {
+    throw new CommandFailure(
+      EXIT.usage,
+      `--sandbox ${profile} refuses --state ${state}: such a node ${rules.text}`,
+    );
+  }
   const asked = [
     ...listen === undefined ? [] : [{ option: "--listen", address: listen }],
     ...peers.map(({ address }) => ({ option: "--peer", address })),

@@ -110,11 +110,19 @@ test("nx fsck --json holds every finding", async () => {
   const { imageId, end, repair, ...found } = JSON.parse(out);
   deepEqual(found, {
     ...{ image: "/s/state.img", exitCode: 1, verdict: "transactions without an end" },
-    ...{ key: "used", foreign: false, mode: "plan", repaired: false },
+    ...{
+      key: "used",
+      foreign: false,
+      rolledBack: false,
+      sequence: found.sequence,
+      mode: "plan",
+      repaired: false,
+    },
     ...{ integrity: 0, rollback: 0, ignored: 0, layout: "regions", superblock: "good" },
     ...{ generation: 1, records: found.records, keys: 6, tail: "clean", orphans: [1] },
     opened: true,
   });
+  ok(found.sequence > 1);
   ok(/^[0-9a-f]{32}$/.test(imageId) && end > 512 && found.records > 8);
   ok(repair.length > 0 && repair.every(({ count }: { count: number }) => count >= 1));
 });

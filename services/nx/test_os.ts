@@ -6,6 +6,7 @@ import { openConsoleLogs } from "./console_logs.ts";
 import { parseDuration } from "./duration.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { type LadderRequest, type LadderResult, runLadder } from "./ladder_run.ts";
+import { LadderStates } from "./ladder_states.ts";
 import { losingOutput, type Output } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { startStrangers } from "./strangers.ts";
@@ -16,7 +17,8 @@ import { durationOption, isolationOption, untilOption } from "./up_options.ts";
 const TIMEOUT_MS = 190_000;
 const EXAMPLES = `
 Two machines with two identities boot, joined over this host's TCP; both consoles are judged line by
-line. Options can also be given as variables:
+line. Each machine boots once before, on a state directory of its own, and is judged at its second
+boot: it must be the same device. Options can also be given as variables:
   RUN_PHASE=<phase>         end at the phase's last required marker: ${PHASES.join(", ")}
   RUN_UNTIL_MARKER=<text>   end at this line; 0 and 1 are the last required marker
   RUN_TIMEOUT=<duration>    190s unless said; 0 is none
@@ -70,12 +72,14 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
     interrupt();
   };
   const output = losingOutput(shell.output, lose);
+  const states = new LadderStates(ports);
   try {
     const result = await runLadder(ports, {
       ...limits,
       isolation: options.isolation,
       interrupted,
       strangers: startStrangers,
+      openState: (machine) => states.open(machine),
       console(machine, line) {
         keepLine(() => logs.keep(machine, line), lose);
         if (options.json) output.json({ event: "line", machine, line });
@@ -87,6 +91,7 @@ async function testOs(shell: Shell, options: TestOptions): Promise<void> {
     shell.finish(EXIT_OF[result.outcome]);
   } finally {
     unwatch();
+    states.remove();
   }
 }
 

@@ -1,6 +1,14 @@
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
-import { controllerOf, fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
+import {
+  afterFirstBoot,
+  controllerOf,
+  fakeNode,
+  type NxWorld,
+  nxWorld,
+  SEEDED,
+  settled,
+} from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
@@ -56,13 +64,13 @@ async function testOs(
   beforeOut: () => void = () => {},
 ) {
   let nodes = 0;
-  const startNode = (options: NodeOptions) => {
+  const startNode = afterFirstBoot((options: NodeOptions) => {
     const deviceId = `${++nodes}f`.repeat(32);
     if (options.selftest) { for (const line of lines) options.console(line); }
     const handlers = controllerOf({ deviceId, connect: () => new Promise(() => {}) });
     const placeOf = () => Promise.resolve(1);
     return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }, { handlers, placeOf }));
-  };
+  });
   const world = nxWorld({ startNode, beforeOut });
   for (const [name, value] of env) world.env.set(name, value);
   const ended = runNx(["test-os", ...argv], world.ports);
@@ -77,7 +85,10 @@ test("nx test-os exits with 0, 1, 2 and 124, and keeps both consoles", async () 
   equal(passed.code, EXIT.ok);
   ok(passed.out.endsWith("test-os passed\n"));
   for (const machine of [1, 2]) {
-    equal(passed.files.readText(`/tmp/nx-test-os-1/uart-${machine}.log`, 100), "logd: ready\n");
+    equal(
+      passed.files.readText(`/tmp/nx-test-os-1/uart-${machine}.log`, 100),
+      `${SEEDED}\nlogd: ready\n`,
+    );
   }
   const failed = await testOs(["logd: ready", "SELFTEST: rng entropy FAIL"], [], []);
   deepEqual([failed.code, failed.out.endsWith("test-os failed\n")], [EXIT.failed, true]);
@@ -95,7 +106,11 @@ test("nx test-os --json ends with its verdict, and keeps consoles where it is to
   const { code, out, files } = await testOs(["logd: ready"], argv, []);
   equal(code, EXIT.ok);
   const lines = out.trimEnd().split("\n").map((line) => JSON.parse(line));
-  deepEqual(lines[0], { event: "line", machine: 1, line: "logd: ready" });
+  deepEqual(lines.slice(0, 3), [
+    { event: "line", machine: 1, line: SEEDED },
+    { event: "line", machine: 2, line: SEEDED },
+    { event: "line", machine: 1, line: "logd: ready" },
+  ]);
   const { event, outcome, logFolder } = lines.at(-1);
   deepEqual({ event, outcome, logFolder }, {
     event: "verdict",
@@ -115,11 +130,11 @@ test("nx test-os fails when its result cannot be written, whatever it is", async
 test("nx test-os keeps each line as it comes, over what an earlier run left", async () => {
   const kept: string[] = [];
   const world: NxWorld = nxWorld({
-    startNode(options) {
+    startNode: afterFirstBoot((options) => {
       options.console("logd: ready");
       kept.push(...[1, 2].map((each) => world.files.readText(`/logs/uart-${each}.log`, 100)));
       return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
-    },
+    }),
   });
   world.files.put("/logs", { kind: "folder" });
   for (const machine of [1, 2]) {
@@ -127,7 +142,8 @@ test("nx test-os keeps each line as it comes, over what an earlier run left", as
   }
   const argv = ["test-os", "--until", "logd: ready", "--log-dir", "/logs"];
   equal(await runNx(argv, world.ports), EXIT.ok);
-  deepEqual(kept, ["logd: ready\n", "", "logd: ready\n", "logd: ready\n"]);
+  const [begun, both] = [`${SEEDED}\n`, `${SEEDED}\nlogd: ready\n`];
+  deepEqual(kept, [both, begun, both, both]);
 });
 
 test("nx test-os that cannot keep its consoles fails and says where to name a folder", async () => {
@@ -136,10 +152,10 @@ test("nx test-os that cannot keep its consoles fails and says where to name a fo
   };
   for (const broken of [{ temporaryFolder: fail }, { writeText: fail }, { appendBytes: fail }]) {
     const world = nxWorld({
-      startNode(options) {
+      startNode: afterFirstBoot((options) => {
         options.console("logd: ready");
         return Promise.resolve(fakeNode({ host: "127.0.0.1", port: 7000 }));
-      },
+      }),
     });
     const ports = { ...world.ports, files: { ...world.files, ...broken } };
     equal(await runNx(["test-os", "--until", "logd: ready"], ports), EXIT.failed);

@@ -3,11 +3,14 @@ import type { HostAddress } from "@runtime/core/ports.ts";
 import type { Reach } from "@runtime/core/program_ports.ts";
 import type { Isolation } from "@runtime/boot/placement.ts";
 import { DIALS_MAX } from "../dsoftbusd/protocol.ts";
+import { nodeStateOf } from "../statefsd/client/node_state.ts";
+import { openState } from "../statefsd/client/open_state.ts";
 import type { PeerAddress } from "./address.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { reachAt, reachOf } from "./node_reach.ts";
-import { type AskedNode, NodeRun } from "./node_run.ts";
+import { type AskedNode, NodeRun, type RunPlan } from "./node_run.ts";
 import { losingOutput } from "./output.ts";
+import { progressOver } from "./progress.ts";
 import { type Profile, PROFILES } from "./ports.ts";
 import { RESTART_WINDOW_MS, RESTARTS_MAX } from "./restart_budget.ts";
 import {
@@ -17,6 +20,7 @@ import {
   type SandboxProfile,
 } from "./sandbox_profiles.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
+import { pathOption, SECTORS_DEFAULT, sizeOption, withPassphrases } from "./state_options.ts";
 import { type SupervisePlan, Supervisor } from "./supervise.ts";
 import { declaredLine } from "./until_line.ts";
 import {
@@ -35,8 +39,8 @@ const WINDOW_MINUTES = RESTART_WINDOW_MS / 60_000;
 const EXAMPLES = `
 The node runs in the foreground and prints its console, under a supervisor: the process that is started
 holds no key, starts the node as a second one, passes signals on, and ends with the node's exit code.
-It starts the node again, on the port it had and as a new device, when it was killed, died of memory
-exhaustion or crashed otherwise, or asks for it (exit code 75); each time it waits longer, and after
+It starts the node again, on the port it had, when it was killed, died of memory exhaustion or crashed
+otherwise, or asks for it (exit code 75): with --state as the same device, without as a new one; each time it waits longer, and after
 ${RESTARTS_MAX} restarts within ${WINDOW_MINUTES} minutes it gives up with exit code 1. With --no-supervise the node runs in
 this process and nothing starts it again.
 
@@ -60,6 +64,7 @@ Examples:
   nx up --listen 127.0.0.1:7402 --peer 127.0.0.1:7401
   nx up --peer nx://DEVICE_ID@192.0.2.7:7401              only that device will do
   nx up --peer nx://DEVICE_ID@192.0.2.7:7401?static=HEX   a peer that answers no announce
+  nx up --state ./node-a                                  the same device at each start
   nx up --until "init: ready" --timeout 10s
 `;
 
@@ -79,6 +84,9 @@ export interface UpOptions {
   readonly control: boolean;
   readonly sandbox?: SandboxProfile;
   readonly selftest?: true;
+  readonly state?: string;
+  readonly size?: number;
+  readonly passphraseFile?: string;
   readonly supervise: boolean;
   readonly child?: true;
   /** Of a node under a supervisor: the file that tells it what happened. */
@@ -91,10 +99,9 @@ export interface UpOptions {
   readonly timeLeft?: number;
 }
 
-/** `nx up`: a node in the foreground. */
-export function addUp(program: Command, shell: Shell): void {
-  program.command("up")
-    .description("run a node in the foreground")
+/** Where it is reached, and whom it dials. */
+function withNetwork(command: Command): Command {
+  return command
     .option(
       "--listen <host:port>",
       "where peers connect, port 0 lets the host choose; nobody can connect unless said",
@@ -105,7 +112,28 @@ export function addUp(program: Command, shell: Shell): void {
       "--peer <address>",
       `HOST:PORT or nx://DEVICE_ID@HOST:PORT; up to ${DIALS_MAX} times`,
       peerOption,
+    );
+}
+
+/** What it keeps, and where. */
+function withStateFolder(command: Command): Command {
+  return command
+    .option(
+      "--state <dir>",
+      "where the node keeps what it must not forget; made when it is absent or empty",
+      pathOption,
     )
+    .addOption(
+      new Option("--size <bytes>", "of the image in a new --state: 64MiB unless said")
+        .argParser(sizeOption),
+    )
+    .option("--passphrase-file <file>", "opens a --state that is under a passphrase", pathOption);
+}
+
+/** `nx up`: a node in the foreground. */
+export function addUp(program: Command, shell: Shell): void {
+  withStateFolder(withNetwork(program.command("up")))
+    .description("run a node in the foreground")
     .addOption(
       new Option("--profile <name>", "how careful the node is").choices(PROFILES).default("dev"),
     )
@@ -150,9 +178,9 @@ export function addUp(program: Command, shell: Shell): void {
 
 /** What a profile leaves of what was asked. @throws {CommandFailure} for an address beyond it. */
 function sandboxed(options: UpOptions): UpOptions {
-  const { sandbox, listen, peer = [] } = options;
+  const { sandbox, listen, peer = [], state } = options;
   if (sandbox === undefined) return options;
-  refuseOutside(sandbox, { listen, peers: peer });
+  refuseOutside(sandbox, { listen, peers: peer, state });
   if (SANDBOX_RULES[sandbox].writes) return options;
   const { report: _, ...rest } = options;
   return { ...rest, control: false };
@@ -177,9 +205,11 @@ async function up(shell: Shell, asked: UpOptions): Promise<void> {
 /** What the node must reach; as itself, or as its supervisor for it. */
 async function reachFor(
   { ports }: Shell,
-  { listen, peer = [], control, report, draft = `${ports.processes.id}`, keptPort }: UpOptions,
+  { listen, peer = [], control, report, draft = `${ports.processes.id}`, keptPort, ...options }:
+    UpOptions,
 ): Promise<Reach> {
-  const asked = { listen, peers: peer, control, report, draft };
+  const { state, passphraseFile } = options;
+  const asked = { listen, peers: peer, control, report, draft, state, passphraseFile };
   const reach = await reachOf(ports, asked);
   return listen?.port === 0 ? reachAt(reach, keptPort) : reach;
 }
@@ -206,7 +236,9 @@ async function runHere(shell: Shell, options: UpOptions): Promise<void> {
   if (options.seed !== undefined) {
     output.complain("INSECURE: every key of this node comes from the seed on its command line");
   }
+  const state = await heldState(shell, options);
   const run = new NodeRun({ ...shell, output }, {
+    state,
     until: options.until,
     timeoutMs: timeoutOf(options),
     child: options.child === true,
@@ -214,13 +246,17 @@ async function runHere(shell: Shell, options: UpOptions): Promise<void> {
     json: options.json === true,
     report: options.report,
   });
-  const end = await run.toEnd(nodeOptions(options));
+  const end = await run.toEnd(nodeOptions(options)).finally(() => state?.held.close());
   if (options.json) output.json({ event: "stopped", reason: end.reason });
   else if (end.complaint !== undefined) output.complain(end.complaint);
   shell.finish(end.exitCode);
 }
 
-function refuseContradictions({ seed, profile, advertise, listen, until }: UpOptions): void {
+function refuseContradictions(options: UpOptions): void {
+  const { seed, profile, advertise, listen, until, state, size, passphraseFile } = options;
+  if (state === undefined && (size ?? passphraseFile) !== undefined) {
+    throw new CommandFailure(EXIT.usage, "--size and --passphrase-file need --state DIR");
+  }
   if (until !== undefined) declaredLine(until);
   if (seed !== undefined && profile !== "test") {
     throw new CommandFailure(
@@ -231,6 +267,18 @@ function refuseContradictions({ seed, profile, advertise, listen, until }: UpOpt
   if (advertise !== undefined && listen === undefined) {
     throw new CommandFailure(EXIT.usage, "--advertise needs --listen: nobody could connect");
   }
+}
+
+/** The state directory that was asked for, this process's until it is closed. */
+function heldState(shell: Shell, options: UpOptions): Promise<RunPlan["state"]> {
+  const { state, passphraseFile, size = SECTORS_DEFAULT } = options;
+  if (state === undefined) return Promise.resolve(undefined);
+  return withPassphrases(shell, [passphraseFile], async ([passphrase]) => {
+    await shell.ports.state.admitKeys();
+    const progress = progressOver(shell, "opening the state directory:");
+    const ask = { passphrase, create: { sectorCount: size }, progress };
+    return { held: nodeStateOf(await openState(shell.ports.state, state, ask)), path: state };
+  });
 }
 
 function nodeOptions(options: UpOptions): AskedNode {

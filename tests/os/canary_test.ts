@@ -28,8 +28,11 @@ const CANARY = Uint8Array.from({ length: 24 }, (_, index) => 0xc0 ^ (index * 37)
 /** In how many arrays a canary is planted. */
 const PLANTED = 3;
 
-/** Who may hold bytes that were handed to him. rngd hands on and keeps nothing; keystored wipes. */
-const DRAWERS: readonly string[] = ["netstackd", "dsoftbusd"];
+/**
+ * Who may hold bytes that were handed to him: statefsd nonces, and keystored the one that its seed was
+ * wrapped with, while it wipes the seed. rngd hands on and keeps nothing.
+ */
+const DRAWERS: readonly string[] = ["netstackd", "dsoftbusd", "statefsd", "keystored"];
 
 interface Inspection {
   readonly drawn: Uint8Array;
@@ -151,7 +154,10 @@ for (const isolation of ["all", "secrets"] as const) {
         }
         const twice = drawers.map((name) => new Set(held.get(name)));
         ok(twice.every(({ size }) => size > 0), "what a daemon drew for itself is found");
-        deepEqual([...twice[0] ?? []].filter((at) => twice[1]?.has(at)), []);
+        for (const [index, own] of twice.entries()) {
+          const others = new Set(twice.toSpliced(index, 1).flatMap((each) => [...each]));
+          deepEqual([...own].filter((at) => others.has(at)), [], drawers[index]);
+        }
       });
     },
     { ignore: !denoAtLeast(2, 9) },

@@ -16,11 +16,13 @@ import { KERNEL_MUTATIONS } from "./mutations/kernel.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { POLICY_MUTATIONS } from "./mutations/policy.ts";
 import { SESSION_MUTATIONS } from "./mutations/session.ts";
+import { STATE_MUTATIONS } from "./mutations/state.ts";
 
 const ALL: readonly Mutation[] = [
   ...KERNEL_MUTATIONS,
   ...POLICY_MUTATIONS,
   ...DEVICE_MUTATIONS,
+  ...STATE_MUTATIONS,
   ...SESSION_MUTATIONS,
 ];
 
@@ -29,12 +31,13 @@ function shown({ machines, bootError }: LadderResult): readonly string[] {
   return bootError === undefined ? failures : [...failures, bootError];
 }
 
-for (const { name, replace, red, silentMs } of ALL) {
+for (const { name, replace, red, silentMs, always } of ALL) {
   test(`the ladder turns red for ${name}`, async () => {
-    const components = replace();
-    const result = await climb(
-      silentMs === undefined ? { components } : { components, timeoutMs: silentMs },
-    );
+    const result = await climb({
+      components: replace(),
+      ...(always === undefined ? {} : { componentsBefore: replace() }),
+      ...(silentMs === undefined ? {} : { timeoutMs: silentMs }),
+    });
     const named = shown(result).some((text) => [red].flat().some((each) => text.startsWith(each)));
     ok(named, shown(result).join("\n"));
     equal(result.outcome, silentMs === undefined ? "failed" : "timed_out");

@@ -21,7 +21,7 @@ test("nx test-os passes under every placement, with the same lines", async () =>
       const { code, events } = await world.run("test-os", "--isolation", isolation);
       equal(code, 0, isolation);
       const lines = events.filter(({ event, machine }) => event === "line" && machine === 1)
-        .map(({ line }) => String(line).replace(/[0-9a-f]{64}/, "ID"));
+        .map(({ line }) => String(line).replace(/[0-9a-f]{64}|(?<==)\d+/g, "N"));
       seen.set(isolation, [...new Set(lines)].sort());
     }
     deepEqual(seen.get("all"), seen.get("inline"));

@@ -6,9 +6,7 @@
  */
 
 import { RESTARTS_MAX } from "@runtime/boot/restart.ts";
-import { createClient } from "@runtime/idl/client.ts";
 import { ANY_PEER } from "@services/dsoftbusd/protocol.ts";
-import { identityd } from "@services/identityd/protocol.ts";
 import { RING } from "@services/logd/protocol.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import { bootNode, peerAt, type TestNode, together, type Trap, trapped } from "../fakes/node.ts";
@@ -16,11 +14,13 @@ import { test } from "../fakes/test.ts";
 
 /** Longest wait for a session. */
 const SESSION_TIMEOUT_MS = 15_000;
-/** Every daemon but keystored, which cannot be replaced, and the selftest, which serves nobody. */
+/** Every daemon but the selftest, which serves nobody. */
 const RESTARTED = [
   "logd",
   "policyd",
   "rngd",
+  "statefsd",
+  "keystored",
   "identityd",
   "samgrd",
   "netstackd",
@@ -105,23 +105,25 @@ test("each daemon of the dialler comes back: peers, pings and identity afterward
 test("each daemon of the listener comes back: peers, pings and identity afterwards", (t) =>
   eachComesBack("listener", t));
 
-test("keystored is not replaced: the node says identity lost, and no second key is drawn", async () => {
+test("keystored comes back with the key that it kept, and no second one is drawn", async () => {
   const nodes = await pair(["keystored", "identityd"], "dialler");
   const { dialler, traps } = nodes;
   try {
     await nodes.exchange();
     const before = await ready(dialler.control);
-    const keys = createClient(identityd, dialler.connect("host-control", identityd));
-    traps["keystored"]?.spring();
-    await dialler.printed("degraded: identity lost keystored");
-    equal((await keys.sign({ payload: new Uint8Array(1) })).status, "denied");
-    // identityd keeps no key: after its own restart it has nobody to ask for one.
-    traps["identityd"]?.spring();
-    await dialler.printed("init: restarted identityd");
+    for (const name of ["keystored", "identityd"]) {
+      traps[name]?.spring();
+      await dialler.printed(`init: restarted ${name}`);
+    }
     await nodes.exchange();
     deepEqual((await ready(dialler.control)).verifyingKey, before.verifyingKey);
-    ok(!dialler.lines.includes("init: restarted keystored"));
-    equal(dialler.lines.filter((line) => line === "init: start keystored").length, 1);
+    const asked = { ring: RING.journal, afterId: 0n, countMax: 99, scope: "keystored" };
+    const log = await dialler.control.log(asked);
+    ok(log.status === "ok");
+    deepEqual(log.records.map(({ message }) => message.split(" (")[0]), [
+      "device key drawn, and kept in /state",
+      "device key as it was kept in /state",
+    ]);
   } finally {
     await nodes.stop();
   }

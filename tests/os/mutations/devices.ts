@@ -2,7 +2,7 @@ import { ed25519Signer } from "@runtime/crypto/ed25519.ts";
 import { identityd } from "@services/identityd/protocol.ts";
 import { keystored } from "@services/keystored/protocol.ts";
 import { netstackd } from "@services/netstackd/protocol.ts";
-import { Expiry } from "@services/rngd/expiry.ts";
+import { Expiry } from "@hw/driver/expiry.ts";
 import { ENTROPY_LENGTH_MAX, rngd } from "@services/rngd/protocol.ts";
 import { createRngd } from "@services/rngd/service.ts";
 import { EntropySource } from "@services/rngd/source.ts";
@@ -72,6 +72,7 @@ export const DEVICE_MUTATIONS: readonly Mutation[] = [
   {
     name: "an rngd that counts: both machines have the same keys",
     replace: () => inventing((index) => (index * 167 + (index >> 8)) & 0xff),
+    always: true,
     red: [
       "failure marker 'dsoftbusd: clone of this device seen peer=",
       failed("SELFTEST: dsoftbus os connect"),

@@ -7,6 +7,8 @@ export interface Mutation {
   readonly name: string;
   /** Made anew for each run. */
   readonly replace: () => Replace;
+  /** The boot before the judged one lacks the same. */
+  readonly always?: true;
   /**
    * How a failure begins that `nx test-os` prints for one of the machines, or the reason why one did
    * not boot. Several where the machines' race decides which one ends the run.
@@ -20,7 +22,7 @@ export interface Mutation {
 }
 
 /** How long a run waits for a line that cannot come. */
-export const SILENT_MS = 1_500;
+export const SILENT_MS = 2_500;
 
 /** The failure of a probe that ran and did not find what it asks for. */
 export function failed(line: string): string {

@@ -53,7 +53,7 @@ function ungated(ops: Readonly<Record<string, PackedOp>>): Readonly<Record<strin
   return Object.fromEntries(open);
 }
 
-const EVERYTHING = [...KNOWN_CAPABILITIES, "device.mmio.blk"];
+const EVERYTHING = [...KNOWN_CAPABILITIES, "device.mmio.input"];
 
 /** Decisions, their records and the journal. */
 export const POLICY_MUTATIONS: readonly Mutation[] = [
@@ -78,11 +78,12 @@ export const POLICY_MUTATIONS: readonly Mutation[] = [
       granting(
         parseGrants(
           'version = 1\n[allow]\nnexus-init = ["policy.delegate"]\n' +
-            'rngd = ["device.mmio.rng"]\nnetstackd = ["device.mmio.net"]\n',
+            'rngd = ["device.mmio.rng"]\nstatefsd = ["device.mmio.blk", "state.key"]\n' +
+            'netstackd = ["device.mmio.net"]\n',
           KNOWN_CAPABILITIES,
         ),
       ),
-    red: "Cannot boot netstackd: daemon_faulted",
+    red: "Cannot boot keystored: key_denied",
   },
   {
     name: "a policyd that answers everyone ok",

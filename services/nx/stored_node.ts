@@ -1,0 +1,41 @@
+import { type StoredNode, withStoredNode } from "../statefsd/client/stored_node.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
+import { askNode, type ControlClient, type NodeChoice, type Shell } from "./shell.ts";
+import { withPassphrases } from "./state_options.ts";
+
+/** Options of a command that also reads a node that does not run. */
+export interface StoredChoice extends NodeChoice {
+  readonly passphraseFile?: string;
+}
+
+/** What is done with a node that runs, and with one that does not. */
+export interface NodeWork<T> {
+  readonly running: (client: ControlClient) => Promise<T>;
+  readonly stored: (node: StoredNode) => Promise<T>;
+}
+
+const FACTS_NAME = "state.json";
+
+/** Asks the node that is meant; where `--state` names one that does not run, what it left. */
+export async function askNodeOrState<T>(
+  shell: Shell,
+  choice: StoredChoice,
+  { running, stored }: NodeWork<T>,
+): Promise<T> {
+  try {
+    return await askNode(shell, choice, running);
+  } catch (error) {
+    const { state } = choice;
+    const silent = error instanceof CommandFailure && error.exitCode === EXIT.notFound;
+    if (!silent || state === undefined || !isStateFolder(shell, state)) throw error;
+    return await withPassphrases(
+      shell,
+      [choice.passphraseFile],
+      ([passphrase]) => withStoredNode(shell.ports.state, state, { passphrase, work: stored }),
+    );
+  }
+}
+
+function isStateFolder({ ports }: Shell, path: string): boolean {
+  return ports.files.facts(`${path}/${FACTS_NAME}`)?.kind === "file";
+}
