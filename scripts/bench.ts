@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, readonly string[]>> = {
   virtio: ["run", "-A", "tests/bench/virtio_bench.ts"],
   blk: ["run", "-A", "tests/bench/blk_bench.ts"],
   state: ["run", "-A", "tests/bench/state_bench.ts"],
+  "state-node": ["run", "-A", "tests/bench/state_node_bench.ts"],
   netstackd: ["run", "-A", "tests/bench/netstackd_bench.ts"],
   session: ["bench", "-A", "tests/bench/session_bench.ts"],
   [SESSIONS]: ["run", "-A", "tests/bench/session_e2e_bench.ts"],

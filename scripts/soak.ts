@@ -9,6 +9,7 @@ import { fuzzTargets, repeat, targetFiles } from "./fuzz.ts";
 import type { SoakBudget, SoakCheck, SoakResult } from "./soak/check.ts";
 import { kill } from "./soak/kill.ts";
 import { sessions } from "./soak/sessions.ts";
+import { stateKill } from "./soak/state_kill.ts";
 import { stackLossy } from "./soak/stack_lossy.ts";
 
 const USAGE = `Runs every long check with its full count, and reports in docs/reports/soak.md.
@@ -45,7 +46,7 @@ const FUZZ_CASES_DEFAULT = 2_000;
 /** Every check. One that belongs to a part of the product is added here as a row. */
 function soakChecks(): SoakCheck[] {
   const fuzz = new URL("../tests/fuzz", import.meta.url).pathname;
-  return [...targetFiles(fuzz).map(fuzzCheck), stackLossy, sessions, kill];
+  return [...targetFiles(fuzz).map(fuzzCheck), stackLossy, sessions, kill, stateKill];
 }
 
 function fuzzCheck(target: string): SoakCheck {
