@@ -156,6 +156,8 @@ export const MARKER_NAMES: readonly string[] = [
   "SELFTEST",
   "init",
   "net",
+  "blk",
+  "statefs",
   "dsoftbus",
   "logd",
   "policyd",

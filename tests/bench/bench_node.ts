@@ -1,6 +1,7 @@
 /** One whole node for a benchmark: host, gateway, machine, kernel and every daemon. */
 
 import { createMachine } from "@hw/board/machine.ts";
+import { ramState } from "@hw/board/ram_state.ts";
 import { hostClock } from "@hw/host/clock.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
 import { hostPlacement } from "@hw/host/isolates.ts";
@@ -52,7 +53,9 @@ export async function benchNode({ instead, line }: BenchNodeOptions = {}): Promi
   const text = new TextDecoder();
   const console_ = lineConsole((bytes) => line?.(text.decode(bytes)));
   const { later } = turns;
-  const machine = createMachine({ entropy, link: gateway, console: console_, clock, later });
+  const state = ramState(entropy);
+  const parts = { entropy, link: gateway, disk: state.disk, console: console_, clock, later };
+  const machine = createMachine(parts);
   const kernel = new Kernel({ clock, turns, machine });
   const isolation = benchIsolation();
   const components = COMPONENTS.map((component) =>
@@ -66,6 +69,7 @@ export async function benchNode({ instead, line }: BenchNodeOptions = {}): Promi
     placement: { isolation, ...hostPlacement(clock, turns) },
     policy: "policyd",
     args: { dsoftbusd: { advertise: String(port) }, "selftest-client": { mode: "none" } },
+    keys: { statefsd: state.recordKey, keystored: state.keystoreKey },
     observe() {},
     faulted(name, reason) {
       console.error(`fault of ${name}: ${reason}`);
