@@ -3,6 +3,7 @@ import type { Disk, DiskStatus } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import type { HeldDisk } from "@runtime/core/state_ports.ts";
 import { createImage, type ImageFile, type OpenImage } from "./disk_image.ts";
+import { lockedElsewhere } from "./file_lock.ts";
 import { fileErrorOf } from "./files.ts";
 import { openPrivate } from "./private_file.ts";
 
@@ -41,7 +42,7 @@ export function openDiskFile(options: DiskFileOptions): DiskFile {
     if (!readOnly && length !== undefined) createImage(path, { length, open });
     const file = open(path, { read: true, write: !readOnly });
     files.push(file);
-    if (!file.tryLockSync(!readOnly)) throw new FileFailure("busy", path);
+    if (lockedElsewhere(file, !readOnly)) throw new FileFailure("busy", path);
     const { size, dev, ino } = file.statSync();
     if (size === 0 || size % SECTOR_SIZE !== 0) throw new FileFailure("bad_length", path);
     const syncing = open(path, { read: true, write: !readOnly });

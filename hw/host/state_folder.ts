@@ -10,6 +10,7 @@ import {
   readOpen,
   writeSynced,
 } from "./files.ts";
+import { takeLock } from "./file_lock.ts";
 import { openPrivate } from "./private_file.ts";
 
 const PRIVATE_MODE = 0o600;
@@ -27,10 +28,20 @@ export function hostStateFolders(): StateHost {
       makePrivateFolder(path);
       syncAbove(path);
     },
-    hold: (path) => attempt(path, () => new HostFolder(path)),
+    hold,
     openImage,
     readPrivate,
   };
+}
+
+async function hold(path: string): Promise<HeldFolder> {
+  try {
+    return await HostFolder.hold(path);
+  } catch (error) {
+    return attempt(path, () => {
+      throw error;
+    });
+  }
 }
 
 function look(path: string): readonly string[] | undefined {
@@ -70,10 +81,14 @@ class HostFolder implements HeldFolder {
   readonly path: string;
   #lock: Deno.FsFile | undefined;
 
-  constructor(path: string) {
+  private constructor(path: string, lock: Deno.FsFile) {
     this.path = path;
+    this.#lock = lock;
+  }
+
+  static async hold(path: string): Promise<HostFolder> {
     look(path);
-    this.#lock = lockIn(path);
+    return new HostFolder(path, await lockIn(path));
   }
 
   names(): readonly string[] {
@@ -154,10 +169,9 @@ class HostFolder implements HeldFolder {
   }
 }
 
-function lockIn(path: string): Deno.FsFile {
-  const lock = `${path}/${LOCK}`;
-  const file = openLock(lock);
-  if (file.tryLockSync(true)) return file;
+async function lockIn(path: string): Promise<Deno.FsFile> {
+  const file = openLock(`${path}/${LOCK}`);
+  if (await takeLock(file)) return file;
   file.close();
   throw new FileFailure("busy", path);
 }

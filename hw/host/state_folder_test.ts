@@ -14,7 +14,7 @@ function withFolder(work: (folder: HeldFolder, above: string) => void | Promise<
     const above = await Deno.makeTempDir({ prefix: "nx-state-" });
     try {
       host.make(`${above}/a/s`);
-      const folder = host.hold(`${above}/a/s`);
+      const folder = await host.hold(`${above}/a/s`);
       try {
         await work(folder, above);
       } finally {
@@ -28,6 +28,14 @@ function withFolder(work: (folder: HeldFolder, above: string) => void | Promise<
 
 function refuses(code: FileError, work: () => unknown): void {
   throws(work, (error) => error instanceof FileFailure && error.code === code, code);
+}
+
+/** The same of what is waited for. */
+async function refusesSoon(code: FileError, work: () => Promise<unknown>): Promise<void> {
+  const failure = await work().then(() => undefined, (error) => error);
+  refuses(code, () => {
+    throw failure;
+  });
 }
 
 test(
@@ -64,7 +72,7 @@ test(
 test(
   "a folder is held once, until it is let go, and its image as well",
   withFolder(async (folder) => {
-    refuses("busy", () => host.hold(folder.path));
+    await refusesSoon("busy", () => host.hold(folder.path));
     folder.createImage("image", 128, undefined);
     const disk = folder.openImage("image", false);
     equal(disk.sectorCount, 128);
@@ -72,7 +80,7 @@ test(
     refuses("busy", () => host.openImage(`${folder.path}/image`, true));
     await disk.close();
     folder.release();
-    const again = host.hold(folder.path);
+    const again = await host.hold(folder.path);
     await again.openImage("image", true).close();
     again.release();
     refuses("not_found", () => host.openImage(`${folder.path}/none`, false));
@@ -98,26 +106,26 @@ test(
 
 test(
   "hostStateFolders refuse links, folders open to others, and files in a folder's place",
-  withFolder((folder, above) => {
+  withFolder(async (folder, above) => {
     equal(host.look(`${above}/none`), undefined);
     deepEqual(host.look(folder.path), []);
-    Deno.symlinkSync(folder.path, `${above}/link`);
-    Deno.writeFileSync(`${above}/file`, BYTES, { mode: 0o600 });
+    await Deno.symlink(folder.path, `${above}/link`);
+    await Deno.writeFile(`${above}/file`, BYTES, { mode: 0o600 });
     for (const name of ["link", "file"]) {
       refuses("wrong_kind", () => host.look(`${above}/${name}`));
-      refuses("wrong_kind", () => host.hold(`${above}/${name}`));
+      await refusesSoon("wrong_kind", () => host.hold(`${above}/${name}`));
     }
-    Deno.mkdirSync(`${above}/open`, { mode: 0o755 });
-    Deno.chmodSync(`${above}/open`, 0o755);
+    await Deno.mkdir(`${above}/open`, { mode: 0o755 });
+    await Deno.chmod(`${above}/open`, 0o755);
     refuses("not_private", () => host.look(`${above}/open`));
-    refuses("not_private", () => host.hold(`${above}/open`));
+    await refusesSoon("not_private", () => host.hold(`${above}/open`));
     refuses("not_private", () => host.make(`${above}/open`));
     folder.create("key", BYTES);
-    Deno.chmodSync(`${folder.path}/key`, 0o640);
+    await Deno.chmod(`${folder.path}/key`, 0o640);
     refuses("not_private", () => folder.read("key", 9));
     refuses("not_private", () => folder.shred("key"));
     refuses("not_private", () => host.readPrivate(`${folder.path}/key`, 9));
-    Deno.symlinkSync(`${above}/file`, `${folder.path}/linked`);
+    await Deno.symlink(`${above}/file`, `${folder.path}/linked`);
     refuses("wrong_kind", () => folder.read("linked", 9));
     deepEqual(host.readPrivate(`${above}/file`, 3), BYTES);
     refuses("too_large", () => host.readPrivate(`${above}/file`, 2));
@@ -126,21 +134,21 @@ test(
 
 test(
   "a lock that is a link locks nothing else",
-  withFolder((_, above) => {
-    Deno.mkdirSync(`${above}/t`, { mode: 0o700 });
-    Deno.writeFileSync(`${above}/file`, BYTES, { mode: 0o600 });
-    Deno.symlinkSync(`${above}/file`, `${above}/t/lock`);
-    refuses("wrong_kind", () => host.hold(`${above}/t`));
+  withFolder(async (_, above) => {
+    await Deno.mkdir(`${above}/t`, { mode: 0o700 });
+    await Deno.writeFile(`${above}/file`, BYTES, { mode: 0o600 });
+    await Deno.symlink(`${above}/file`, `${above}/t/lock`);
+    await refusesSoon("wrong_kind", () => host.hold(`${above}/t`));
   }),
 );
 
 test(
   "hostStateFolders refuse a folder of another user",
-  withFolder((_, above) => {
-    Deno.mkdirSync(`${above}/theirs`, { mode: 0o700 });
-    Deno.chownSync(`${above}/theirs`, OTHER_USER, OTHER_USER);
+  withFolder(async (_, above) => {
+    await Deno.mkdir(`${above}/theirs`, { mode: 0o700 });
+    await Deno.chown(`${above}/theirs`, OTHER_USER, OTHER_USER);
     refuses("not_private", () => host.look(`${above}/theirs`));
-    refuses("not_private", () => host.hold(`${above}/theirs`));
+    await refusesSoon("not_private", () => host.hold(`${above}/theirs`));
   }),
   // Only root can give a folder away.
   { ignore: Deno.uid() !== 0 },

@@ -53,7 +53,7 @@ export interface StateHost {
   /** Makes a folder of this user alone, and those above it. */
   make(path: string): void;
   /** @throws {FileFailure} `busy`: another process holds it. */
-  hold(path: string): HeldFolder;
+  hold(path: string): Promise<HeldFolder>;
   /** Opens an image that lies anywhere. @throws {FileFailure} as {@linkcode HeldFolder.openImage}. */
   openImage(path: string, readOnly: boolean): HeldDisk;
   /** Reads a file of this user alone. @throws {FileFailure} `too_large`, `not_private` and others. */

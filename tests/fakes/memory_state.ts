@@ -55,7 +55,8 @@ export class MemoryState implements StateHost {
     this.folders.set(path, new Map());
   }
 
-  hold(path: string): HeldFolder {
+  async hold(path: string): Promise<HeldFolder> {
+    await Promise.resolve();
     if (this.#held.has(path)) throw new FileFailure("busy", path);
     this.#held.add(path);
     this.holds.push(path);

@@ -54,7 +54,7 @@ export function checkState(
   ask: CheckAsk,
 ): Promise<CheckedImage> {
   return stating(async () => {
-    const folder = holdState(ports, path, {});
+    const folder = await holdState(ports, path, {});
     try {
       const facts = readFacts(folder);
       if (facts === undefined) throw new StateFailure("absent", path);

@@ -78,7 +78,7 @@ export function openState(
   ask: StateAsk = {},
 ): Promise<OpenedState> {
   return stating(async () => {
-    const folder = holdState(ports, path, ask);
+    const folder = await holdState(ports, path, ask);
     try {
       return await openHeld(ports, folder, ask);
     } catch (error) {
@@ -93,16 +93,16 @@ export function openState(
  *
  * @throws {StateFailure} `absent`, `no_facts`, `not_empty`; {@linkcode FileFailure} of the host.
  */
-export function holdState(
+export async function holdState(
   { host }: StatePorts,
   path: string,
   { create }: Pick<StateAsk, "create">,
-): HeldFolder {
+): Promise<HeldFolder> {
   const names = host.look(path);
   if (names === undefined && create === undefined) throw new StateFailure("absent", path);
   if (names === undefined) host.make(path);
   else refuseOther(names, path, create !== undefined);
-  return host.hold(path);
+  return await host.hold(path);
 }
 
 /** Nothing is put into a folder that holds anything but the beginning of a state directory. */

@@ -111,7 +111,7 @@ test("openState refuses what is no state directory, and puts nothing into it", a
   host.folders.set(DIR, new Map());
   await refuses("absent", host);
   deepEqual(host.holds, [], "not even a lock is left there");
-  const held = host.hold(DIR);
+  const held = await host.hold(DIR);
   held.create("holiday.jpg", new Uint8Array(1));
   held.release();
   await refuses("not_empty", host, CREATE);
@@ -194,7 +194,7 @@ test("openState removes what a cut left, once what is in use was opened", async 
   await made(host);
   const id = "01234567-89ab-cdef-0123-456789abcdef";
   const left = ["state.1.img", "record.1.key", `record.1.key.${id}.new`, `state.img.${id}.new`];
-  const held = host.hold(DIR);
+  const held = await host.hold(DIR);
   for (const name of [...left, "control.sock", "state.old.img"]) {
     held.create(name, new Uint8Array(1));
   }

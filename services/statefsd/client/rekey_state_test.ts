@@ -77,8 +77,8 @@ test("rekeyState cut at any step leaves the old directory or the new one, whole"
 test("rekeyState that the host has no room for changes nothing", async () => {
   const { ports, host, old } = await oldState();
   const hold = host.hold.bind(host);
-  host.hold = (path) => {
-    const folder = hold(path);
+  host.hold = async (path) => {
+    const folder = await hold(path);
     folder.createImage = () => {
       throw new FileFailure("no_space", `${path}/state.1.img`);
     };
@@ -95,8 +95,8 @@ test("rekeyState that the host has no room for changes nothing", async () => {
 test("rekeyState finds out that the new image is not what was written", async () => {
   const { ports, host, old } = await oldState();
   const hold = host.hold.bind(host);
-  host.hold = (path) => {
-    const folder = hold(path);
+  host.hold = async (path) => {
+    const folder = await hold(path);
     const open = folder.openImage.bind(folder);
     folder.openImage = (name, readOnly) => {
       const disk = open(name, readOnly);

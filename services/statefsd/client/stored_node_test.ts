@@ -99,7 +99,7 @@ test("a witness that is none is refused: nobody can say how far the image was", 
       `1\n${"AB".repeat(32)}\n`,
     ]
   ) {
-    const folder = ports.host.hold(DIR);
+    const folder = await ports.host.hold(DIR);
     folder.replace(WITNESS_NAME, new TextEncoder().encode(text));
     folder.release();
     equal(await codeOf(openState(ports, DIR)), "bad_witness", text);
