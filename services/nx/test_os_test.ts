@@ -11,6 +11,7 @@ import {
 } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { MACHINES } from "./ladder_run.ts";
 import { runNx } from "./nx.ts";
 import type { NodeOptions } from "./ports.ts";
 import { limitsOf } from "./test_os.ts";
@@ -56,6 +57,9 @@ test("limitsOf takes a declared line, placeholders filled or not, and refuses ev
   }
 });
 
+/** Turns in which a run that starts its machines at all has started them. */
+const TURNS = 200;
+
 /** `nx test-os` over two consoles that show `lines` as soon as their machines start. */
 async function testOs(
   lines: readonly string[],
@@ -74,6 +78,8 @@ async function testOs(
   const world = nxWorld({ startNode, beforeOut });
   for (const [name, value] of env) world.env.set(name, value);
   const ended = runNx(["test-os", ...argv], world.ports);
+  // State directories are made first, and machines boot on them once before.
+  for (let turn = 0; turn < TURNS && nodes < MACHINES.length; turn++) await settled();
   await settled();
   world.clock.advanceMs(190_000);
   return { code: await ended, out: world.out(), error: world.error(), files: world.files };
