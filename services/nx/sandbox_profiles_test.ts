@@ -1,9 +1,9 @@
-import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
 import { nxWorld } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
-import { EXIT } from "./exit_code.ts";
+import { CommandFailure, EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
-import { allows, SANDBOX_PROFILES, SANDBOX_RULES } from "./sandbox_profiles.ts";
+import { allows, refuseOutside, SANDBOX_PROFILES, SANDBOX_RULES } from "./sandbox_profiles.ts";
 
 /** An address, and whether loopback and lan allow it; read-only and no-state allow any. */
 const ADDRESSES: readonly (readonly [string, boolean, boolean])[] = [
@@ -74,4 +74,20 @@ test("nx up --sandbox read-only leaves no socket, no folder and no report to its
     ...{ listens, dials: [], folders: ["/run/me/nexus", "/tmp/x"], socket },
     variables: ["XDG_RUNTIME_DIR"],
   }]);
+});
+
+test("a state directory is refused where a profile has none, or writes nothing", () => {
+  for (const profile of SANDBOX_PROFILES) {
+    const refused = profile === "no-state" || profile === "read-only";
+    const ask = () => refuseOutside(profile, { listen: undefined, peers: [], state: "./a" });
+    if (!refused) ask();
+    else {
+      throws(
+        ask,
+        (error: unknown) =>
+          error instanceof CommandFailure && error.exitCode === EXIT.usage &&
+          error.message.startsWith(`--sandbox ${profile} refuses --state ./a`),
+      );
+    }
+  }
 });
