@@ -2,6 +2,7 @@ import { Message as Arena, type Struct, TextList, utils } from "capnp-es";
 import { assert } from "../core/assert.ts";
 import { concatBytes } from "../core/bytes.ts";
 import { WireError } from "../core/error.ts";
+import { utf8Length } from "../core/utf8.ts";
 import { decodeFlat, encodeFlat, type FlatPlan, flatPlanOf, type Placement } from "./flat.ts";
 import { STRUCT_CLASSES, type StructClass } from "./gen/registry.ts";
 import { WORD_SIZE } from "./limits.ts";
@@ -17,7 +18,6 @@ import {
 } from "./struct.ts";
 import { type PointerShape, validateMessage } from "./validate.ts";
 
-const UTF8 = new TextEncoder();
 const INTEGER_MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
 const EMPTY_STRUCT_POINTER = Uint8Array.of(0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0);
 
@@ -214,7 +214,7 @@ function storeTexts(
 
 function requireText(value: unknown, lengthMax: number): asserts value is string {
   assert(typeof value === "string", "text is a string");
-  assert(UTF8.encode(value).length <= lengthMax, "text stays within its bound");
+  assert(utf8Length(value) <= lengthMax, "text stays within its bound");
 }
 
 function decodeValues(plan: StructPlan, bytes: Uint8Array): Readonly<Record<string, unknown>> {

@@ -65,8 +65,8 @@ function sameAscii(text: string, bytes: Uint8Array, start: number): boolean {
 }
 
 /** Whether a text is short and all ASCII: its length is then that of its bytes. */
-export function isAscii(text: string): boolean {
-  if (text.length > ASCII_LENGTH_MAX) return false;
+export function isAscii(text: string, lengthMax = ASCII_LENGTH_MAX): boolean {
+  if (text.length > lengthMax) return false;
   for (let index = 0; index < text.length; index++) {
     if (text.charCodeAt(index) >= 0x80) return false;
   }

@@ -8,6 +8,8 @@ const LOW_32 = 0xffffffffn;
 
 /** First size of the buffer, in bytes: most frames fit. */
 const BUFFER_LENGTH_MIN = 128;
+/** Longest text that is written letter by letter: from here on the platform's encoder is faster. */
+const LETTERS_MAX = 256;
 
 /**
  * Builds a frame from front to back in one buffer that grows up to a bound. Integers are
@@ -22,11 +24,17 @@ export class Writer {
   /**
    * @param lengthMax Most bytes the frame may reach; one more is an `InvariantError`.
    * @param arena Where a short frame lies; an array of its own when left out.
+   * @param length Bytes to begin with.
    */
-  constructor(lengthMax: number, arena?: Arena) {
+  constructor(lengthMax: number, arena?: Arena, length = BUFFER_LENGTH_MIN) {
     this.#lengthMax = lengthMax;
     this.#arena = arena;
-    this.#frame = this.#room(Math.min(lengthMax, BUFFER_LENGTH_MIN));
+    this.#frame = this.#room(Math.min(lengthMax, length));
+  }
+
+  /** A frame whose length is known: its buffer never grows. @param length In bytes. */
+  static exactly(length: number): Writer {
+    return new Writer(length, undefined, length);
   }
 
   /** Bytes written so far. */
@@ -105,7 +113,7 @@ export class Writer {
 
   /** A text as UTF-8, without its length. */
   text(text: string): this {
-    if (!isAscii(text)) return this.bytes(UTF8.encode(text));
+    if (!isAscii(text, LETTERS_MAX)) return this.bytes(UTF8.encode(text));
     const at = this.#grow(text.length);
     writeAscii(text, this.#frame, at);
     return this;

@@ -37,11 +37,26 @@ export interface XchachaMessage {
 export function sealXchacha(
   key: Uint8Array,
   plain: Uint8Array,
-  { nonce, ad }: XchachaMessage,
+  message: XchachaMessage,
 ): Uint8Array {
   const sealed = new Uint8Array(plain.length + XCHACHA_TAG_LENGTH);
-  withSubkey(key, nonce, (subkey, rest) => sealOnce(subkey, rest, ad, plain, sealed, 0));
+  sealXchachaInto(key, plain, message, sealed, 0);
   return sealed;
+}
+
+/**
+ * Seals as {@linkcode sealXchacha} does, to `out` at `offset`.
+ *
+ * @param out Must have room for `plain.length` + 16 bytes from `offset` on.
+ */
+export function sealXchachaInto(
+  key: Uint8Array,
+  plain: Uint8Array,
+  { nonce, ad }: XchachaMessage,
+  out: Uint8Array,
+  offset: number,
+): void {
+  withSubkey(key, nonce, (subkey, rest) => sealOnce(subkey, rest, ad, plain, out, offset));
 }
 
 /** Opens what {@linkcode sealXchacha} sealed; `undefined` when the tag does not match. */

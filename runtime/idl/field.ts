@@ -5,10 +5,10 @@
  * @module
  */
 
-import { isAscii } from "../core/ascii.ts";
 import { assert } from "../core/assert.ts";
 import { WireError } from "../core/error.ts";
 import type { Reader } from "../core/reader.ts";
+import { utf8Length } from "../core/utf8.ts";
 import type { Writer } from "../core/writer.ts";
 
 /** How a value of type `T` lies in a frame. */
@@ -50,8 +50,6 @@ export type ValuesOf<F extends Fields> = {
   readonly [K in keyof F as F[K] extends Silent ? never : K]: F[K] extends Field<infer T> ? T
     : never;
 };
-
-const UTF8 = new TextEncoder();
 
 export function u8(): Field<number> {
   return integer("u8", 1, (reader) => reader.u8(), (writer, value) => writer.u8(value));
@@ -191,7 +189,7 @@ function sizedBytes(width: Width, lengthMin: number, lengthMax: number): Field<U
 
 function sizedText(width: Width, lengthMin: number, lengthMax: number): Field<string> {
   return sized(`text${width * 8}`, { width, lengthMin, lengthMax }, {
-    lengthOf: (value) => isAscii(value) ? value.length : UTF8.encode(value).length,
+    lengthOf: utf8Length,
     append: (writer, value) => void writer.text(value),
     read: (reader, length) => reader.text(length),
     fill: (length) => "a".repeat(length),

@@ -1,11 +1,11 @@
+import { utf8Length } from "@runtime/core/utf8.ts";
+
 /** Records that the journal keeps. */
 export const JOURNAL_RECORDS_MAX = 1_024;
 /** Bytes that the journal keeps, {@linkcode RECORD_OVERHEAD_BYTES} a record included. */
 export const JOURNAL_BYTES_MAX = 256 * 1_024;
 /** What a record is charged beside its text. Source: Open Nexus OS, logd, "journal". */
 export const RECORD_OVERHEAD_BYTES = 64;
-
-const UTF8 = new TextEncoder();
 
 /** What a sender says. */
 export interface LogText {
@@ -119,6 +119,6 @@ function slotOf(recordId: number): number {
 }
 
 function sizeOf({ scope, message, fields }: LogText): number {
-  return RECORD_OVERHEAD_BYTES + UTF8.encode(scope).length + UTF8.encode(message).length +
-    UTF8.encode(fields).length;
+  return RECORD_OVERHEAD_BYTES + utf8Length(scope) + utf8Length(message) +
+    utf8Length(fields);
 }

@@ -1,6 +1,7 @@
 import { assert } from "@runtime/core/assert.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { type Call, type Handlers, REFUSED, type RefusedHandler } from "@runtime/idl/server.ts";
 import type { RequestOf } from "@runtime/idl/service.ts";
 import { AuditRing } from "./audit_ring.ts";
@@ -35,8 +36,6 @@ const QUERY_AFTER_HEAD_LENGTH = QUERY_HEAD_LENGTH + 8 + 8;
 /** Bytes of a record beside its texts, without and with the sender's name. */
 const RECORD_HEAD_LENGTH = 8 + 8 + 1 + 8 + 1 + 2 + 2;
 const NAMED_RECORD_HEAD_LENGTH = RECORD_HEAD_LENGTH + 1;
-
-const UTF8 = new TextEncoder();
 
 /** Refusals that logd prints a marker for, the first time each. */
 export type RefusalMarker = "rejectedInvalid" | "rejectedOverLimit" | "rejectedRate";
@@ -147,7 +146,7 @@ function queryRing(
   let lastId = afterId;
   for (const record of from.after(numberOf(afterId))) {
     if (record.scope.startsWith(scope)) {
-      room -= NAMED_RECORD_HEAD_LENGTH + UTF8.encode(record.sender).length + textLength(record);
+      room -= NAMED_RECORD_HEAD_LENGTH + utf8Length(record.sender) + textLength(record);
       if (room < 0 || records.length === most) break;
       records.push({ ...wireRecord(record), sender: record.sender });
     }
@@ -180,5 +179,5 @@ function numberOf(value: bigint): number {
 }
 
 function textLength({ scope, message, fields }: LogRecord): number {
-  return UTF8.encode(scope).length + UTF8.encode(message).length + UTF8.encode(fields).length;
+  return utf8Length(scope) + utf8Length(message) + utf8Length(fields);
 }

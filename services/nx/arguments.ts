@@ -1,3 +1,4 @@
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { InvalidArgumentError } from "commander";
 import { type Field, text8 } from "@runtime/idl/field.ts";
 import { SUBJECT_LENGTH_MAX } from "@runtime/idl/policy.ts";
@@ -8,7 +9,6 @@ import { ANY_PEER, PEER_PREFIX_LENGTH_MIN } from "../dsoftbusd/protocol.ts";
 /** Reads one argument. @throws {InvalidArgumentError} with what is wrong about it. */
 export type ArgumentReader = (text: string) => string;
 
-const UTF8 = new TextEncoder();
 const DEVICE_ID_LENGTH = 64;
 const PEER = new RegExp(`^[0-9a-f]{${PEER_PREFIX_LENGTH_MIN},${DEVICE_ID_LENGTH}}$`);
 const SUBJECT = /^(?:[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*|peer:[0-9a-f]{64})$/;
@@ -61,11 +61,9 @@ export const targetOption = bounded(checkPolicy.request.target);
 /** Reads a text that is to travel in `field`, within the bounds that the field declares. */
 export function bounded(field: Field<string>): ArgumentReader {
   // Its samples are a shortest and a longest text.
-  const [lengthMin = 0, lengthMax = lengthMin] = field.samples.map((text) =>
-    UTF8.encode(text).length
-  );
+  const [lengthMin = 0, lengthMax = lengthMin] = field.samples.map((text) => utf8Length(text));
   return (text) => {
-    const { length } = UTF8.encode(text);
+    const length = utf8Length(text);
     if (length >= lengthMin && length <= lengthMax) return text;
     throw new InvalidArgumentError(`It takes ${lengthMin} to ${lengthMax} bytes, not ${length}.`);
   };

@@ -1,6 +1,7 @@
 import type { Clock, HostAddress, Turns } from "@runtime/core/ports.ts";
 import type { ControlSockets, Files, Processes } from "@runtime/core/program_ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { hostPortText } from "./address.ts";
 import { reachable } from "./control_client.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
@@ -72,7 +73,7 @@ export interface NodeName {
 export async function checkEntry(ports: RegistryPorts, name: string): Promise<NodeEntry> {
   const base = registryFolder(ports.processes);
   const entry = entryAt(`${base}/${name}`);
-  if (new TextEncoder().encode(entry.socket).length > SOCKET_PATH_LENGTH_MAX) {
+  if (utf8Length(entry.socket) > SOCKET_PATH_LENGTH_MAX) {
     throw new CommandFailure(
       EXIT.failed,
       `${entry.socket} is too long for a socket; set XDG_RUNTIME_DIR to a shorter path`,

@@ -1,4 +1,5 @@
 import { fnv1a64 } from "@runtime/core/fnv.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { CAPABILITY_LENGTH_MAX, SUBJECT_LENGTH_MAX } from "@runtime/idl/policy.ts";
 import { parse, TomlDate, TomlError } from "smol-toml";
 
@@ -97,7 +98,7 @@ export function isSubject(text: string): boolean {
  * @throws {GrantsError} whatever is not exactly a version and lists of known capabilities.
  */
 export function parseGrants(text: string, known: ReadonlySet<string>): Grants {
-  if (new TextEncoder().encode(text).length > GRANTS_LENGTH_MAX) throw new GrantsError("oversize");
+  if (utf8Length(text) > GRANTS_LENGTH_MAX) throw new GrantsError("oversize");
   const root = parsedToml(text);
   const unknown = Object.keys(root).find((section) => !SECTIONS.includes(section));
   if (unknown !== undefined) throw new GrantsError("unknown_section", unknown);

@@ -1,9 +1,9 @@
+import { utf8Length } from "@runtime/core/utf8.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import { type samgrd, type samgrdCapnp, SERVICE_NAME_LENGTH_MAX } from "./protocol.ts";
 import type { Registry } from "./registry.ts";
 
 const PONG = Uint8Array.of(0x50, 0x4f, 0x4e, 0x47);
-const UTF8 = new TextEncoder();
 
 /** Handlers of both planes over one registry. */
 export interface SamgrdHandlers {
@@ -53,6 +53,6 @@ function capnpHandlers(registry: Registry): Handlers<typeof samgrdCapnp> {
 }
 
 function named(name: string): boolean {
-  const length = UTF8.encode(name).length;
+  const length = utf8Length(name);
   return length > 0 && length <= SERVICE_NAME_LENGTH_MAX;
 }

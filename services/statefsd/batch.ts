@@ -75,17 +75,7 @@ export class Batch {
     room: BatchRoom,
     then?: () => void,
   ): "ok" | "no_space" {
-    const length = records.reduce((total, record) => total + record.length, 0);
-    const [live, keys] = this.#deltaOf(changes);
-    if (!this.#fits(length, room) || !this.#grows(live, keys, room)) return "no_space";
-    this.#parts.push(...records);
-    this.#note(this.#growthsOf(changes));
-    for (const [key, value] of changes) this.#changes.set(key, value);
-    this.#length += length;
-    this.#liveDelta += live;
-    this.#keyDelta += keys;
-    if (then !== undefined) this.#then.push(then);
-    return "ok";
+    return this.#add(this.#growthsOf(changes), { records, changes, room, then });
   }
 
   /** Adds a write as `add` does, unless an owner would come above its hard limit. */
@@ -95,8 +85,31 @@ export class Batch {
     room: BatchRoom,
     then?: () => void,
   ): "ok" | "no_space" | QuotaExcess {
-    return this.#ledger.excess(this.#growthsOf(changes), this.#growths) ??
-      this.add(records, changes, room, then);
+    const growths = this.#growthsOf(changes);
+    return this.#ledger.excess(growths, this.#growths) ??
+      this.#add(growths, { records, changes, room, then });
+  }
+
+  #add(
+    growths: Growths,
+    { records, changes, room, then }: {
+      readonly records: readonly Uint8Array[];
+      readonly changes: Changes;
+      readonly room: BatchRoom;
+      readonly then: (() => void) | undefined;
+    },
+  ): "ok" | "no_space" {
+    const length = records.reduce((total, record) => total + record.length, 0);
+    const [live, keys] = this.#deltaOf(changes);
+    if (!this.#fits(length, room) || !this.#grows(live, keys, room)) return "no_space";
+    this.#parts.push(...records);
+    this.#note(growths);
+    for (const [key, value] of changes) this.#changes.set(key, value);
+    this.#length += length;
+    this.#liveDelta += live;
+    this.#keyDelta += keys;
+    if (then !== undefined) this.#then.push(then);
+    return "ok";
   }
 
   /** The bytes to append: every write, and SYNC. */

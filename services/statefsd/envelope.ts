@@ -11,6 +11,7 @@ import { equalSecretBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import { Reader } from "@runtime/core/reader.ts";
 import type { Secret } from "@runtime/core/secret.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { Writer } from "@runtime/core/writer.ts";
 import { HMAC_LENGTH, hmacSha256 } from "@runtime/crypto/hmac.ts";
 import { ENVELOPE_TEXT_MAX, STORED_LENGTH_MAX } from "./limits.ts";
@@ -81,28 +82,29 @@ function bounded(length: number, max: number, offset: number): number {
 
 /** The bytes of an envelope, with a MAC when a key is given. */
 export function encodeEnvelope(envelope: Envelope, mac?: MacKey): Uint8Array {
-  const subject = UTF8.encode(envelope.subject);
-  const purpose = UTF8.encode(envelope.purpose);
-  assert(subject.length <= ENVELOPE_TEXT_MAX, "a subject has at most 64 bytes");
-  assert(purpose.length <= ENVELOPE_TEXT_MAX, "a purpose has at most 64 bytes");
-  const writer = new Writer(envelopeLength(envelope) + HMAC_LENGTH).u32(MAGIC).u8(VERSION)
+  const { subject, purpose } = envelope;
+  const [subjectLength, purposeLength] = [utf8Length(subject), utf8Length(purpose)];
+  assert(subjectLength <= ENVELOPE_TEXT_MAX, "a subject has at most 64 bytes");
+  assert(purposeLength <= ENVELOPE_TEXT_MAX, "a purpose has at most 64 bytes");
+  const length = envelopeLength(envelope) + (mac === undefined ? 0 : HMAC_LENGTH);
+  const writer = Writer.exactly(length).u32(MAGIC).u8(VERSION)
     .u8(mac === undefined ? NO_MAC : HMAC_SHA256).u64(envelope.sequence).u64(envelope.timestamp)
-    .u8(subject.length).u8(purpose.length).u32(envelope.payload.length)
-    .bytes(subject).bytes(purpose);
+    .u8(subjectLength).u8(purposeLength).u32(envelope.payload.length)
+    .text(subject).text(purpose);
   if (mac !== undefined) writer.bytes(tagOf(envelope, mac));
   return writer.bytes(envelope.payload).finish();
 }
 
 /** Bytes of an envelope without a MAC. */
 export function envelopeLength({ subject, purpose, payload }: Envelope): number {
-  return ENVELOPE_HEADER_LENGTH + UTF8.encode(subject).length + UTF8.encode(purpose).length +
+  return ENVELOPE_HEADER_LENGTH + utf8Length(subject) + utf8Length(purpose) +
     payload.length;
 }
 
 /** Whether what a writer says of a value fits an envelope. */
 export function provenanceFits({ subject, purpose, timestamp }: Provenance): boolean {
-  return UTF8.encode(subject).length <= ENVELOPE_TEXT_MAX &&
-    UTF8.encode(purpose).length <= ENVELOPE_TEXT_MAX && timestamp >= 0n && timestamp < 1n << 64n;
+  return utf8Length(subject) <= ENVELOPE_TEXT_MAX &&
+    utf8Length(purpose) <= ENVELOPE_TEXT_MAX && timestamp >= 0n && timestamp < 1n << 64n;
 }
 
 /** Whether an envelope bears the MAC of this key and path. One without a MAC does not. */

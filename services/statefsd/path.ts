@@ -1,6 +1,6 @@
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { KEY_LENGTH_MAX } from "./limits.ts";
 
-const UTF8 = new TextEncoder();
 const ROOT = "/state/";
 const BOOT = "/state/boot/";
 
@@ -8,6 +8,9 @@ const BOOT = "/state/boot/";
 export const IMAGE_ID_PATH = "/state/statefsd/image.v1";
 /** The largest sequence and transaction id that were given out. */
 export const SEQUENCE_PATH = "/state/statefsd/seq.v1";
+
+/** A part that is empty, `.` or `..`. */
+const BAD_PART = /\/\.{0,2}(?:\/|$)/;
 
 export type PathFault = "key_too_long" | "invalid_key";
 
@@ -19,11 +22,9 @@ export type PathFault = "key_too_long" | "invalid_key";
  * Source: Open Nexus OS, statefs, "key paths".
  */
 export function pathFault(path: string): PathFault | undefined {
-  if (UTF8.encode(path).length > KEY_LENGTH_MAX) return "key_too_long";
+  if (utf8Length(path) > KEY_LENGTH_MAX) return "key_too_long";
   if (!path.startsWith(ROOT) || !path.isWellFormed() || hasControl(path)) return "invalid_key";
-  const parts = path.slice(ROOT.length).split("/");
-  const bad = parts.some((part) => part === "" || part === "." || part === "..");
-  return bad ? "invalid_key" : undefined;
+  return BAD_PART.test(path) ? "invalid_key" : undefined;
 }
 
 /** Whether values of this path are stored as a bare envelope, for a boot that has no key yet. */

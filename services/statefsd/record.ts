@@ -6,11 +6,12 @@
  * @module
  */
 
-import { isAscii, readAscii } from "@runtime/core/ascii.ts";
+import { readAscii } from "@runtime/core/ascii.ts";
 import { unreachable } from "@runtime/core/assert.ts";
 import { crc32c } from "@runtime/core/crc32c.ts";
 import { WireError } from "@runtime/core/error.ts";
 import { Reader } from "@runtime/core/reader.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { Writer } from "@runtime/core/writer.ts";
 import { CHUNK_LENGTH_MAX, KEY_LENGTH_MAX, STORED_LENGTH_MAX } from "./limits.ts";
 
@@ -21,7 +22,6 @@ export const RECORD_OVERHEAD = 15;
 const HEADER_LENGTH = 11;
 const SUM_LENGTH = 4;
 const ID_LENGTH = 8;
-const UTF8 = new TextEncoder();
 
 const OP = {
   put: 1,
@@ -168,15 +168,13 @@ function sized(value: Uint8Array, length: number, offset: number): Reader {
 export function encodeRecord(record: StateRecord): Uint8Array {
   const key = "key" in record ? record.key : "";
   const value = valueOf(record);
-  const length = RECORD_OVERHEAD + utf8Length(key) + value.length;
-  const bytes = new Uint8Array(length);
-  bytes.set(
-    new Writer(HEADER_LENGTH + KEY_LENGTH_MAX).u32(RECORD_MAGIC).u8(OP[record.op])
-      .u16(utf8Length(key)).u32(value.length).text(key).finish(),
-  );
-  bytes.set(value, length - SUM_LENGTH - value.length);
-  const sum = crc32c(bytes.subarray(0, length - SUM_LENGTH));
-  for (let at = 0; at < SUM_LENGTH; at++) bytes[length - SUM_LENGTH + at] = sum >>> 8 * at;
+  const keyLength = utf8Length(key);
+  const bytes = Writer.exactly(RECORD_OVERHEAD + keyLength + value.length)
+    .u32(RECORD_MAGIC).u8(OP[record.op]).u16(keyLength).u32(value.length).text(key).bytes(value)
+    .u32(0).finish();
+  const summed = bytes.length - SUM_LENGTH;
+  const sum = crc32c(bytes.subarray(0, summed));
+  for (let at = 0; at < SUM_LENGTH; at++) bytes[summed + at] = sum >>> 8 * at;
   return bytes;
 }
 
@@ -204,8 +202,4 @@ function valueOf(record: StateRecord): Uint8Array {
 /** Bytes that a PUT takes in the log. */
 export function putLength(key: string, storedLength: number): number {
   return RECORD_OVERHEAD + utf8Length(key) + storedLength;
-}
-
-function utf8Length(text: string): number {
-  return isAscii(text) ? text.length : UTF8.encode(text).length;
 }

@@ -19,7 +19,7 @@ import { hkdfSha256 } from "@runtime/crypto/hkdf.ts";
 import {
   openXchacha,
   openXchachaInto,
-  sealXchacha,
+  sealXchachaInto,
   XCHACHA_KEY_LENGTH,
   XCHACHA_NONCE_LENGTH,
   XCHACHA_TAG_LENGTH,
@@ -29,6 +29,8 @@ import {
 const MAGIC_2 = 0x3252584e;
 const VERSION_2 = 2;
 const HEADER_2_LENGTH = 32;
+/** What stands before the nonce: magic, version, class and zeros. */
+const HEAD_2 = Uint8Array.of(0x4e, 0x58, 0x52, 0x32, VERSION_2, 0, 0, 0);
 /** `NXR1`, little-endian. */
 const MAGIC_1 = 0x3152584e;
 const VERSION_1 = 1;
@@ -84,11 +86,12 @@ export interface SealInput {
 /** Seals a value as NXR2. */
 export function sealValue(plain: Uint8Array, { key, path, nonce }: SealInput): Uint8Array {
   assert(nonce.length === XCHACHA_NONCE_LENGTH, "a nonce has 24 bytes");
-  const header = new Uint8Array(HEADER_2_LENGTH);
-  header.set([0x4e, 0x58, 0x52, 0x32, VERSION_2, 0, 0, 0]);
-  header.set(nonce, NONCE_PART_OFFSET);
-  const ad = boundTo(header, path);
-  return concatBytes(header, key.use((bytes) => sealXchacha(bytes, plain, { nonce, ad })));
+  const stored = new Uint8Array(SEAL_OVERHEAD + plain.length);
+  stored.set(HEAD_2);
+  stored.set(nonce, NONCE_PART_OFFSET);
+  const ad = boundTo(stored.subarray(0, HEADER_2_LENGTH), path);
+  key.use((bytes) => sealXchachaInto(bytes, plain, { nonce, ad }, stored, HEADER_2_LENGTH));
+  return stored;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Principal } from "@runtime/core/syscalls.ts";
 import { clipped } from "@runtime/core/clip.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { type Gate, TARGET_LENGTH_MAX } from "@runtime/idl/policy.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import { capabilitiesBelow, capabilityOf, ownsAlone, prefixFault } from "./access.ts";
@@ -27,7 +28,6 @@ const NS_PER_MS = 1_000_000n;
 const LIST_HEAD_LENGTH = 15;
 /** Bytes of names, each with its length, in one reply of LIST_AFTER. */
 const PAGE_LENGTH_MAX = 8_000;
-const UTF8 = new TextEncoder();
 
 /** The store that the protocol stands on. Every `ok` of a write means that it is on the disk. */
 export type StatePort = Pick<
@@ -285,7 +285,7 @@ function fitting(names: readonly string[], lengthMax: number): { readonly name: 
   const fit: { readonly name: string }[] = [];
   let room = lengthMax;
   for (const name of names) {
-    room -= 2 + UTF8.encode(name).length;
+    room -= 2 + utf8Length(name);
     if (room < 0) break;
     fit.push({ name });
   }

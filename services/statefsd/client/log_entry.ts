@@ -87,6 +87,9 @@ export interface FoundEntry {
 /** Longest entry, its hash included, in bytes. */
 export const ENTRY_LENGTH_MAX = sizeOf(HEAD) + sizeOf(BODY.record) + SHA256_LENGTH;
 
+/** An entry of most records fits, its hash included. */
+const ENTRY_LENGTH_LIKELY = 384;
+
 const KINDS = new Map<number, EntryKind>([
   [ENTRY_KIND.record, "record"],
   [ENTRY_KIND.gap, "gap"],
@@ -96,7 +99,7 @@ const KINDS = new Map<number, EntryKind>([
 
 /** The bytes of an entry, and the hash that goes behind them. */
 export function encodeEntry(entry: LogEntry): { bytes: Uint8Array; hash: Uint8Array } {
-  const writer = new Writer(ENTRY_LENGTH_MAX);
+  const writer = new Writer(ENTRY_LENGTH_MAX, undefined, ENTRY_LENGTH_LIKELY);
   writeFields(writer, HEAD, { ...entry, kind: ENTRY_KIND[entry.kind] });
   writeFields(writer, BODY[entry.kind], entry);
   const hash = sha256(DOMAIN, writer.finish());

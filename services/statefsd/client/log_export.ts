@@ -9,6 +9,7 @@
 
 import { WireError } from "@runtime/core/error.ts";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
+import { utf8Length } from "@runtime/core/utf8.ts";
 import { SHA256_LENGTH } from "@runtime/crypto/sha256.ts";
 import { KEY_LENGTH, SIGNATURE_LENGTH } from "../../keystored/protocol.ts";
 import {
@@ -29,7 +30,6 @@ import { nameOfRing, RING_NAMES } from "./log_segment.ts";
 
 const U64 = /^(?:0|[1-9]\d{0,19})$/;
 const U64_MAX = (1n << 64n) - 1n;
-const UTF8 = new TextEncoder();
 
 /** The last line of an export. */
 export interface ExportEnd {
@@ -160,7 +160,7 @@ class Members {
     const value = this.#members.get(name);
     // A lone surrogate has no bytes of its own: it would pass for another letter.
     if (typeof value !== "string" || !value.isWellFormed()) throw refused();
-    if (UTF8.encode(value).length > lengthMax) throw refused();
+    if (utf8Length(value) > lengthMax) throw refused();
     return value;
   }
 
