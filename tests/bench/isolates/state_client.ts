@@ -12,7 +12,6 @@ const KEYS = 500;
 const WIDE = 32;
 const PUTS = 1_000;
 const GETS = 5_000;
-const ROUNDS = 5;
 const VALUE = Uint8Array.from({ length: 256 }, (_, index) => index);
 
 const keyAt = (index: number) => `/state/app/bench/${index % KEYS}`;
@@ -65,20 +64,16 @@ export const stateClient: AnyComponent = defineComponent({
     spawn(async () => {
       await settled;
       await rateOf(put, KEYS, 1);
-      const rounds: StateFigures[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        rounds.push({
-          put: await medianRateOf(put, PUTS),
-          putWide: await rateOf(put, 4 * PUTS, WIDE),
-          get: await medianRateOf(get, GETS),
-          getWide: await rateOf(get, 2 * GETS, WIDE),
-        });
-      }
-      const message = JSON.stringify(mediansOf(rounds));
+      const figures: StateFigures = {
+        put: await medianRateOf(put, PUTS),
+        putWide: await rateOf(put, 4 * PUTS, WIDE),
+        get: await medianRateOf(get, GETS),
+        getWide: await rateOf(get, 2 * GETS, WIDE),
+      };
       await log.append({
         level: LEVELS.indexOf("info"),
         scope: FIGURES_SCOPE,
-        message,
+        message: JSON.stringify(figures),
         fields: "",
       });
     });
@@ -86,11 +81,7 @@ export const stateClient: AnyComponent = defineComponent({
   },
 });
 
-function medianOf(values: readonly number[]): number {
+/** The middle one. */
+export function medianOf(values: readonly number[]): number {
   return values.toSorted((left, right) => left - right)[values.length >> 1] ?? 0;
-}
-
-function mediansOf(rounds: readonly StateFigures[]): StateFigures {
-  const of = (key: keyof StateFigures) => Math.round(medianOf(rounds.map((round) => round[key])));
-  return { put: of("put"), putWide: of("putWide"), get: of("get"), getWide: of("getWide") };
 }
