@@ -101,11 +101,6 @@ export interface Component<
   readonly concurrency?: number;
   /** Messages that may wait at each endpoint; 8 unless said, as upstream. */
   readonly depth?: number;
-  /**
-   * What the node would lose with the daemon's memory: it is not started again then, and the node says
-   * `degraded: <this> lost <name>`.
-   */
-  readonly irreplaceable?: string;
   create(given: Given<Serves, Calls, Uses>): Behaviour<Serves> | Promise<Behaviour<Serves>>;
 }
 

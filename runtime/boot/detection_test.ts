@@ -201,7 +201,7 @@ test("an isolate that runs away takes its daemons with it, whatever their state"
     restored: () => Promise.resolve(),
     degraded: (what, name) => void degraded.push([what, name]),
   });
-  for (const name of ["serving", "down", "starting"]) supervisor.add(name, undefined);
+  for (const name of ["serving", "down", "starting"]) supervisor.add(name);
   supervisor.served("serving");
   supervisor.served("down");
   supervisor.faulted("down", "x");

@@ -238,7 +238,7 @@ class Node implements Booted {
   async #spawn(component: AnyComponent): Promise<void> {
     const { name } = component;
     this.#components.set(name, component);
-    this.#supervisor.add(name, component.irreplaceable);
+    this.#supervisor.add(name);
     await this.#spawnTask(component);
   }
 

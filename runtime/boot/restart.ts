@@ -37,18 +37,12 @@ const NS_PER_MS = 1e6;
 
 /** One daemon's way through the table. */
 export class Restarts {
-  /** A daemon that is not replaceable: any fault is its last. */
-  readonly #irreplaceable: boolean;
   /** When it was started again, within the window. */
   readonly #startsNs: number[] = [];
   #state: RestartState = "starting";
   #count = 0;
   #faultsInARow = 0;
   #lastFaultNs = Number.NEGATIVE_INFINITY;
-
-  constructor(irreplaceable: boolean) {
-    this.#irreplaceable = irreplaceable;
-  }
 
   get state(): RestartState {
     return this.#state;
@@ -72,8 +66,7 @@ export class Restarts {
   faulted(nowNs: number): number | undefined {
     const within = nowNs - RESTART_WINDOW_MS * NS_PER_MS;
     while ((this.#startsNs[0] ?? nowNs) < within) this.#startsNs.shift();
-    if (this.#irreplaceable) this.#enter("lost");
-    else this.#enter(this.#startsNs.length < RESTARTS_MAX ? "faulted" : "spent");
+    this.#enter(this.#startsNs.length < RESTARTS_MAX ? "faulted" : "spent");
     if (this.#state === "stopped") return undefined;
     this.#faultsInARow = this.#lastFaultNs < within ? 1 : this.#faultsInARow + 1;
     this.#lastFaultNs = nowNs;

@@ -12,8 +12,8 @@ import {
 const MS = 1e6;
 
 /** A daemon that served once. */
-function serving(irreplaceable = false): Restarts {
-  const restarts = new Restarts(irreplaceable);
+function serving(): Restarts {
+  const restarts = new Restarts();
   restarts.served();
   return restarts;
 }
@@ -79,13 +79,6 @@ test("Restarts has its whole budget again when the window has passed", () => {
     equal(typeof cycle(restarts, laterMs + index), "number");
   }
   equal(restarts.faulted((laterMs + RESTARTS_MAX) * MS), undefined);
-});
-
-test("Restarts never starts what is irreplaceable again", () => {
-  const restarts = serving(true);
-  equal(restarts.faulted(0), undefined);
-  equal(restarts.state, "stopped");
-  equal(restarts.count, 0);
 });
 
 test("Restarts counts a fault of a daemon that is just starting", () => {

@@ -130,19 +130,6 @@ test("a caller that starts again while its server is down for good finds it gone
   node.node.stop();
 });
 
-test("an irreplaceable daemon is not started again: the node says what it lost", async () => {
-  let lives = 0;
-  const node = await restartNode({ irreplaceable: "identity", create: () => void lives++ });
-  equal(await crash(node), "gone");
-  node.clock.advanceMs(600_000);
-  await settled();
-  deepEqual(node.degraded, ["identity lost serverd"]);
-  equal(node.lines.at(-1), "degraded: identity lost serverd");
-  equal((await node.server.life({})).status, "gone");
-  equal(lives, 1);
-  node.node.stop();
-});
-
 test("a daemon that throws while it starts again spends its budget too", async () => {
   const node = await restartNode({
     create(life) {

@@ -4,7 +4,7 @@ import { BootError } from "./isolate.ts";
 import { Restarts, type RestartState } from "./restart.ts";
 
 /** Why a daemon stays down, as `degraded: <what> <name>` says it. */
-export type Degradation = "restarts spent" | "runaway" | "cut off" | `${string} lost`;
+export type Degradation = "restarts spent" | "runaway" | "cut off";
 
 /** What the supervisor has the boot do. */
 export interface SupervisorPorts {
@@ -36,8 +36,6 @@ export interface SupervisedDaemon {
 
 interface Daemon {
   readonly restarts: Restarts;
-  /** What the node loses with it, if it cannot be replaced. */
-  readonly irreplaceable: string | undefined;
   fault: string | undefined;
   degraded: Degradation | undefined;
 }
@@ -55,9 +53,8 @@ export class Supervisor {
   }
 
   /** A daemon is being started for the first time. */
-  add(name: string, irreplaceable: string | undefined): void {
-    const restarts = new Restarts(irreplaceable !== undefined);
-    this.#daemons.set(name, { restarts, irreplaceable, fault: undefined, degraded: undefined });
+  add(name: string): void {
+    this.#daemons.set(name, { restarts: new Restarts(), fault: undefined, degraded: undefined });
   }
 
   /** It serves for the first time. */
@@ -83,13 +80,7 @@ export class Supervisor {
     const waitMs = daemon.restarts.faulted(clock.nowNs());
     daemon.fault = reason;
     this.#ports.ended(name);
-    if (waitMs === undefined) {
-      const { irreplaceable } = daemon;
-      const what = irreplaceable === undefined
-        ? "restarts spent"
-        : `${irreplaceable} lost` as const;
-      return this.#degrade(daemon, what, name);
-    }
+    if (waitMs === undefined) return this.#degrade(daemon, "restarts spent", name);
     sleepUntil(clock.nowNs() + waitMs * 1e6).then(() => this.#startWhenServed(name));
   }
 

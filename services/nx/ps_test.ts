@@ -12,7 +12,7 @@ const HANDLERS: Handlers<typeof controld> = {
     status: "ok",
     placement: "inline",
     inspector: "unknown",
-    degraded: [{ what: "identity lost", task: "keystored" }],
+    degraded: [{ what: "restarts spent", task: "keystored" }],
     tasks: [
       {
         ...{ name: "logd", isolate: "host", state: 1, restarts: 2, fault: "TypeError" },
@@ -50,7 +50,7 @@ test("nx ps shows every daemon in a row, and what the node goes on without", asy
   const { code, lines } = await ps([]);
   equal(code, EXIT.ok);
   deepEqual(lines.map((line) => line.split(/ {2,}/)), [
-    ["degraded: identity lost keystored"],
+    ["degraded: restarts spent keystored"],
     "DAEMON,ISOLATE,STATE,RESTARTS,MEMORY,FRAMES,BUSY,QUEUES,RIGHTS,LAST FAULT".split(","),
     [
       ...["logd", "host", "serving", "2", "3.0MiB", "17", "2.5%", "5/64 0/64"],
@@ -71,7 +71,7 @@ test("nx ps --json says the same for programs, and null for what is unknown", as
     node: {
       isolation: "inline",
       inspector: "unknown",
-      degraded: [{ what: "identity lost", task: "keystored" }],
+      degraded: [{ what: "restarts spent", task: "keystored" }],
     },
   });
   deepEqual(logd, {

@@ -71,7 +71,6 @@ export const called = defineService({
 
 /** What a test may put in the place of the usual. */
 export interface RestartParts {
-  readonly irreplaceable?: string;
   /** Runs in each life of the server before it serves. */
   readonly create?: (life: number) => void | Promise<void>;
   readonly devices?: readonly MachineDevice[];
@@ -137,43 +136,40 @@ export async function settled(): Promise<void> {
 
 function serverd(
   departures: Principal[],
-  { create, irreplaceable, devices = [], drive, garble }: RestartParts,
+  { create, devices = [], drive, garble }: RestartParts,
 ): AnyComponent {
   let lives = 0;
-  return {
-    ...defineComponent({
-      name: "serverd",
-      serves: { served },
-      calls: {},
-      uses: devices.length > 0 ? { card: "virtio-net" } : {},
-      asks: [],
-      concurrency: 4,
-      async create({ departed, device, syscalls }) {
-        const life = ++lives;
-        let nonce = 0;
-        departed((who) => void departures.push(who));
-        await create?.(life);
-        const { card } = device as { readonly card?: DevicePorts };
-        if (card !== undefined) drive?.(card, life);
-        return {
-          served: {
-            life() {
-              // Callers count their nonces from 1; a few too many do no harm.
-              nonce += 1;
-              for (let guess = 1; guess <= nonce; guess++) garble?.(syscalls, guess);
-              return { status: "ok", life };
-            },
-            hang: () => new Promise(() => {}),
-            crash() {
-              throw new TypeError("nobody may read this");
-            },
-            guarded: () => ({ status: "ok" }),
+  return defineComponent({
+    name: "serverd",
+    serves: { served },
+    calls: {},
+    uses: devices.length > 0 ? { card: "virtio-net" } : {},
+    asks: [],
+    concurrency: 4,
+    async create({ departed, device, syscalls }) {
+      const life = ++lives;
+      let nonce = 0;
+      departed((who) => void departures.push(who));
+      await create?.(life);
+      const { card } = device as { readonly card?: DevicePorts };
+      if (card !== undefined) drive?.(card, life);
+      return {
+        served: {
+          life() {
+            // Callers count their nonces from 1; a few too many do no harm.
+            nonce += 1;
+            for (let guess = 1; guess <= nonce; guess++) garble?.(syscalls, guess);
+            return { status: "ok", life };
           },
-        };
-      },
-    }),
-    ...(irreplaceable === undefined ? {} : { irreplaceable }),
-  };
+          hang: () => new Promise(() => {}),
+          crash() {
+            throw new TypeError("nobody may read this");
+          },
+          guarded: () => ({ status: "ok" }),
+        },
+      };
+    },
+  });
 }
 
 function callerd(): AnyComponent {
