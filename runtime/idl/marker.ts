@@ -14,6 +14,7 @@ export const PHASES = [
   "logd",
   "entropy",
   "state",
+  "keystore",
   "net",
   "session",
   "end",

@@ -14,8 +14,8 @@ export const SUBJECT_LENGTH_MAX = 80;
 export const CAPABILITY_LENGTH_MAX = 48;
 /** Longest operation name, in bytes. Source: RFC-0015, "Audit record". */
 export const OPERATION_LENGTH_MAX = 32;
-/** Longest target, in bytes. Source: RFC-0015, "Audit record". */
-export const TARGET_LENGTH_MAX = 64;
+/** Longest target, in bytes: upstream's 64 do not hold an application, a purpose and a key's id. */
+export const TARGET_LENGTH_MAX = 144;
 
 /** What an enforcer asks: may this subject do this. */
 export interface Ask {

@@ -23,6 +23,7 @@ import {
   type OpName,
   type RequestOf,
   type Service,
+  wordsOf,
 } from "./service.ts";
 
 /** What a handler knows of its caller, beside the request. */
@@ -35,6 +36,18 @@ export interface Call {
 
 /** Key of the handler that hears of frames that did not parse, before their refusal goes out. */
 export const REFUSED: unique symbol = Symbol("refused");
+
+/**
+ * Key of what names the target of a request for its audit record, in the place of the operation's
+ * declaration: where a request does not tell by itself what it is about.
+ */
+export const TARGET: unique symbol = Symbol("target");
+
+/** Names what a request is about, before the gate is asked; the reply must not depend on it. */
+export type TargetNamer = (
+  opName: string,
+  values: Readonly<Record<string, unknown>>,
+) => string | Promise<string>;
 
 /** Hears why a frame was refused, and the opcode byte it had: 0 where it had none. */
 export type RefusedHandler = (
@@ -50,13 +63,14 @@ export type Handlers<S extends Service> =
       call: Call,
     ) => Answer<S, K> | Promise<Answer<S, K>>;
   }
-  & { readonly [REFUSED]?: RefusedHandler };
+  & { readonly [REFUSED]?: RefusedHandler; readonly [TARGET]?: TargetNamer };
 
 /** A protocol with its behaviour. */
 export interface Bound {
   readonly service: Service;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly refused: RefusedHandler | undefined;
+  readonly target: TargetNamer | undefined;
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -87,6 +101,7 @@ export function bind<S extends Service>(service: S, handlers: Handlers<S>): Boun
     service,
     handlers: handlers as unknown as Bound["handlers"],
     refused: handlers[REFUSED],
+    target: handlers[TARGET],
   };
 }
 
@@ -171,12 +186,11 @@ function answer(
   const plan = planOf(service, request.opName);
   const outside = outOfBounds(plan, request.values);
   if (outside !== undefined) return unserved(service, request, { status: outside, ...context });
-  const { call, gate } = context;
-  const allowed = permitted(service, plan, { values: request.values, call, gate });
+  const allowed = permitted(served, request, plan, context);
   const decided = (allows: boolean) =>
     allows
       ? handle(served, request, context)
-      : unserved(service, request, { status: "denied", ...context });
+      : unserved(service, request, { status: wordsOf(service).denied, ...context });
   return typeof allowed === "boolean" ? decided(allowed) : allowed.then(decided);
 }
 
@@ -269,20 +283,27 @@ function outOfBounds({ bounds }: OpPlan, values: Values): string | undefined {
 }
 
 function permitted(
-  service: Service,
+  { service, target: namer }: Bound,
+  { opName, values }: ParsedRequest,
   plan: OpPlan,
-  { values, call, gate }: { values: Values; call: Call; gate: Gate },
+  { call, gate }: Context,
 ): boolean | Promise<boolean> {
   const subject = subjectOf(service, call.sender.name);
   if (subject === undefined) return false;
   const [capability, ...others] = plan.capabilities(values);
   if (capability === undefined) return true;
-  const { operation, targets } = plan;
-  const ask = { subject, operation, target: targetOf(targets, values) };
-  const first = gate({ ...ask, capability });
-  return others.length === 0
-    ? first
-    : anyOther(first, others, (each) => gate({ ...ask, capability: each }));
+  const asked = (target: string) => {
+    const ask = { subject, operation: plan.operation, target };
+    const first = gate({ ...ask, capability });
+    return others.length === 0
+      ? first
+      : anyOther(first, others, (each) => gate({ ...ask, capability: each }));
+  };
+  if (namer === undefined) return asked(targetOf(plan.targets, values));
+  const named = namer(opName, values);
+  return typeof named === "string"
+    ? asked(clipped(named, TARGET_LENGTH_MAX))
+    : named.then((target) => asked(clipped(target, TARGET_LENGTH_MAX)));
 }
 
 /** Whether the first answer, or one of the others', allows. */
@@ -303,8 +324,10 @@ function targetOf(targets: readonly string[], values: Values): string {
 }
 
 /** As whom policy judges a caller; `undefined` for one that the protocol is not for. */
-function subjectOf({ callers }: Service, sender: string): string | undefined {
-  if (callers === undefined) return sender;
+function subjectOf({ callers, subjects = {} }: Service, sender: string): string | undefined {
+  if (callers === undefined) {
+    return Object.hasOwn(subjects, sender) ? subjects[sender] : sender;
+  }
   return Object.hasOwn(callers, sender) ? callers[sender] : undefined;
 }
 
@@ -321,7 +344,8 @@ function reply(
 function refusal(service: Service, refused: RefusedRequest): Uint8Array {
   const cause = refused.refusal.code;
   const unknown = cause === "unknown_op" && "unsupported" in service.status;
-  const status = service.refusals?.[cause] ?? (unknown ? "unsupported" : "malformed");
+  const status = service.refusals?.[cause] ??
+    (unknown ? "unsupported" : wordsOf(service).malformed);
   return service.plane === "capnp"
     ? encodeCapnpRefusal(service, refused.code, status)
     : encodeRefusal(service, { code: refused.code, nonce: refused.nonce, status });

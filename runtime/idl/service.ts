@@ -27,12 +27,21 @@ export const NONCE32: Envelope = { request: ["nonce32"], reply: ["status", "nonc
 /** Requests and replies without a nonce: one in flight at a time. */
 export const BARE: Envelope = { request: [], reply: ["status"] };
 
-/** Statuses by name. The three that every protocol needs are required. */
-export type StatusCodes = Readonly<Record<string, number>> & {
-  readonly ok: 0;
-  readonly denied: number;
-  readonly malformed: number;
-};
+/** Statuses by name. */
+export type StatusCodes = Readonly<Record<string, number>> & { readonly ok: 0 };
+
+/** What a protocol calls the two refusals that every protocol has. */
+export interface RefusalWords {
+  readonly denied: string;
+  readonly malformed: string;
+}
+
+const USUAL_WORDS: RefusalWords = { denied: "denied", malformed: "malformed" };
+
+/** The names of a protocol's denial, and of its refusal of what does not parse. */
+export function wordsOf({ words = USUAL_WORDS }: Pick<ServiceCommon, "words">): RefusalWords {
+  return words;
+}
 
 /** Least and most that a number of a request may be, and what is answered outside. */
 export interface NumericBound {
@@ -90,9 +99,11 @@ export interface CapnpOp extends OpCommon {
 interface ServiceCommon {
   readonly name: string;
   readonly status: StatusCodes;
+  /** `denied` and `malformed` unless said. */
+  readonly words?: RefusalWords;
   /**
    * Statuses of frames that do not parse, by cause. Unless said, `unknown_op` is `unsupported` where
-   * the protocol has that, and everything else is `malformed`.
+   * the protocol has that, and everything else is what it calls `malformed`.
    */
   readonly refusals?: Readonly<Partial<Record<WireErrorCode, string>>>;
   /** Endpoint of the daemon that serves this protocol, when it has more than one. */
@@ -102,6 +113,8 @@ interface ServiceCommon {
    * else is denied. Where it is absent, everyone is judged under the name that the kernel stamped.
    */
   readonly callers?: Readonly<Record<string, string>>;
+  /** Principals that policy judges as another subject, where everyone may call. */
+  readonly subjects?: Readonly<Record<string, string>>;
   /** Marker lines that the daemon may print, by key. */
   readonly markers?: Readonly<Record<string, MarkerDeclaration>>;
 }
@@ -159,7 +172,8 @@ function checkCodes(declaration: Omit<PackedService, "plane"> | Omit<CapnpServic
   assert(new Set(codes).size === codes.length, "opcodes of a protocol differ");
   const statuses = Object.values(declaration.status);
   assert(new Set(statuses).size === statuses.length, "status codes of a protocol differ");
-  const refusals = Object.values(declaration.refusals ?? {});
+  const { denied, malformed } = wordsOf(declaration);
+  const refusals = [denied, malformed, ...Object.values(declaration.refusals ?? {})];
   assert(refusals.every((status) => status in declaration.status), "a refusal is a status");
 }
 

@@ -32,7 +32,7 @@ async function startedWith(
     stats: () => ({ status: "denied" }),
   });
   const call = { entropy: seedEntropy(() => seed ?? undefined), log, state };
-  await keystoredComponent.create({ args: {}, call, key: kek() } as never);
+  await keystoredComponent.create({ args: {}, call, key: kek(), spawn() {} } as never);
   return messages;
 }
 
@@ -57,9 +57,9 @@ test("keystored starts with no other key when the kept one cannot be read", asyn
     const status of ["integrity", "rollback", "io_error", "denied", "no_reply", "gone"] as const
   ) {
     let puts = 0;
-    const { put, stats } = keptState();
+    const { put, ...others } = keptState();
     const state: KeptState = {
-      stats,
+      ...others,
       get: () => Promise.resolve({ status }),
       put(request) {
         puts += 1;

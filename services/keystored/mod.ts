@@ -7,6 +7,20 @@ import { statefsd } from "../statefsd/protocol.ts";
 import { type KeyOrigin, KeySlot } from "./key_slot.ts";
 import { keystored } from "./protocol.ts";
 import { createKeystored } from "./service.ts";
+import { CLI_SUBJECT, keys } from "./client/keys_protocol.ts";
+import { AuditHash } from "./keys/audit_hash.ts";
+import { EntropyPool } from "./keys/entropy_pool.ts";
+import { KeyChanges } from "./keys/key_changes.ts";
+import { KeyClock } from "./keys/key_clock.ts";
+import { KeyUses } from "./keys/key_uses.ts";
+import { Keyring } from "./keys/keyring.ts";
+import { createKeys } from "./keys/keys_service.ts";
+import { stateKeyStore } from "./keys/state_key_store.ts";
+import { tendFor } from "./keys/tending.ts";
+
+/** Requests that run at a time, and those that may wait. */
+const CONCURRENCY = 64;
+const DEPTH = 64;
 
 /** What the log says about where the key came from. */
 const ORIGIN: Readonly<Record<KeyOrigin, string>> = {
@@ -18,12 +32,27 @@ const STUB = " (stub: RAM, not beyond the node)";
 
 export default defineComponent({
   name: "keystored",
-  serves: { keystored },
+  serves: { keystored, keys },
   calls: { entropy: rngd, log: logdV2, state: statefsd },
   uses: {},
   keyCapability: "keystore.kek",
   asks: ["policy.delegate", "keystore.kek", "rng.entropy", "statefs.keystore"],
-  async create({ args, call, key: kek }) {
+  asksFor: {
+    [CLI_SUBJECT]: [
+      "identity.key.admin",
+      "identity.key.agree",
+      "identity.key.create",
+      "identity.key.decrypt",
+      "identity.key.derive",
+      "identity.key.read",
+      "identity.key.revoke",
+      "identity.key.rotate",
+      "identity.key.sign",
+    ],
+  },
+  concurrency: CONCURRENCY,
+  depth: DEPTH,
+  async create({ args, call, clock, key: kek, spawn, syscalls }) {
     assert(kek !== undefined, "the boot hands over the key that seeds are wrapped under");
     const slot = new KeySlot({ ...call, kek, deviceId: args["deviceId"] });
     await slot.key();
@@ -37,6 +66,21 @@ export default defineComponent({
       message: origin === undefined ? NO_KEY : `${ORIGIN[origin]}${stub}`,
       fields: "algorithm=ed25519\n",
     });
-    return { keystored: createKeystored(slot) };
+    const entropy = new EntropyPool(call.entropy);
+    const ring = new Keyring({
+      store: stateKeyStore(call.state),
+      draw: (length) => entropy.draw(length),
+      time: new KeyClock(clock),
+      kek,
+      takesTestKeys: args["profile"] !== "prod",
+      seeded: args["seeded"] === "yes",
+    });
+    if (!await ring.open()) throw new Refusal("keys_not_listed");
+    spawn(() => tendFor(ring, { clock, timer: syscalls.timerCreate() }));
+    const [uses, changes] = [new KeyUses(ring), new KeyChanges(ring)];
+    return {
+      keystored: createKeystored(slot),
+      keys: createKeys({ ring, uses, changes, hash: new AuditHash(kek) }),
+    };
   },
 });

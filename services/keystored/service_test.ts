@@ -279,7 +279,8 @@ test("test_reject_key_extraction: no reply, log line or text of keystored holds 
     stats: () => ({ status: "denied" }),
   });
   const call = { entropy: seedEntropy(() => seed.slice()), log, state: keptState() };
-  const behaviour = await keystoredComponent.create({ args: {}, call, key: kek() } as never);
+  const given = { args: {}, call, key: kek(), spawn() {} };
+  const behaviour = await keystoredComponent.create(given as never);
   const exchange = directFrames([bind(keystored, behaviour.keystored)]);
   for (const frame of everyFrame()) told.push(toHex(await exchange(frame) ?? new Uint8Array(0)));
   told.push(inspected(behaviour));

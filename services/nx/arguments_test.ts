@@ -66,7 +66,7 @@ const REFUSED = [
   [["policy", "check", "A b", "rng.entropy"], "subject", "no subject"],
   [["policy", "check", "rngd", LONG], "capability", "1 to 48 bytes, not 400"],
   [["policy", "check", "rngd", "RNG"], "capability", "no capability"],
-  [["policy", "check", "rngd", "rng.entropy", "--target", LONG], "--target", "0 to 64 bytes"],
+  [["policy", "check", "rngd", "rng.entropy", "--target", LONG], "--target", "0 to 144 bytes"],
 ] as const;
 
 test("runNx names the argument that no frame can carry, and its bound, in one short line", async () => {

@@ -39,7 +39,11 @@ export function bootArguments(
       ...(options.state?.imageId === undefined ? {} : { imageId: toHex(options.state.imageId) }),
       sequenceMin: `${options.state?.sequenceMin ?? 0n}`,
     },
-    keystored: options.state?.deviceId === undefined ? {} : { deviceId: options.state.deviceId },
+    keystored: {
+      profile: options.profile,
+      seeded: options.seed === undefined ? "no" : "yes",
+      ...(options.state?.deviceId === undefined ? {} : { deviceId: options.state.deviceId }),
+    },
     dsoftbusd: {
       advertise: `${advertise}`,
       peers: dials.map(dialText).join(" "),

@@ -3,7 +3,8 @@ import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { HEADER_LENGTH, speaks } from "@runtime/idl/packed_frame.ts";
-import { controld, WAIT_MAX_MS } from "../controld/protocol.ts";
+import type { PackedService } from "@runtime/idl/service.ts";
+import { WAIT_MAX_MS } from "../controld/protocol.ts";
 import type { ControlPorts } from "./control_client.ts";
 
 /** Connections at a time; one more is closed at once. */
@@ -23,17 +24,25 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** What the bridge stands on. */
-export interface BridgePorts extends ControlPorts {
-  /** Channel of the principal `host-control` to controld. */
+/** A protocol that the bridge carries, and where to. */
+export interface BridgeRoute {
+  /** With a nonce of 64 bits, and the status in front of the reply's. */
+  readonly service: PackedService;
+  /** Channel of the principal `host-control` to who serves it. */
   readonly channel: RawChannel;
 }
 
+/** What the bridge stands on. */
+export interface BridgePorts extends ControlPorts {
+  readonly routes: readonly BridgeRoute[];
+}
+
 /**
- * Carries the frames of a control socket to controld, one of each connection at a time.
+ * Carries the frames of a control socket to who serves their protocol, one of each connection at a
+ * time.
  *
  * Connections choose their own nonces, so each request travels under a nonce of the bridge's. What
- * cannot be a request of controld ends its connection.
+ * cannot be a request of any of the protocols ends its connection.
  *
  * @throws {HostSocketFailure} when the path cannot be had.
  */
@@ -70,16 +79,22 @@ function refuse(stream: FrameStream): void {
 }
 
 interface ConnectionPorts {
-  readonly channel: RawChannel;
+  readonly routes: readonly BridgeRoute[];
   readonly clock: Clock;
   readonly turns: Turns;
   readonly nonces: Nonces;
 }
 
+/** A request on its way to who serves it. */
+interface Request {
+  readonly frame: Uint8Array;
+  readonly channel: RawChannel;
+}
+
 class Connection {
   readonly #stream: FrameStream;
   readonly #ports: ConnectionPorts;
-  readonly #waiting: Uint8Array[] = [];
+  readonly #waiting: Request[] = [];
   #busy = false;
   #over = false;
   #cancelIdle: () => void = () => {};
@@ -109,10 +124,9 @@ class Connection {
   #take(bytes: Uint8Array): void {
     if (this.#over) return;
     const fits = bytes.length >= HEADER_LENGTH + NONCE_LENGTH && bytes.length <= FRAME_LENGTH_MAX;
-    if (!fits || !speaks(controld, bytes) || this.#waiting.length >= WAITING_MAX) {
-      return this.#abort();
-    }
-    this.#waiting.push(bytes.slice());
+    const route = this.#ports.routes.find(({ service }) => speaks(service, bytes));
+    if (!fits || route === undefined || this.#waiting.length >= WAITING_MAX) return this.#abort();
+    this.#waiting.push({ frame: bytes.slice(), channel: route.channel });
     if (!this.#busy) this.#run();
   }
 
@@ -128,13 +142,13 @@ class Connection {
     this.#watch();
   }
 
-  /** @returns The reply under the connection's own nonce; `undefined` when controld has none. */
-  async #forward(frame: Uint8Array): Promise<Uint8Array | undefined> {
+  /** @returns The reply under the connection's own nonce; `undefined` when there is none. */
+  async #forward({ frame, channel }: Request): Promise<Uint8Array | undefined> {
     const nonce = this.#ports.nonces.next();
     const own = nonceView(frame, HEADER_LENGTH).getBigUint64(0, true);
     nonceView(frame, HEADER_LENGTH).setBigUint64(0, nonce, true);
     const timeoutMs = REQUEST_TIMEOUT_MS;
-    const outcome = await this.#ports.channel.exchange({
+    const outcome = await channel.exchange({
       frame,
       nonce,
       move: undefined,

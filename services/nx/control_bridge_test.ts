@@ -37,7 +37,7 @@ async function bridge() {
         held.push({ nonce, frame: frame.slice(), answer });
       }),
   };
-  const ports = { control, clock, turns: clock, channel };
+  const ports = { control, clock, turns: clock, routes: [{ service: controld, channel }] };
   const server = await serveControl(ports, PATH);
   return { ports, control, clock, held, server };
 }
@@ -190,7 +190,10 @@ test("serveControl ends a connection whose request controld never answers", asyn
   const control = memoryControl(files);
   const clock = manualClock();
   const channel = { exchange: () => Promise.resolve({ status: "no_reply" } as const) };
-  const server = await serveControl({ control, clock, turns: clock, channel }, PATH);
+  const server = await serveControl(
+    { control, clock, turns: clock, routes: [{ service: controld, channel }] },
+    PATH,
+  );
   const connection = await rawConnection(control);
   connection.stream.send(stopFrame(1n));
   await settled();

@@ -2,8 +2,9 @@ import type { Clock, Turns } from "@runtime/core/ports.ts";
 import type { ControlSockets, FrameStream } from "@runtime/core/program_ports.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Exchange, NoReply, RawChannel, RawReply } from "@runtime/idl/channel.ts";
-import { replyNonce } from "@runtime/idl/packed_frame.ts";
+import { replyNonce, speaks } from "@runtime/idl/packed_frame.ts";
 import { controld } from "../controld/protocol.ts";
+import { keys } from "../keystored/client/keys_protocol.ts";
 
 /** How long a node may take to accept, in milliseconds. */
 export const CONNECT_TIMEOUT_MS = 1_000;
@@ -136,7 +137,7 @@ class ControlChannel implements ControlConnection {
 
 function nonceOf(frame: Uint8Array): bigint | undefined {
   try {
-    return replyNonce(controld, frame);
+    return replyNonce(speaks(keys, frame) ? keys : controld, frame);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { fakeNode, type NxWorld, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { healthyConsole } from "@tests/fakes/ladder.ts";
 import { test } from "@tests/fakes/test.ts";
-import type { controld } from "../controld/protocol.ts";
+import { controld } from "../controld/protocol.ts";
 import { type ControlServer, serveControl } from "./control_bridge.ts";
 import { EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
@@ -99,7 +99,9 @@ function demo(argv: readonly string[], play: Play = {}) {
       const path = `/child/${index}`;
       const handlers = { ...handlersOf(ids, index), ...play.handlers };
       const channel = fakeNode(undefined, { handlers }).connect("host-control", {} as never);
-      servers.push(await serveControl({ ...world.ports, channel }, path));
+      servers.push(
+        await serveControl({ ...world.ports, routes: [{ service: controld, channel }] }, path),
+      );
       emit({ event: "listening", host: "127.0.0.1", port: 7000 + index });
       emit({ event: "control", path });
       for (const line of ladder) emit({ event: "marker", line, task: "x", atNs: 0 });

@@ -1,4 +1,5 @@
 import type { ProvenMarker } from "@runtime/boot/marker.ts";
+import { keys } from "../keystored/client/keys_protocol.ts";
 import { markerPattern } from "@runtime/idl/marker.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
 import type { HeldState } from "../statefsd/client/node_state.ts";
@@ -134,8 +135,11 @@ export class NodeRun {
           node.listen,
         );
         this.#pointTo(entry);
-        const channel = node.connect(CONTROL_PRINCIPAL, controld);
-        server = await serveControl({ ...this.#shell.ports, channel }, entry.socket);
+        const routes = [controld, keys].map((service) => ({
+          service,
+          channel: node.connect(CONTROL_PRINCIPAL, service),
+        }));
+        server = await serveControl({ ...this.#shell.ports, routes }, entry.socket);
       }
       await watch?.begin();
       this.#report.listening(node.listen);

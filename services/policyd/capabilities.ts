@@ -15,6 +15,15 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "dsoftbus.ping",
   "dsoftbus.resolve",
   "identity.announce",
+  "identity.key.admin",
+  "identity.key.agree",
+  "identity.key.create",
+  "identity.key.decrypt",
+  "identity.key.derive",
+  "identity.key.read",
+  "identity.key.revoke",
+  "identity.key.rotate",
+  "identity.key.sign",
   "identity.log",
   "identity.read",
   "identity.session",
@@ -45,6 +54,11 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "statefs.read",
   "statefs.write",
 ]);
+
+/** Capabilities about what belongs to an application: the target says which. */
+export const SCOPED_PREFIX = "identity.key.";
+/** Those of them that hold for every application. */
+export const UNSCOPED: ReadonlySet<string> = new Set(["identity.key.admin"]);
 
 /** Capabilities that policyd itself looks for, by the check that does. Source: Open Nexus OS. */
 export const CHECKED_CAPABILITY = {

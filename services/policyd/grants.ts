@@ -2,6 +2,8 @@ import { fnv1a64 } from "@runtime/core/fnv.ts";
 import { utf8Length } from "@runtime/core/utf8.ts";
 import { CAPABILITY_LENGTH_MAX, SUBJECT_LENGTH_MAX } from "@runtime/idl/policy.ts";
 import { parse, TomlDate, TomlError } from "smol-toml";
+import { Apps, parseApps } from "./apps.ts";
+import { GrantsError } from "./grants_error.ts";
 
 /** Longest grants text, in bytes. Source: Open Nexus OS, policy files. */
 export const GRANTS_LENGTH_MAX = 64 * 1_024;
@@ -17,49 +19,17 @@ export const PEER_SUBJECT = "peer";
 
 const PEER = /^peer:[0-9a-f]{64}$/;
 const SUBJECT = /^[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/;
-const SECTIONS = ["version", "allow"];
-
-/** Why a grants text is refused. */
-export type GrantsErrorCode =
-  | "oversize"
-  | "not_toml"
-  | "unknown_section"
-  | "bad_version"
-  | "bad_subject"
-  | "sid_collision"
-  | "too_many_subjects"
-  | "not_a_list"
-  | "too_many_capabilities"
-  | "not_text"
-  | "capability_too_long"
-  | "unknown_capability"
-  | "duplicate_capability";
-
-/**
- * A grants text that cannot stand. The code is part of the name, because the boot tells no more than
- * the name of an error.
- */
-export class GrantsError extends Error {
-  override readonly name: string;
-  readonly code: GrantsErrorCode;
-  /** The section or subject at fault; empty when the text as a whole is. */
-  readonly where: string;
-
-  constructor(code: GrantsErrorCode, where = "") {
-    super(`Cannot use the grants: ${code}${where === "" ? "" : ` at ${where}`}`);
-    this.name = `GrantsError ${code}`;
-    this.code = code;
-    this.where = where;
-  }
-}
+const SECTIONS = ["version", "allow", "apps"];
 
 /** Who may do what. There is nothing that is not written down, no wildcard and no order. */
 export class Grants {
   readonly #bySubject: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #bySid: ReadonlyMap<bigint, string>;
+  readonly #apps: Apps;
 
-  constructor(bySubject: ReadonlyMap<string, ReadonlySet<string>>) {
+  constructor(bySubject: ReadonlyMap<string, ReadonlySet<string>>, apps = new Apps(new Map())) {
     this.#bySubject = bySubject;
+    this.#apps = apps;
     const bySid = new Map<bigint, string>();
     for (const subject of bySubject.keys()) {
       const sid = fnv1a64(subject);
@@ -73,6 +43,11 @@ export class Grants {
   allows(subject: string, capability: string): boolean {
     if (this.#bySubject.get(subject)?.has(capability) === true) return true;
     return PEER.test(subject) && this.#bySubject.get(PEER_SUBJECT)?.has(capability) === true;
+  }
+
+  /** Whether what belongs to an application is the subject's to use. */
+  actsFor(subject: string, app: string): boolean {
+    return this.#apps.owner(app) === subject;
   }
 
   /** The subject behind a service id; `undefined` when no line names it. */
@@ -103,9 +78,12 @@ export function parseGrants(text: string, known: ReadonlySet<string>): Grants {
   const unknown = Object.keys(root).find((section) => !SECTIONS.includes(section));
   if (unknown !== undefined) throw new GrantsError("unknown_section", unknown);
   if (root["version"] !== GRANTS_VERSION) throw new GrantsError("bad_version");
-  const lines = Object.entries(sectionOf(root["allow"]));
+  const lines = Object.entries(sectionOf(root["allow"], "allow"));
   if (lines.length > SUBJECTS_MAX) throw new GrantsError("too_many_subjects");
-  return new Grants(new Map(lines.map(([subject, list]) => parsedLine(subject, { list, known }))));
+  return new Grants(
+    new Map(lines.map(([subject, list]) => parsedLine(subject, { list, known }))),
+    parseApps(sectionOf(root["apps"] ?? {}, "apps")),
+  );
 }
 
 function parsedToml(text: string): Readonly<Record<string, unknown>> {
@@ -117,10 +95,10 @@ function parsedToml(text: string): Readonly<Record<string, unknown>> {
   }
 }
 
-function sectionOf(value: unknown): object {
+function sectionOf(value: unknown, name: string): object {
   const table = typeof value === "object" && value !== null && !Array.isArray(value) &&
     !(value instanceof TomlDate);
-  if (!table) throw new GrantsError("not_a_list", "allow");
+  if (!table) throw new GrantsError("not_a_list", name);
   return value;
 }
 

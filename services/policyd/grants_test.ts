@@ -2,10 +2,10 @@ import { deepEqual, equal, ok, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import { fnv1a64 } from "@runtime/core/fnv.ts";
 import { KNOWN_CAPABILITIES } from "./capabilities.ts";
+import { GrantsError } from "./grants_error.ts";
 import {
   CAPABILITIES_MAX,
   GRANTS_LENGTH_MAX,
-  GrantsError,
   isSubject,
   parseGrants,
   SUBJECTS_MAX,

@@ -7,7 +7,7 @@
 import type { Principal } from "@runtime/core/syscalls.ts";
 import type { Ask } from "@runtime/idl/policy.ts";
 import { OPERATION_LENGTH_MAX } from "@runtime/idl/policy.ts";
-import { CHECKED_CAPABILITY } from "./capabilities.ts";
+import { CHECKED_CAPABILITY, SCOPED_PREFIX, UNSCOPED } from "./capabilities.ts";
 import { type Grants, isSubject } from "./grants.ts";
 
 /** A decision with all that its record says. */
@@ -90,8 +90,21 @@ function policyVerdict(
   grants: Grants,
   { check, ask }: { readonly check: string; readonly ask: Ask },
 ): Verdict {
-  const outcome = grants.allows(ask.subject, ask.capability) ? "ok" : "denied";
-  return { ...ask, check, outcome, reason: "policy" };
+  const { subject, capability, target } = ask;
+  const allowed = grants.allows(subject, capability) &&
+    (!isScoped(capability) || grants.actsFor(subject, appOf(target)));
+  return { ...ask, check, outcome: allowed ? "ok" : "denied", reason: "policy" };
+}
+
+/** Whether a capability holds only for the applications that are the subject's. */
+function isScoped(capability: string): boolean {
+  return capability.startsWith(SCOPED_PREFIX) && !UNSCOPED.has(capability);
+}
+
+/** The application in a target: what stands before the first colon. */
+function appOf(target: string): string {
+  const end = target.indexOf(":");
+  return end < 0 ? target : target.slice(0, end);
 }
 
 /** The record names who spoke, not whom it claimed to be: that stands in the operation. */

@@ -2,6 +2,7 @@ import { parseIpv4 } from "@net/wire/ipv4.ts";
 import { defineComponent } from "@runtime/boot/component.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { identityd } from "../identityd/protocol.ts";
+import { keys } from "../keystored/client/keys_protocol.ts";
 import { keystored } from "../keystored/protocol.ts";
 import { logdQuery, logdV2 } from "../logd/protocol.ts";
 import { netstackd } from "../netstackd/protocol.ts";
@@ -22,13 +23,19 @@ export default defineComponent({
   serves: { selftest },
   calls: {
     ...{ keystored, identityd, samgrd, policyd, logdV2, logdQuery },
-    ...{ rngd, netstackd, dsoftbusd, statefsd },
+    ...{ rngd, netstackd, dsoftbusd, statefsd, keys },
   },
   uses: {},
   asks: [
     "ipc.core",
     "rng.entropy",
     "device.pubkey.read",
+    "identity.key.create",
+    "identity.key.decrypt",
+    "identity.key.read",
+    "identity.key.revoke",
+    "identity.key.rotate",
+    "identity.key.sign",
     "identity.read",
     "identity.verify",
     "statefs.admin",
@@ -57,6 +64,7 @@ export default defineComponent({
       net: call.netstackd,
       bus: call.dsoftbusd,
       state: call.statefsd,
+      store: call.keys,
       raw: {
         keystored: channel.keystored,
         policyd: channel.policyd,

@@ -5,6 +5,7 @@ import type { RawChannel } from "@runtime/idl/channel.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import type { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import type { identityd } from "../identityd/protocol.ts";
+import type { keys } from "../keystored/client/keys_protocol.ts";
 import type { keystored } from "../keystored/protocol.ts";
 import type { logdQuery, logdV2 } from "../logd/protocol.ts";
 import type { netstackd } from "../netstackd/protocol.ts";
@@ -28,6 +29,8 @@ export interface ProbePorts {
   readonly net: Client<typeof netstackd>;
   readonly bus: Client<typeof dsoftbusd>;
   readonly state: Client<typeof statefsd>;
+  /** Keys of applications. */
+  readonly store: Client<typeof keys>;
   readonly raw: {
     readonly keystored: RawChannel;
     readonly policyd: RawChannel;

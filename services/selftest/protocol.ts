@@ -296,6 +296,36 @@ export const PROBES = {
     proves: "the first boot on this state left its public key for those that follow",
     evidence: ["key"],
   },
+  keystoreSign: {
+    line: "SELFTEST: keystore v1.1 sign",
+    phase: "keystore",
+    proves: "a signature verifies, and that of another message does not",
+    evidence: ["version"],
+  },
+  keystoreRotate: {
+    line: "SELFTEST: keystore v1.1 rotate",
+    phase: "keystore",
+    proves: "the new version signs, and what the old one signed still verifies",
+    evidence: ["version"],
+  },
+  keystoreSeal: {
+    line: "SELFTEST: keystore v1.1 seal",
+    phase: "keystore",
+    proves: "what was sealed opens with its data, and with nothing changed",
+    evidence: ["bytes"],
+  },
+  keystoreRevoke: {
+    line: "SELFTEST: keystore v1.1 revoke",
+    phase: "keystore",
+    proves: "a revoked key signs nothing and does not come back",
+    evidence: ["status"],
+  },
+  keystoreDeny: {
+    line: "SELFTEST: keystore v1.1 deny",
+    phase: "keystore",
+    proves: "another application's keys are refused, there or not",
+    evidence: ["status"],
+  },
   netInterface: {
     line: "SELFTEST: net iface",
     phase: "net",

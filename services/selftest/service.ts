@@ -2,6 +2,7 @@ import type { Evidence } from "@runtime/boot/component.ts";
 import type { ProbePorts, Probes } from "./probe.ts";
 import { DEVICE_PROBES, ENTROPY_PROBES } from "./probe_device.ts";
 import { IPC_PROBES } from "./probe_ipc.ts";
+import { KEYSTORE_PROBES } from "./probe_keystore.ts";
 import { POLICY_PROBES } from "./probe_policy.ts";
 import { SEED_PROBES, STATE_PROBES } from "./probe_state.ts";
 import { failureKey } from "./protocol.ts";
@@ -12,6 +13,7 @@ export const ALL_PROBES: Probes = {
   ...POLICY_PROBES,
   ...ENTROPY_PROBES,
   ...STATE_PROBES,
+  ...KEYSTORE_PROBES,
   ...DEVICE_PROBES,
 };
 

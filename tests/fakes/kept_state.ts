@@ -2,7 +2,10 @@ import type { Client } from "@runtime/idl/client.ts";
 import type { statefsd } from "@services/statefsd/protocol.ts";
 
 /** What keystored calls of statefsd. */
-export type KeptState = Pick<Client<typeof statefsd>, "get" | "put" | "stats">;
+export type KeptState = Pick<
+  Client<typeof statefsd>,
+  "get" | "put" | "del" | "listAfter" | "stats"
+>;
 
 /** Values by path, in the place of statefsd. What is changed beside it is seen. */
 export function keptState(
@@ -20,6 +23,12 @@ export function keptState(
     put({ key, value }) {
       values.set(key, value.slice());
       return Promise.resolve({ status: "ok" });
+    },
+    del: ({ key }) => Promise.resolve({ status: values.delete(key) ? "ok" : "not_found" }),
+    listAfter({ prefix, after, countMax }) {
+      const names = [...values.keys()].filter((name) => name.startsWith(prefix) && name > after)
+        .toSorted().slice(0, countMax).map((name) => ({ name }));
+      return Promise.resolve({ status: "ok", names });
     },
     stats: () =>
       Promise.resolve({

@@ -1,5 +1,6 @@
 import { KNOWN_CAPABILITIES } from "@services/policyd/capabilities.ts";
-import { type Grants, GrantsError, isSubject, parseGrants } from "@services/policyd/grants.ts";
+import { type Grants, isSubject, parseGrants } from "@services/policyd/grants.ts";
+import { GrantsError } from "@services/policyd/grants_error.ts";
 import grants from "@services/policyd/grants/nexus.policy.toml" with { type: "text" };
 import { deepEqual, ok } from "../fakes/assert.ts";
 import { Choices } from "./choices.ts";

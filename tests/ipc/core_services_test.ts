@@ -100,6 +100,8 @@ test("each decision of the boot stands in the audit ring, in order", async () =>
       "allow keystored statefs.keystore statefsd.put",
       "allow keystored statefs.keystore statefsd.get",
       "allow keystored statefs.keystore statefsd.put",
+      "allow keystored statefs.keystore statefsd.list",
+      "allow keystored statefs.keystore statefsd.list",
     ]);
   });
 });

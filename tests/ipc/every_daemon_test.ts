@@ -53,8 +53,15 @@ const PAGED = [
   "statefsd.list",
   "statefsd.listAfter",
 ];
-/** Operations whose name and value share a frame: the longer the one, the shorter the other. */
-const SHARED = ["statefsd.put", "statefsd.txnPut"];
+/** Operations whose values share a frame: the longer the one, the shorter the others. */
+const SHARED = [
+  "keys.sealMany",
+  "keys.signMany",
+  "keys.unsealMany",
+  "keys.verifyMany",
+  "statefsd.put",
+  "statefsd.txnPut",
+];
 const NONCE = 0x01020304n;
 
 interface Spoken<S, O> {

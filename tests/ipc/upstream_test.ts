@@ -63,7 +63,9 @@ const TYPE_NAMES: Readonly<Record<Exclude<CapnpField["kind"], "enum">, string>> 
 
 function packedOf(daemon: string): readonly PackedService[] {
   const component = COMPONENTS.find(({ name }) => name === daemon);
-  return Object.values(component?.serves ?? {}).filter((service) => service.plane === "packed");
+  // What a daemon serves under another name is this project's own.
+  return Object.values(component?.serves ?? {}).filter((service) => service.plane === "packed")
+    .filter(({ name }) => name === daemon);
 }
 
 function capnpOf(daemon: string): readonly CapnpService[] {

@@ -1,0 +1,42 @@
+import type { KeyErrorCode } from "./key_error.ts";
+
+/** keystored refuses. */
+export class KeyError extends Error {
+  override readonly name = "KeyError";
+  readonly code: KeyErrorCode;
+  /** The operation that was refused. */
+  readonly operation: string;
+  /** Of EDQUOTA: what was reached of `limit`. */
+  readonly used: bigint | undefined;
+  readonly limit: bigint | undefined;
+
+  constructor(
+    code: KeyErrorCode,
+    operation: string,
+    { used, limit }: { readonly used?: bigint; readonly limit?: bigint } = {},
+  ) {
+    const bound = limit === undefined ? "" : ` (${used} of ${limit})`;
+    super(`${code}: keystored refuses ${operation}${bound}`);
+    this.code = code;
+    this.operation = operation;
+    this.used = used;
+    this.limit = limit;
+  }
+}
+
+/**
+ * Nobody answered, or keystored could not do its part: `gone` and `no_reply` say so of the way there,
+ * `unavailable` of its store or its entropy, `garbled` of a reply that no key fits. Whether something
+ * was done is not known.
+ */
+export class KeysUnavailable extends Error {
+  override readonly name = "KeysUnavailable";
+  readonly reason: "gone" | "no_reply" | "unavailable" | "garbled";
+  readonly operation: string;
+
+  constructor(reason: KeysUnavailable["reason"], operation: string) {
+    super(`keystored did not answer ${operation}: ${reason}`);
+    this.reason = reason;
+    this.operation = operation;
+  }
+}
