@@ -84,6 +84,7 @@ export async function deviceIn(folder: string): Promise<string | undefined> {
   try {
     const identity = await withStoredNode(PORTS, copy, {
       passphrase: undefined,
+      unixMs: () => 0,
       work: (node) => Promise.resolve(node.identity),
     });
     const { exitCode } = await checkState(PORTS, copy, { mode: "judge" });

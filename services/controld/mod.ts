@@ -6,6 +6,7 @@ import { policydV2 } from "../policyd/protocol.ts";
 import { keystored } from "../keystored/protocol.ts";
 import { statefsd } from "../statefsd/protocol.ts";
 import { keptLogOf } from "./kept_log.ts";
+import { quotasOf } from "./quotas.ts";
 import { LogSigner } from "./log_signer.ts";
 import { CLI_SUBJECT, controld } from "./protocol.ts";
 import { createControld } from "./service.ts";
@@ -26,6 +27,7 @@ export default defineComponent({
     "node.provoke",
     "node.ps",
     "node.stop",
+    "statefs.admin",
     "statefs.log",
   ],
   asksFor: {
@@ -40,6 +42,8 @@ export default defineComponent({
       "node.provoke",
       "node.ps",
       "node.stop",
+      "statefs.quota.read",
+      "statefs.quota.set",
     ],
   },
   concurrency: 8,
@@ -51,6 +55,7 @@ export default defineComponent({
         bus: call.dsoftbusd,
         log: call.logdQuery,
         kept: keptLogOf(call.statefsd),
+        quotas: quotasOf(call.statefsd),
         signer,
         policy: call.policydV2,
         init: call.initTasks,

@@ -34,6 +34,12 @@ export const LOG_RECORDS_PER_REPLY_MAX = 240;
 export const LOG_CHUNK_LENGTH_MAX = 8_000;
 /** Longest checkpoint of a kept log, in bytes. */
 export const LOG_CHECKPOINT_LENGTH_MAX = 256;
+/** Longest name of an owner of values, in bytes. */
+export const OWNER_LENGTH_MAX = 255;
+/** The same of one that limits can be given to. */
+export const LIMITED_OWNER_LENGTH_MAX = 233;
+/** Owners of one reply: they fit a frame when all are as long as can be. */
+export const OWNERS_PER_REPLY_MAX = 28;
 /** Causes of refusals that `stats` tells apart. */
 export const REASONS_MAX = 64;
 
@@ -59,6 +65,8 @@ export const controld = defineService({
     closed: 8,
     peer_denied: 9,
     unavailable: 10,
+    no_state: 11,
+    no_space: 12,
     denied: 0x0f,
   },
   ops: {
@@ -223,6 +231,39 @@ export const controld = defineService({
       request: { ring: u8() },
       reply: { checkpoint: bytes16(0, LOG_CHECKPOINT_LENGTH_MAX) },
       idempotent: true,
+    },
+    quotas: {
+      code: 0x2e,
+      doc:
+        "Owners behind a name, in order: what each takes and may take, and whether by its own limits.",
+      capability: "statefs.quota.read",
+      request: { after: text8(0, OWNER_LENGTH_MAX) },
+      reply: {
+        owners: list16({
+          owner: text8(1, OWNER_LENGTH_MAX),
+          used: u64(),
+          soft: u64(),
+          hard: u64(),
+          own: u8(),
+        }, OWNERS_PER_REPLY_MAX),
+      },
+      idempotent: true,
+    },
+    setQuota: {
+      code: 0x2f,
+      doc: "Gives an owner limits of its own; in force, and on the disk, when it is answered.",
+      capability: "statefs.quota.set",
+      target: "owner",
+      request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX), soft: u64(), hard: u64() },
+      reply: {},
+    },
+    clearQuota: {
+      code: 0x30,
+      doc: "Takes an owner's own limits away: the defaults hold again.",
+      capability: "statefs.quota.set",
+      target: "owner",
+      request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX) },
+      reply: {},
     },
     ps: {
       code: 0x2a,

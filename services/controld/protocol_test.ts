@@ -7,9 +7,12 @@ import { goldenFrames } from "@tests/fakes/golden.ts";
 import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
+import { statefsd } from "../statefsd/protocol.ts";
 import {
   controld,
   LOG_CHUNK_LENGTH_MAX,
+  OWNER_LENGTH_MAX,
+  OWNERS_PER_REPLY_MAX,
   PEERS_PER_REPLY_MAX,
   TYPED_LENGTH_MAX,
 } from "./protocol.ts";
@@ -26,6 +29,9 @@ const REQUESTS = [
   ["stop", 7n, {}],
   ["logSegment", 9n, { ring: 1, from: 7n, offset: 8_000 }],
   ["logCheckpoint", 10n, { ring: 1 }],
+  ["quotas", 11n, { after: "app:x" }],
+  ["setQuota", 12n, { owner: "app:x", soft: 0x10000n, hard: 0x20000n }],
+  ["clearQuota", 13n, { owner: "app:x" }],
   ["placePeer", 8n, { typed: "peer:7401", address: 0x0a000202 }],
 ] as const;
 
@@ -58,6 +64,9 @@ test("controld replies equal the golden bytes", () => {
   const segment = { first: 7n, length: 16_384, chunk };
   deepEqual(encoded("logSegment", 9n, segment), golden("reply logSegment"));
   deepEqual(encoded("logCheckpoint", 10n, { checkpoint: chunk }), golden("reply logCheckpoint"));
+  const owner = { owner: "app:x", used: 1n, soft: 2n, hard: 3n, own: 1 };
+  deepEqual(encoded("quotas", 11n, { owners: [owner] }), golden("reply quotas"));
+  deepEqual(encoded("setQuota", 12n, {}, "no_state"), golden("reply setQuota no_state"));
   deepEqual(encoded("stop", 7n, { closed: 2 }), golden("reply stop"));
   deepEqual(encoded("peers", 2n, { total: 1, peers: [PEER] }), golden("reply peers"));
 });
@@ -77,6 +86,25 @@ test("controld passes on as much of a segment as fits a frame", () => {
   const values = { first: 1n, length: 16_384, chunk };
   const frame = encodeReply(controld, { opName: "logSegment", nonce: 1n, status: "ok", values });
   ok(frame.length <= FRAME_LENGTH_MAX);
+});
+
+test("controld owners fit one frame at their longest", () => {
+  const longest = { owner: "o".repeat(OWNER_LENGTH_MAX), used: 1n, soft: 1n, hard: 1n, own: 1 };
+  const values = { owners: Array.from({ length: OWNERS_PER_REPLY_MAX }, () => longest) };
+  const frame = encodeReply(controld, { opName: "quotas", nonce: 1n, status: "ok", values });
+  ok(frame.length <= FRAME_LENGTH_MAX);
+});
+
+test("controld takes the very limits that statefsd takes", () => {
+  const shape = (fields: Readonly<Record<string, { readonly label: string }>>) =>
+    Object.entries(fields).map(([name, { label }]) => [name, label]);
+  const pairs = [
+    [controld.ops.quotas.request, statefsd.ops.owners.request],
+    [controld.ops.quotas.reply, statefsd.ops.owners.reply],
+    [controld.ops.setQuota.request, statefsd.ops.setLimits.request],
+    [controld.ops.clearQuota.request, statefsd.ops.clearLimits.request],
+  ] as const;
+  for (const [own, behind] of pairs) deepEqual(shape(own), shape(behind));
 });
 
 test("controld peers fit one frame at their longest", () => {

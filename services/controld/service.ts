@@ -5,6 +5,7 @@ import type { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import type { logdQuery } from "../logd/protocol.ts";
 import type { policydV2 } from "../policyd/protocol.ts";
 import type { KeptLog } from "./kept_log.ts";
+import type { Quotas } from "./quotas.ts";
 import type { LogSigner } from "./log_signer.ts";
 import type { controld } from "./protocol.ts";
 
@@ -18,6 +19,7 @@ export interface ControldPorts {
   readonly bus: Client<typeof dsoftbusd>;
   readonly log: Client<typeof logdQuery>;
   readonly kept: KeptLog;
+  readonly quotas: Quotas;
   /** Has the log signed before the node stops. */
   readonly signer: Pick<LogSigner, "sign">;
   readonly policy: Client<typeof policydV2>;
@@ -30,7 +32,7 @@ export interface ControldPorts {
  * policyd about `nx-cli` before any of these runs, and the daemon behind asks again about controld.
  */
 export function createControld(
-  { bus, log, kept, signer, policy, init }: ControldPorts,
+  { bus, log, kept, quotas, signer, policy, init }: ControldPorts,
 ): Handlers<typeof controld> {
   return {
     identity: async () => relayed(await bus.identity({})),
@@ -45,6 +47,7 @@ export function createControld(
     },
     logSegment: (request) => kept.logSegment(request),
     logCheckpoint: (request) => kept.logCheckpoint(request),
+    ...quotas,
     checkPolicy: async (ask) => {
       const { status } = await policy.decide({ ...ask, operation: CHECK_OPERATION });
       if (status === "ok") return { status: "ok", allowed: 1 };

@@ -7,9 +7,11 @@ import { test } from "@tests/fakes/test.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { logdQuery } from "../logd/protocol.ts";
 import { policydV2 } from "../policyd/protocol.ts";
+import { statefsd } from "../statefsd/protocol.ts";
 import { type KeptLog, keptLogOf } from "./kept_log.ts";
 import component from "./mod.ts";
 import { CLI_SUBJECT, CONTROL_PRINCIPAL, controld } from "./protocol.ts";
+import { type Quotas, quotasOf } from "./quotas.ts";
 import { type ControldPorts, createControld } from "./service.ts";
 
 const ID = "ab".repeat(32);
@@ -87,7 +89,12 @@ function daemons() {
         ...{ placement: "inline", inspector: "", degraded: [], tasks: [], queues: [] },
       }),
   });
-  return { relays, asked, ports: { bus, log, kept: keptLog(relays), signer, policy, init } };
+  return { relays, asked, ports: { bus, log, ...stateBehind(relays), signer, policy, init } };
+}
+
+/** What statefsd keeps. */
+function stateBehind(relays: string[]): Pick<ControldPorts, "kept" | "quotas"> {
+  return { kept: keptLog(relays), quotas: noQuotas(relays) };
 }
 
 /** A kept log of one byte and no checkpoint. */
@@ -102,6 +109,19 @@ function keptLog(relays: string[]): KeptLog {
       relays.push("logCheckpoint");
       return Promise.resolve({ status: "not_found" });
     },
+  };
+}
+
+/** Owners of a node that has none. */
+function noQuotas(relays: string[]): Quotas {
+  const told = <T>(name: string, answer: T): Promise<T> => {
+    relays.push(name);
+    return Promise.resolve(answer);
+  };
+  return {
+    quotas: () => told("quotas", { status: "ok", owners: [] }),
+    setQuota: () => told("setQuota", { status: "ok" }),
+    clearQuota: () => told("clearQuota", { status: "not_found" }),
   };
 }
 
@@ -121,6 +141,9 @@ const CALLS = [
   ["log", { ring: 1, afterId: 0n, countMax: 1, scope: "" }, "log.query", "1"],
   ["logSegment", { ring: 1, from: 0n, offset: 0 }, "log.query", "1"],
   ["logCheckpoint", { ring: 1 }, "log.query", "1"],
+  ["quotas", { after: "" }, "statefs.quota.read", ""],
+  ["setQuota", { owner: "app:x", soft: 1n, hard: 2n }, "statefs.quota.set", "app:x"],
+  ["clearQuota", { owner: "app:x" }, "statefs.quota.set", "app:x"],
   [
     "checkPolicy",
     { subject: "rngd", capability: "rng.entropy", target: "" },
@@ -223,6 +246,51 @@ test("controld says of the kept log what statefsd says, in its own words", async
   }
 });
 
+test("controld passes owners and limits on, and what statefsd refuses in its own words", async () => {
+  const { ports } = daemons();
+  const owners = [{ owner: "app:x", used: 1n, soft: 2n, hard: 3n, own: 1 }];
+  const asked: unknown[] = [];
+  const through = (status: "ok" | "gone") => {
+    const written = (ask: unknown) => {
+      asked.push(ask);
+      return Promise.resolve({ status });
+    };
+    return quotasOf({
+      owners: () => Promise.resolve(status === "ok" ? { status, owners } : { status }),
+      setLimits: written,
+      clearLimits: written,
+    });
+  };
+  const limits = { owner: "app:x", soft: 1n, hard: 2n };
+  const control = (quotas: Quotas) =>
+    directClient(controld, createControld({ ...ports, quotas }), { sender: CONTROL_PRINCIPAL });
+  const good = control(through("ok"));
+  deepEqual(await good.quotas({ after: "" }), { status: "ok", owners });
+  deepEqual(await good.setQuota(limits), { status: "ok" });
+  deepEqual(await good.clearQuota({ owner: "app:x" }), { status: "ok" });
+  deepEqual(asked, [limits, { owner: "app:x" }]);
+  for (const [status, said] of REFUSED_LIMITS) {
+    const answer = () => Promise.resolve({ status });
+    const refusing = quotasOf({ owners: answer, setLimits: answer, clearLimits: answer });
+    const refused = { status: said };
+    deepEqual(await control(refusing).quotas({ after: "" }), refused, status);
+    deepEqual(await control(refusing).setQuota(limits), refused, status);
+    deepEqual(await control(refusing).clearQuota({ owner: "app:x" }), refused, status);
+  }
+});
+
+const REFUSED_LIMITS = [
+  ["invalid_key", "malformed"],
+  ["malformed", "malformed"],
+  ["not_found", "not_found"],
+  ["unsupported", "no_state"],
+  ["no_space", "no_space"],
+  ["denied", "denied"],
+  ["io_error", "unavailable"],
+  ["gone", "unavailable"],
+  ["no_reply", "timed_out"],
+] as const;
+
 test("controld has the log signed when the node stops, after its sessions are closed", async () => {
   const { ports } = daemons();
   let signed = 0;
@@ -249,6 +317,7 @@ test("controld says that a daemon is gone or silent, and never that nothing is t
       bus: createClient(dsoftbusd, channel),
       log: createClient(logdQuery, channel),
       kept: daemons().ports.kept,
+      quotas: quotasOf(createClient(statefsd, channel)),
       signer: daemons().ports.signer,
       policy: createClient(policydV2, channel),
       init: createClient(initTasks, channel),

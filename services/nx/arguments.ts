@@ -12,9 +12,11 @@ export type ArgumentReader = (text: string) => string;
 const DEVICE_ID_LENGTH = 64;
 const PEER = new RegExp(`^[0-9a-f]{${PEER_PREFIX_LENGTH_MIN},${DEVICE_ID_LENGTH}}$`);
 const SUBJECT = /^(?:[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)*|peer:[0-9a-f]{64})$/;
+/** No writer and no application has a slash or a control character in its name. */
+const OWNER = /^(?:subject|app):[^/\p{Cc}]+$/u;
 const CAPABILITY = /^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*$/;
 
-const { ping, resolve, log, checkPolicy } = controld.ops;
+const { ping, resolve, log, checkPolicy, setQuota } = controld.ops;
 
 /** What a peer is named by, in a help. */
 export const PEER_TEXT =
@@ -53,6 +55,13 @@ export const capabilityArgument = shaped(
   bounded(checkPolicy.request.capability),
   CAPABILITY,
   "It is no capability such as rng.entropy.",
+);
+
+/** Reads the owner of `nx quota set`, as statefsd takes one. */
+export const ownerArgument = shaped(
+  bounded(setQuota.request.owner),
+  OWNER,
+  "It is no owner such as subject:vfsd or app:mail.",
 );
 
 /** Reads `nx policy check --target`. */

@@ -26,6 +26,7 @@ import { addPolicy } from "./policy.ts";
 import type { NxPorts } from "./ports.ts";
 import { addProvoke } from "./provoke.ts";
 import { refuseRepeats } from "./repeats.ts";
+import { addQuota } from "./quota.ts";
 import { addResolve } from "./resolve.ts";
 import { addSandbox } from "./sandbox.ts";
 import type { Shell } from "./shell.ts";
@@ -70,6 +71,9 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["log", "verify"],
   ["policy"],
   ["policy", "check"],
+  ["quota"],
+  ["quota", "set"],
+  ["quota", "clear"],
   ["fsck"],
   ["state"],
   ["state", "rekey"],
@@ -93,6 +97,7 @@ const COMMANDS = [
   addResolve,
   addLog,
   addPolicy,
+  addQuota,
   addFsck,
   addState,
   addSandbox,

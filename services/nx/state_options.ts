@@ -3,20 +3,16 @@ import type { Secret } from "@runtime/core/secret.ts";
 import { PASSPHRASE_FILE_LENGTH_MAX, passphraseOf } from "../statefsd/client/record_key.ts";
 import { SECTORS_MAX, SECTORS_MIN } from "../statefsd/client/state_facts.ts";
 import { stating } from "../statefsd/client/state_failure.ts";
+import { parseBytes } from "./byte_size.ts";
 import type { Shell } from "./shell.ts";
 
-const SIZE = /^(\d{1,10})(KiB|MiB|GiB)?$/;
-const UNIT_BYTES = { KiB: 1 << 10, MiB: 1 << 20, GiB: 1 << 30 } as const;
 const SECTOR_BYTES = 512;
 /** 64 MiB, upstream's size of an image. */
 export const SECTORS_DEFAULT = 131_072;
 
 /** Reads `--size`, as sectors. */
 export function sizeOption(text: string): number {
-  const match = SIZE.exec(text);
-  const unit = match?.[2] as keyof typeof UNIT_BYTES | undefined; // one of the names in the pattern
-  const bytes = Number(match?.[1]) * (unit === undefined ? 1 : UNIT_BYTES[unit]);
-  const sectors = bytes / SECTOR_BYTES;
+  const sectors = (parseBytes(text) ?? NaN) / SECTOR_BYTES;
   if (Number.isInteger(sectors) && sectors >= SECTORS_MIN && sectors <= SECTORS_MAX) return sectors;
   throw new InvalidArgumentError(
     `A size is 64KiB to 4GiB, a multiple of ${SECTOR_BYTES} bytes, such as 64MiB.`,

@@ -31,7 +31,12 @@ export async function askNodeOrState<T>(
     return await withPassphrases(
       shell,
       [choice.passphraseFile],
-      ([passphrase]) => withStoredNode(shell.ports.state, state, { passphrase, work: stored }),
+      ([passphrase]) =>
+        withStoredNode(shell.ports.state, state, {
+          passphrase,
+          unixMs: () => shell.ports.clock.unixMs(),
+          work: stored,
+        }),
     );
   }
 }

@@ -51,6 +51,8 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "statefs.boot",
   "statefs.keystore",
   "statefs.log",
+  "statefs.quota.read",
+  "statefs.quota.set",
   "statefs.read",
   "statefs.write",
 ]);

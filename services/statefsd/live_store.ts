@@ -2,7 +2,7 @@ import type { Secret } from "@runtime/core/secret.ts";
 import type { Provenance } from "./envelope.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import { type OpenedStore, type OpenFault, openStore } from "./open_store.ts";
-import type { QuotaPorts, QuotaUsage } from "./quota.ts";
+import type { ListedUsage, QuotaPorts, QuotaUsage } from "./quota.ts";
 import type { RandomSource } from "./random_source.ts";
 import type { BeginResult, GetResult, Page, Store, StoreStats, WriteOutcome } from "./store.ts";
 import type { WriteStatus } from "./write_queue.ts";
@@ -94,6 +94,10 @@ export class LiveStore {
 
   usage(owner: string): QuotaUsage {
     return this.#store.usage(owner);
+  }
+
+  usages(): readonly ListedUsage[] {
+    return this.#store.usages();
   }
 
   /** Replays the disk: the same image, no older than it was. After a failure the store is as before. */

@@ -24,6 +24,10 @@ import { pathFault } from "./path.ts";
 
 /** Longest name of an owner: `subject:` and a principal, or `app:` and what a name has room for. */
 export const OWNER_LENGTH_MAX = 255;
+/** The same of one that limits can be given to: its path is a key. */
+export const LIMITED_OWNER_LENGTH_MAX = KEY_LENGTH_MAX - "/state/statefsd/quota/".length;
+/** Owners of one reply: they fit a frame when all are as long as can be. */
+export const OWNERS_PER_REPLY_MAX = 28;
 /** Bytes of a piece of the kept log. */
 export const LOG_CHUNK_LENGTH_MAX = 8_000;
 /** Bytes of a checkpoint, and more. */
@@ -120,6 +124,42 @@ export const USAGE = {
   request: { owner: text8(1, OWNER_LENGTH_MAX) },
   reply: { used: u64(), soft: u64(), hard: u64() },
   idempotent: true,
+} as const;
+
+export const OWNERS = {
+  code: 0x2a,
+  doc:
+    "Owners behind a name, in order: what each takes and may take, and whether by its own limits.",
+  capability: "statefs.admin",
+  request: { after: text8(0, OWNER_LENGTH_MAX) },
+  reply: {
+    owners: list16({
+      owner: text8(1, OWNER_LENGTH_MAX),
+      used: u64(),
+      soft: u64(),
+      hard: u64(),
+      own: u8(),
+    }, OWNERS_PER_REPLY_MAX),
+  },
+  idempotent: true,
+} as const;
+
+export const SET_LIMITS = {
+  code: 0x2b,
+  doc: "Gives an owner limits of its own; in force, and on the disk, when it is answered.",
+  capability: "statefs.admin",
+  target: "owner",
+  request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX), soft: u64(), hard: u64() },
+  reply: {},
+} as const;
+
+export const CLEAR_LIMITS = {
+  code: 0x2c,
+  doc: "Takes an owner's own limits away: the defaults hold again.",
+  capability: "statefs.admin",
+  target: "owner",
+  request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX) },
+  reply: {},
 } as const;
 
 export const LOG_HEADS = {

@@ -12,6 +12,7 @@ import { list16 } from "@runtime/idl/list_field.ts";
 import { BARE, defineService } from "@runtime/idl/service.ts";
 import { KEY_LENGTH_MAX, LIST_NAMES_MAX } from "./limits.ts";
 import {
+  CLEAR_LIMITS,
   COMPACT,
   GET_AT,
   KEEP_CHECKPOINT,
@@ -21,17 +22,21 @@ import {
   LOG_HEADS,
   LOG_SEGMENT,
   ofKey,
+  OWNERS,
   PART_LENGTH_MAX,
   SELF_CHECK,
+  SET_LIMITS,
   STATS,
   USAGE,
 } from "./own_ops.ts";
 
 export {
+  LIMITED_OWNER_LENGTH_MAX,
   LIST_AFTER_NAMES_MAX,
   LOG_CHECKPOINT_LENGTH_MAX,
   LOG_CHUNK_LENGTH_MAX,
   OWNER_LENGTH_MAX,
+  OWNERS_PER_REPLY_MAX,
   PART_LENGTH_MAX,
 } from "./own_ops.ts";
 
@@ -185,6 +190,9 @@ const OPS = {
   keepCheckpoint: KEEP_CHECKPOINT,
   logSegment: LOG_SEGMENT,
   logCheckpoint: LOG_CHECKPOINT,
+  owners: OWNERS,
+  setLimits: SET_LIMITS,
+  clearLimits: CLEAR_LIMITS,
 } as const;
 
 /** Version 1: no nonce, so a caller has one request under way. */

@@ -16,6 +16,12 @@ export interface QuotaUsage extends QuotaLimits {
   readonly used: number;
 }
 
+/** An owner in a list. */
+export interface ListedUsage extends QuotaUsage {
+  /** Whether it has limits of its own; otherwise the defaults hold. */
+  readonly own: boolean;
+}
+
 /** A write that would take an owner above its hard limit. Nothing of it was written. */
 export interface QuotaExcess {
   readonly status: "quota_exceeded";
@@ -83,9 +89,12 @@ export class QuotaLedger {
   }
 
   /** Each owner that takes something or has limits of its own, in order. */
-  list(): readonly QuotaUsage[] {
+  list(): readonly ListedUsage[] {
     const owners = new Set([...this.#used.keys(), ...this.#limits.keys()]);
-    return [...owners].sort().map((owner) => this.usage(owner));
+    return [...owners].sort().map((owner) => ({
+      ...this.usage(owner),
+      own: this.#limits.has(owner),
+    }));
   }
 
   /**

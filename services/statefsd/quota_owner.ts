@@ -71,7 +71,17 @@ export function limitsOwner(key: string): string | undefined {
   return key.startsWith(LIMITS_FOLDER) ? key.slice(LIMITS_FOLDER.length) : undefined;
 }
 
+/** Where the limits of an owner lie. */
+export function limitsPath(owner: string): string {
+  return LIMITS_FOLDER + owner;
+}
+
 /** Whether a text names an owner. */
 export function namesOwner(owner: string): boolean {
   return [SUBJECT, APP].some((kind) => owner.startsWith(kind) && owner.length > kind.length);
+}
+
+/** Whether limits can be given to an owner of this name: no writer, no application has a slash in it. */
+export function mayHaveLimits(owner: string): boolean {
+  return namesOwner(owner) && !owner.includes("/");
 }

@@ -17,9 +17,10 @@ import {
   type statefsd,
 } from "./protocol.ts";
 import type { QuotaExcess } from "./quota.ts";
+import { quotaHandlers } from "./quota_handlers.ts";
 import type { SelfCheck } from "./self_check.ts";
 import type { Page, WriteOutcome } from "./store.ts";
-import type { WriteStatus } from "./write_queue.ts";
+import { answered, refused } from "./told_status.ts";
 
 /** Operation in the audit record of a list. */
 const LIST_OPERATION = "statefsd.list";
@@ -45,6 +46,7 @@ export type StatePort = Pick<
   | "compact"
   | "stats"
   | "usage"
+  | "usages"
 >;
 
 /** What the handlers need. */
@@ -73,6 +75,7 @@ export function createStatefsd(ports: StatefsdPorts): Handlers<typeof statefsd> 
     ...writeHandlers(ports, writes),
     ...transactionHandlers(ports, writes),
     ...careHandlers(ports),
+    ...quotaHandlers(ports, (sender) => writes.about(sender)),
     ...logHandlers(ports.log),
   };
 }
@@ -170,7 +173,7 @@ function transactionHandlers(
 /** What an administrator asks for, and what anybody may know. */
 function careHandlers(
   { store, persists, compacted, check }: StatefsdPorts,
-): Served<"reopen" | "compact" | "selfCheck" | "stats" | "usage"> {
+): Served<"reopen" | "compact" | "selfCheck" | "stats"> {
   return {
     reopen: async () => ({ status: REOPENED[await store.reopen()] }),
     async compact() {
@@ -185,34 +188,7 @@ function careHandlers(
       return checked === undefined ? { status: "integrity" } : { status: "ok", ...checked };
     },
     stats: () => statsOf(store, persists),
-    usage({ owner }) {
-      const { used, soft, hard } = store.usage(owner);
-      return { status: "ok", used: BigInt(used), soft: BigInt(soft), hard: BigInt(hard) };
-    },
   };
-}
-
-/** What the protocol calls the ends of a write that it has other names for. */
-const OTHER_NAMES = {
-  access_denied: "denied",
-  transaction_limit: "txn_limit",
-  verify_failed: "io_error",
-  unavailable: "io_error",
-} as const;
-type Failure = Exclude<WriteStatus, "ok">;
-type OtherName = keyof typeof OTHER_NAMES;
-type FailureTold = Exclude<Failure, OtherName> | typeof OTHER_NAMES[OtherName];
-
-function answered(status: WriteStatus): { readonly status: "ok" | FailureTold } {
-  return status === "ok" ? { status } : refused(status);
-}
-
-function refused(status: Failure): { readonly status: FailureTold } {
-  return { status: hasOtherName(status) ? OTHER_NAMES[status] : status };
-}
-
-function hasOtherName(status: Failure): status is OtherName {
-  return Object.hasOwn(OTHER_NAMES, status);
 }
 
 const REOPENED = {

@@ -6,7 +6,12 @@ import { bytesOf, risingRandom } from "@tests/fakes/statefs.ts";
 import { test } from "@tests/fakes/test.ts";
 import { LiveStore } from "./live_store.ts";
 import { openStore } from "./open_store.ts";
-import { LIST_LENGTH_MAX, PART_LENGTH_MAX, statefsd } from "./protocol.ts";
+import {
+  LIMITED_OWNER_LENGTH_MAX,
+  LIST_LENGTH_MAX,
+  PART_LENGTH_MAX,
+  statefsd,
+} from "./protocol.ts";
 import { selfCheck } from "./self_check.ts";
 import { createStatefsd } from "./service.ts";
 
@@ -16,8 +21,9 @@ const NOW_MS = 1_700_000_000_123;
 
 /** A served store, and its clients by name; each holds what the test says. */
 async function served(
-  { image = new Uint8Array(BLOCKS * 512), holds = {} }: {
+  { image = new Uint8Array(BLOCKS * 512), holds = {}, persists = true }: {
     readonly image?: Uint8Array;
+    readonly persists?: boolean;
     readonly holds?: Readonly<Record<string, readonly string[]>>;
   } = {},
 ) {
@@ -33,7 +39,7 @@ async function served(
     holds[subject]?.includes(capability) ?? true
   );
   const handlers = createStatefsd({
-    ...{ store, gate, persists: true },
+    ...{ store, gate, persists },
     unixMs: () => NOW_MS,
     log: undefined,
     exceeded: ({ owner }) => void told.push(owner),
@@ -275,6 +281,79 @@ test("statefsd refuses what takes an owner too far, with what it takes and may t
   deepEqual(await a.get({ key: "/state/other/p" }), { status: "not_found" });
   deepEqual(await a.del({ key: "/state/app/x/0" }), { status: "ok" });
   deepEqual(await a.put({ key: "/state/app/x/a", value }), { status: "ok" });
+});
+
+test("statefsd gives an owner limits of its own, tells of every owner, and takes them away", async () => {
+  const { asks, client, store } = await served();
+  const [a, root] = [client("alpha"), client("root")];
+  deepEqual(await a.put({ key: "/state/app/x/a", value: bytesOf("one") }), { status: "ok" });
+  const limits = { owner: "app:x", soft: 10n, hard: 100n };
+  deepEqual(await root.setLimits(limits), { status: "ok" });
+  const kept = store.get("/state/statefsd/quota/app:x");
+  ok(kept.status === "ok");
+  deepEqual([kept.subject, kept.timestamp], ["root", BigInt(NOW_MS) * 1_000_000n]);
+  const { status, ...refused } = await a.put({ key: "/state/app/x/b", value: bytesOf("two") });
+  equal(status, "quota_exceeded");
+  deepEqual(refused, { used: BigInt(store.usage("app:x").used), limit: 100n });
+  const owners = await root.owners({ after: "" });
+  ok(owners.status === "ok");
+  deepEqual(owners.owners.map(({ owner, soft, hard, own }) => [owner, soft, hard, own]), [
+    ["app:x", 10n, 100n, 1],
+    ["subject:alpha", 60_000n, 80_000n, 0],
+    ["subject:root", 60_000n, 80_000n, 0],
+  ]);
+  const behind = await root.owners({ after: "subject:alpha" });
+  deepEqual(behind.status === "ok" && behind.owners.map(({ owner }) => owner), ["subject:root"]);
+  deepEqual(await root.clearLimits({ owner: "app:x" }), { status: "ok" });
+  deepEqual(await root.clearLimits({ owner: "app:x" }), { status: "not_found" });
+  deepEqual(await a.put({ key: "/state/app/x/b", value: bytesOf("two") }), { status: "ok" });
+  const asked = asks.filter(({ subject }) => subject === "root");
+  deepEqual([...new Set(asked.map(({ capability }) => capability))], ["statefs.admin"]);
+  deepEqual([...new Set(asked.map(({ target }) => target))], ["app:x", ""]);
+});
+
+test("statefsd refuses limits that are none, and all where they would end with the node", async () => {
+  const { client, store } = await served();
+  const root = client("root");
+  const limits = { soft: 1n, hard: 2n };
+  for (const owner of ["x", "app:", "user:x", "app:x/y", "subject:a\nb", "app:x/../../seq.v1"]) {
+    deepEqual(await root.setLimits({ ...limits, owner }), { status: "invalid_key" }, owner);
+    deepEqual(await root.clearLimits({ owner }), { status: "invalid_key" }, owner);
+  }
+  const wrong = [{ soft: 3n, hard: 2n }, { soft: 1n, hard: 1n << 53n }];
+  for (const each of wrong) {
+    deepEqual(await root.setLimits({ ...each, owner: "app:x" }), { status: "malformed" });
+  }
+  deepEqual(store.usages(), []);
+  const fleeting = await served({ persists: false });
+  const other = fleeting.client("root");
+  deepEqual(await other.setLimits({ ...limits, owner: "app:x" }), { status: "unsupported" });
+  deepEqual(await other.clearLimits({ owner: "app:x" }), { status: "unsupported" });
+  deepEqual(fleeting.store.usages(), []);
+});
+
+test("statefsd takes limits for the longest owner that a path has room for", async () => {
+  const { client } = await served();
+  const owner = `app:${"x".repeat(LIMITED_OWNER_LENGTH_MAX - 4)}`;
+  deepEqual(await client("root").setLimits({ owner, soft: 1n, hard: 2n }), { status: "ok" });
+});
+
+test("statefsd tells of more owners than a reply holds page by page", async () => {
+  const { client } = await served();
+  const root = client("root");
+  const all = Array.from({ length: 60 }, (_, at) => `app:${String(at).padStart(2, "0")}`);
+  await Promise.all(all.map((owner) => root.setLimits({ owner, soft: 1n, hard: 2n })));
+  const found: string[] = [];
+  const pages: number[] = [];
+  for (let after = "";;) {
+    const page = await root.owners({ after });
+    ok(page.status === "ok");
+    if (page.owners.length === 0) break;
+    pages.push(page.owners.length);
+    found.push(...page.owners.map(({ owner }) => owner));
+    after = found.at(-1) ?? "";
+  }
+  deepEqual([pages, found], [[28, 28, 5], [...all, "subject:root"]]);
 });
 
 test("the kept log is nobody's to write, and where none is kept nothing is told of it", async () => {

@@ -11,7 +11,7 @@ import {
 } from "./limits.ts";
 import { LogWriter } from "./log_writer.ts";
 import { pathFault, reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
-import type { QuotaExcess, QuotaLedger, QuotaUsage } from "./quota.ts";
+import type { ListedUsage, QuotaExcess, QuotaLedger, QuotaUsage } from "./quota.ts";
 import { encodeRecord } from "./record.ts";
 import { SEAL_OVERHEAD } from "./sealed.ts";
 import { encodeSequenceMark } from "./sequence_mark.ts";
@@ -156,7 +156,7 @@ export class Store {
   }
 
   /** Each owner that takes something or has limits of its own, in order. */
-  usages(): readonly QuotaUsage[] {
+  usages(): readonly ListedUsage[] {
     return this.#ledger.list();
   }
 

@@ -53,6 +53,7 @@ async function deviceOf(at: string): Promise<string> {
   const ports = { host: hostStateFolders(), entropy, admitKeys: () => Promise.resolve() };
   return await withStoredNode(ports, at, {
     passphrase: undefined,
+    unixMs: () => 0,
     work({ identity }) {
       return Promise.resolve(identity === undefined ? "none" : toHex(identity.verifyingKey));
     },

@@ -1,5 +1,6 @@
 /**
- * What a node left in its state directory, for whoever asks about one that does not run.
+ * What a node left in its state directory, for whoever asks about one that does not run, or sets what
+ * its owners may take.
  *
  * @module
  */
@@ -9,14 +10,18 @@ import type { Secret } from "@runtime/core/secret.ts";
 import type { StatePorts } from "@runtime/core/state_ports.ts";
 import { sha256 } from "@runtime/crypto/sha256.ts";
 import { DEVICE_PUBLIC_PATH } from "../../keystored/protocol.ts";
+import { defaultLimits } from "../default_limits.ts";
 import { journalOver } from "../host_journal.ts";
 import { segmentPiece, storedCheckpoint } from "../log_reading.ts";
 import { logValuesOf } from "../log_values.ts";
 import { openStore } from "../open_store.ts";
 import { LOG_CHUNK_LENGTH_MAX } from "../protocol.ts";
+import { NO_QUOTAS } from "../quota.ts";
 import type { Store } from "../store.ts";
 import { FAULTS, openState, randomOver } from "./open_state.ts";
 import { StateFailure } from "./state_failure.ts";
+import { noteWitness } from "./state_witness.ts";
+import { type StoredQuotas, storedQuotas } from "./stored_quotas.ts";
 
 const KEY_LENGTH = 32;
 
@@ -29,7 +34,7 @@ export interface StoredIdentity {
 }
 
 /** A node that does not run. Its log answers as one that runs does. */
-export interface StoredNode {
+export interface StoredNode extends StoredQuotas {
   /** `undefined` where no node ever booted. */
   readonly identity: StoredIdentity | undefined;
   logSegment(ask: {
@@ -59,8 +64,10 @@ export interface StoredNode {
 export async function withStoredNode<T>(
   ports: StatePorts,
   path: string,
-  { passphrase, work }: {
+  { passphrase, unixMs, work }: {
     readonly passphrase: Secret | undefined;
+    /** Milliseconds since the Unix epoch, for what is written. */
+    readonly unixMs: () => number;
     readonly work: (node: StoredNode) => Promise<T>;
   },
 ): Promise<T> {
@@ -69,21 +76,28 @@ export async function withStoredNode<T>(
     const { recordKey, imageId, witness: { sequence: sequenceMin } } = state;
     const random = randomOver(ports.entropy);
     const disk = journalOver(state.disk);
-    const opened = await openStore({ disk, random, recordKey, imageId, sequenceMin });
+    const quotas = { ...NO_QUOTAS, ...defaultLimits(disk.blockCount) };
+    const opened = await openStore({ disk, random, recordKey, imageId, sequenceMin, quotas });
     if (opened.status !== "ok") throw new StateFailure(FAULTS[opened.status], path);
+    const { store } = opened;
+    const before = store.stats.sequence;
     try {
-      return await work(nodeIn(opened.store));
+      return await work(nodeIn(store, unixMs));
     } finally {
-      opened.store.wipe();
+      // What was written here must not be put back either.
+      const { sequence } = store.stats;
+      if (sequence > before) noteWitness(state.folder, { ...state.witness, sequence });
+      store.wipe();
     }
   } finally {
     await state.close();
   }
 }
 
-function nodeIn(store: Store): StoredNode {
-  const values = logValuesOf(store, { unixMs: () => 0 });
+function nodeIn(store: Store, unixMs: () => number): StoredNode {
+  const values = logValuesOf(store, { unixMs });
   return {
+    ...storedQuotas(store, unixMs),
     identity: identityIn(store),
     logSegment(ask) {
       const piece = segmentPiece(values, { ...ask, lengthMax: LOG_CHUNK_LENGTH_MAX });

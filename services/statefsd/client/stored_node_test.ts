@@ -8,10 +8,11 @@ import { openState, randomOver } from "./open_state.ts";
 import { nodeStateOf } from "./node_state.ts";
 import { StateFailure } from "./state_failure.ts";
 import { noteWitness, readWitness, WITNESS_NAME } from "./state_witness.ts";
-import { withStoredNode } from "./stored_node.ts";
+import { type StoredNode, withStoredNode } from "./stored_node.ts";
 
 const DIR = "/s";
 const CREATE = { create: { sectorCount: 256 } };
+const STOPPED = { passphrase: undefined, unixMs: () => 5 };
 const ABOUT = { subject: "keystored", purpose: "", timestamp: 0n };
 type Ports = ReturnType<typeof memoryStatePorts>;
 
@@ -30,7 +31,7 @@ async function boot(ports: Ports, value: Uint8Array): Promise<bigint> {
 
 const identity = (ports: Ports) =>
   withStoredNode(ports, DIR, {
-    passphrase: undefined,
+    ...STOPPED,
     work: (node) => Promise.resolve(node.identity),
   });
 
@@ -52,7 +53,7 @@ test("withStoredNode tells who a stopped node is, and nothing of one that never 
   await boot(ports, value.slice(1));
   equal(await identity(ports), undefined, "a value of another length is none");
   const log = await withStoredNode(ports, DIR, {
-    passphrase: undefined,
+    ...STOPPED,
     work: (node) =>
       Promise.all([
         node.logSegment({ ring: 0, from: 0n, offset: 0 }),
@@ -60,6 +61,35 @@ test("withStoredNode tells who a stopped node is, and nothing of one that never 
       ]),
   });
   deepEqual(log, [{ status: "not_found" }, { status: "not_found" }]);
+});
+
+test("withStoredNode gives owners of a stopped node limits, as the node would, and notes that it did", async () => {
+  const ports = memoryStatePorts();
+  await boot(ports, new Uint8Array(64));
+  const asked = <T>(work: (node: StoredNode) => Promise<T>) =>
+    withStoredNode(ports, DIR, { ...STOPPED, work });
+  const own = { owner: "subject:keystored", soft: 1n, hard: 2n };
+  const set = await asked((node) => node.setQuota(own));
+  deepEqual(set, { status: "ok" });
+  const { owners } = await asked((node) => node.quotas({ after: "" }));
+  const room = 128 * 512;
+  deepEqual(owners.map(({ owner, soft, hard, own }) => [owner, soft, hard, own]), [
+    ["subject:keystored", 1n, 2n, 1],
+    ["subject:nx-cli", BigInt(room * 3 / 8), BigInt(room / 2), 0],
+  ]);
+  ok((owners[0]?.used ?? 0n) > 64n);
+  const held = await ports.host.hold(DIR);
+  const { sequence } = readWitness(held);
+  held.release();
+  ok(sequence > 0n, "what was written cannot be put back");
+  deepEqual(await asked((node) => node.clearQuota(own)), { status: "ok" });
+  deepEqual(await asked((node) => node.clearQuota(own)), { status: "not_found" });
+  const refusals = await asked(async (node) => [
+    await node.setQuota({ ...own, owner: "x" }),
+    await node.setQuota({ ...own, soft: 3n }),
+    await node.clearQuota({ owner: "app:" }),
+  ]);
+  deepEqual(refusals.map(({ status }) => status), ["malformed", "malformed", "malformed"]);
 });
 
 test("an image that is older than was noted beside it is refused, and one that is not is opened", async () => {
