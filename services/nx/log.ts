@@ -7,23 +7,15 @@ import { EXIT } from "./exit_code.ts";
 import { addLogExport } from "./log_export.ts";
 import { LogFollower } from "./log_follow.ts";
 import { type AskPage, type LogRecord, newestRecords } from "./log_pages.ts";
-import { chosen, lineOf, type LogChoice, nodeTimeOf, textOf } from "./log_record.ts";
+import { chosen, lineOf, nodeTimeOf, textOf } from "./log_record.ts";
+import { LIMIT, LIMIT_MAX, limitOf, showStored, type StoredLogChoice } from "./log_stored.ts";
 import { addLogVerify } from "./log_verify.ts";
 import { momentOption } from "./moment.ts";
 import { jsonText } from "./output.ts";
-import {
-  askNode,
-  type ControlClient,
-  type NodeChoice,
-  okReply,
-  type Shell,
-  wholeNumber,
-  withNodeOptions,
-} from "./shell.ts";
+import { type ControlClient, okReply, type Shell, wholeNumber, withNodeOptions } from "./shell.ts";
+import { withPassphraseOption } from "./state_options.ts";
+import { askNodeOrState, type StoredChoice } from "./stored_node.ts";
 
-/** Records shown unless `--limit` or `--since` says otherwise. */
-const LIMIT = 50;
-const LIMIT_MAX = 20_000;
 /** Between two questions of `--follow`. */
 const FOLLOW_INTERVAL_MS = 500;
 /** How long a node may take to answer one. */
@@ -32,24 +24,27 @@ const EXAMPLES = `
 The journal holds what daemons say; the audit ring holds every decision of policyd.
 Conditions add up. Every question to the node is a decision too: a followed audit ring shows them.
 
+Of a node that does not run, --state shows what it kept, of all its boots, with the time of each record;
+nx log verify says whether anybody tampered with it.
+
 Examples:
   nx log --limit 20
   nx log --service netstackd --level warn --since 10m
   nx log --since 2026-01-31T10:00Z --json
   nx log --follow
   nx log --audit --subject nx-cli
+  nx log --state ./node-a --since 1h
   nx log --audit --subject peer:DEVICE_ID --json
 `;
 
-interface LogOptions extends NodeChoice, LogChoice {
-  readonly limit?: number;
+interface LogOptions extends StoredChoice, StoredLogChoice {
   readonly audit?: true;
   readonly follow?: true;
 }
 
 /** `nx log`: the journal, or the decisions; and the log that is kept. */
 export function addLog(program: Command, shell: Shell): void {
-  const log = withNodeOptions(program.command("log"))
+  const log = withPassphraseOption(withNodeOptions(program.command("log")))
     .enablePositionalOptions()
     .description("show a node's journal, or the decisions of its policy")
     .option(
@@ -79,14 +74,25 @@ export function addLog(program: Command, shell: Shell): void {
 }
 
 async function showLog(shell: Shell, options: LogOptions): Promise<void> {
-  await askNode(shell, options, async (client) => {
-    const ring = options.audit ? RING.audit : RING.journal;
-    const ask = asking(client);
-    const { records, total } = await newestOf(ask, ring, { options, clock: shell.ports.clock });
-    const heard = records.every((record) => show(shell, options, record));
-    if (options.follow && heard) await follow(shell, { ask, ring, afterId: total, options });
+  const ring = options.audit ? RING.audit : RING.journal;
+  const exitCode = await askNodeOrState<number>(shell, options, {
+    running: (client) => showRunning(shell, asking(client), { ring, options }),
+    stored: (node) => showStored(shell, node, { ring, choice: options }),
+    needsRunning: options.follow &&
+      "--follow needs a node that runs: nothing comes to the log of one that does not",
   });
-  shell.finish(EXIT.ok);
+  shell.finish(exitCode);
+}
+
+async function showRunning(
+  shell: Shell,
+  ask: AskPage,
+  { ring, options }: { readonly ring: number; readonly options: LogOptions },
+): Promise<number> {
+  const { records, total } = await newestOf(ask, ring, { options, clock: shell.ports.clock });
+  const heard = records.every((record) => show(shell, options, record));
+  if (options.follow && heard) await follow(shell, { ask, ring, afterId: total, options });
+  return EXIT.ok;
 }
 
 function asking(client: ControlClient): AskPage {
@@ -101,7 +107,7 @@ function newestOf(
   { options, clock }: { readonly options: LogOptions; readonly clock: Clock },
 ) {
   const { scope, since } = options;
-  const limit = options.limit ?? (since === undefined ? LIMIT : LIMIT_MAX);
+  const limit = limitOf(options);
   const wanted = (record: LogRecord) => chosen(record, options);
   if (since === undefined) return newestRecords(ask, { ring, scope, limit, wanted });
   const sinceNs = (nowNs: bigint) => nodeTimeOf(since, nowNs, clock);

@@ -1,7 +1,7 @@
 import type { Clock } from "@runtime/core/ports.ts";
 import { LEVELS } from "../logd/protocol.ts";
 import type { LogRecord } from "./log_pages.ts";
-import type { Moment } from "./moment.ts";
+import { type Moment, unixMsOf } from "./moment.ts";
 import { printable } from "./output.ts";
 
 /** A record, as the command line shows it. */
@@ -49,18 +49,20 @@ export function chosen(record: LogRecord, { scope, service, subject, level }: Lo
 
 /** A moment on a node's clock. @param nowNs What that clock says now. */
 export function nodeTimeOf(moment: Moment, nowNs: bigint, clock: Pick<Clock, "unixMs">): bigint {
-  const agoMs = "agoMs" in moment ? moment.agoMs : clock.unixMs() - moment.unixMs;
-  return nowNs - BigInt(agoMs) * 1_000_000n;
+  const nowMs = clock.unixMs();
+  return nowNs - BigInt(nowMs - unixMsOf(moment, nowMs)) * 1_000_000n;
 }
 
-/** A record as a line for people. */
-export function textOf({ timestampNs, level, sender, scope, message, fields }: LogLine): string {
-  const seconds = (timestampNs / 1e9).toFixed(6).padStart(12);
+/** A record as a line for people. @param time When it was; by the node's clock unless said. */
+export function textOf(
+  { timestampNs, level, sender, scope, message, fields }: LogLine,
+  time: string = (timestampNs / 1e9).toFixed(6).padStart(12),
+): string {
   const pairs = Object.entries(fields).filter(([name, value]) =>
     value !== "" && !message.includes(`${name}=${value}`)
   ).map(([name, value]) => `${name}=${value}`);
   const from = scope === "" || scope === sender ? sender : `${sender}/${scope}`;
-  return `${seconds} ${level.padEnd(5)} ${printable(`${from}: ${[message, ...pairs].join(" ")}`)}`;
+  return `${time} ${level.padEnd(5)} ${printable(`${from}: ${[message, ...pairs].join(" ")}`)}`;
 }
 
 function concerns({ sender, fields }: LogRecord, subject: string | undefined): boolean {

@@ -11,6 +11,7 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 /** Days from 0000-03-01 to 1970-01-01. */
 const EPOCH_DAYS = 719_468;
+const ERA_DAYS = 146_097;
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 
 /** Reads `--since`. @throws {InvalidArgumentError} for what is neither a duration nor a time. */
@@ -37,6 +38,43 @@ export function parseTime(text: string): number | undefined {
   const ms = Number((match[7] ?? "").padEnd(3, "0"));
   return daysSinceEpoch(year, month, day) * DAY_MS + hour * 60 * MINUTE_MS + minute * MINUTE_MS +
     second * 1_000 + ms - offsetMs;
+}
+
+/** The last millisecond that ISO 8601 has a year of four digits for. */
+const TIME_MAX_MS = 253_402_300_799_999;
+
+/** A time as ISO 8601, UTC. @param unixMs Not below 0; what has no year of four digits is cut. */
+export function timeText(unixMs: number): string {
+  const ms = Math.min(unixMs, TIME_MAX_MS);
+  const days = Math.floor(ms / DAY_MS);
+  const part = (unitMs: number, count: number) => Math.floor(ms / unitMs) % count;
+  const clock = [part(60 * MINUTE_MS, 24), part(MINUTE_MS, 60), part(1_000, 60)].map(twoDigits);
+  return `${dateText(days)}T${clock.join(":")}.${String(ms % 1_000).padStart(3, "0")}Z`;
+}
+
+function dateText(daysSince: number): string {
+  const days = daysSince + EPOCH_DAYS;
+  const era = Math.floor(days / ERA_DAYS);
+  const ofEra = days % ERA_DAYS;
+  // Leap days that are over: one in 4 years, none in 100, one in 400.
+  const leapDays = Math.floor(ofEra / 1_460) - Math.floor(ofEra / 36_524) +
+    Math.floor(ofEra / 146_096);
+  const yearOfEra = Math.floor((ofEra - leapDays) / 365);
+  const ofYear = ofEra - 365 * yearOfEra - Math.floor(yearOfEra / 4) + Math.floor(yearOfEra / 100);
+  const marchMonth = Math.floor((5 * ofYear + 2) / 153);
+  const day = ofYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
+  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
+  const year = 400 * era + yearOfEra + (month <= 2 ? 1 : 0);
+  return [String(year).padStart(4, "0"), twoDigits(month), twoDigits(day)].join("-");
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/** A moment by the calendar. @param nowMs Milliseconds since the Unix epoch. */
+export function unixMsOf(moment: Moment, nowMs: number): number {
+  return "agoMs" in moment ? nowMs - moment.agoMs : moment.unixMs;
 }
 
 function offsetOf(zone: string): number | undefined {

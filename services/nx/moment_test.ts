@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { momentOption, parseTime } from "./moment.ts";
+import { momentOption, parseTime, timeText } from "./moment.ts";
 
 test("parseTime counts the days of a calendar that is turned leaf by leaf", () => {
   let unixMs = 0;
@@ -63,4 +63,23 @@ test("momentOption takes a duration or a time, and nothing else", () => {
   deepEqual(momentOption("5m"), { agoMs: 300_000 });
   deepEqual(momentOption("1970-01-02"), { unixMs: 86_400_000 });
   throws(() => momentOption("soon"), InvalidArgumentError);
+});
+
+test("timeText says what parseTime reads, at every turn of the calendar", () => {
+  const times = [
+    "1970-01-01T00:00:00.000Z",
+    "1999-12-31T23:59:59.999Z",
+    "2000-02-29T12:34:56.789Z",
+    "2000-03-01T00:00:00.001Z",
+    "2023-11-14T22:13:20.000Z",
+    "2100-02-28T23:59:59.000Z",
+    "2100-03-01T00:00:00.000Z",
+    "9999-12-31T23:59:59.999Z",
+  ];
+  for (const text of times) equal(timeText(parseTime(text) ?? NaN), text);
+  equal(timeText(1_700_000_000_000), "2023-11-14T22:13:20.000Z");
+  for (let day = 0; day < 400 * 365; day += 13) {
+    equal(parseTime(timeText(day * 86_400_000)), day * 86_400_000);
+  }
+  equal(timeText(2 ** 64), "9999-12-31T23:59:59.999Z");
 });

@@ -12,12 +12,13 @@ const LIMITS = ["--soft", "48KiB", "--hard", "64KiB"] as const;
 type Answers = Partial<Handlers<typeof controld>>;
 
 /** Runs a command against a node that answers so. */
-async function nx(argv: readonly string[], answers: Answers) {
+async function nx(argv: readonly string[], answers: Answers, file?: string) {
   const handlers = { ...controllerOf({ deviceId: "ab".repeat(32) }), ...answers };
   const node = fakeNode({ host: "127.0.0.1", port: 7401 }, { handlers });
   const world = nxWorld({ startNode: () => Promise.resolve(node) });
   const up = runNx(["up", "--no-supervise", "--json"], world.ports);
   await settled();
+  if (file !== undefined) world.files.writeText(file, "", 0o600);
   const before = world.out().length;
   const code = await runNx(argv, world.ports);
   const out = world.out().slice(before);
@@ -25,6 +26,15 @@ async function nx(argv: readonly string[], answers: Answers) {
   await up;
   return { code, lines: out.split("\n").slice(0, -1), error: world.error() };
 }
+
+test("nx quota takes no answer of a node that runs for the silence of one that does not", async () => {
+  const folder = "/run/me/nexus/7401";
+  const { code, error } = await nx(["quota", "clear", "app:mail", "--state", folder], {
+    clearQuota: () => ({ status: "not_found" }),
+  }, `${folder}/state.json`);
+  equal(code, EXIT.notFound);
+  ok(error.includes("app:mail has no limits of its own"), error);
+});
 
 /** So many owners, as many a page as it says. */
 function ownersOf(count: number, perPage: number): Answers {

@@ -12,6 +12,8 @@ export interface StoredChoice extends NodeChoice {
 export interface NodeWork<T> {
   readonly running: (client: ControlClient) => Promise<T>;
   readonly stored: (node: StoredNode) => Promise<T>;
+  /** Why only a node that runs will do, where it is so. */
+  readonly needsRunning?: string | undefined;
 }
 
 const FACTS_NAME = "state.json";
@@ -20,14 +22,20 @@ const FACTS_NAME = "state.json";
 export async function askNodeOrState<T>(
   shell: Shell,
   choice: StoredChoice,
-  { running, stored }: NodeWork<T>,
+  { running, stored, needsRunning }: NodeWork<T>,
 ): Promise<T> {
+  let answers = false;
   try {
-    return await askNode(shell, choice, running);
+    return await askNode(shell, choice, (client) => {
+      answers = true;
+      return running(client);
+    });
   } catch (error) {
     const { state } = choice;
-    const silent = error instanceof CommandFailure && error.exitCode === EXIT.notFound;
+    const silent = !answers && error instanceof CommandFailure &&
+      error.exitCode === EXIT.notFound;
     if (!silent || state === undefined || !isStateFolder(shell, state)) throw error;
+    if (needsRunning !== undefined) throw new CommandFailure(EXIT.usage, needsRunning);
     return await withPassphrases(
       shell,
       [choice.passphraseFile],
