@@ -6,6 +6,7 @@ import { confinedTo } from "@hw/host/confined.ts";
 import { hostEntropy } from "@hw/host/entropy.ts";
 import { seededEntropy } from "@hw/host/entropy_seeded.ts";
 import { hostGuard } from "@hw/host/guard.ts";
+import { hostKeyboard } from "@hw/host/keyboard.ts";
 import { hostPlacement } from "@hw/host/isolates.ts";
 import { type NodeThread, programHost, type ThreadPorts } from "@hw/host/program_host.ts";
 import { random32Of } from "@hw/host/random32.ts";
@@ -107,7 +108,7 @@ export function programPorts(
       await guard.admit(options.profile === "test");
       return await startNode(options, { makeIsolate, inspector: guard.inspector });
     },
-    ...{ processes, confined },
+    ...{ processes, confined, keyboard: hostKeyboard(processes) },
     ...programHost({ clock, turns, sockets, unix, told }),
   };
 }

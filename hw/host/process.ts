@@ -73,17 +73,19 @@ function spawnOnConsole(args: readonly string[], reach: Reach): Child {
 
 /** @param told Resolves once all that it wrote was passed on. */
 function childOf(child: Deno.ChildProcess, told: Promise<unknown>): Child {
+  const input = child.stdin.getWriter();
   let inputOpen = true;
   const endInput = () => {
-    if (inputOpen) child.stdin.close().catch(() => {}); // the child may be gone already
+    if (inputOpen) input.close().catch(() => {}); // the child may be gone already
     inputOpen = false;
   };
+  const tell = (bytes: Uint8Array) => input.write(bytes).catch(() => {}); // the same
   const exited = child.status.then(async ({ code }) => {
     endInput();
     await told;
     return code;
   });
-  return { id: child.pid, exited, endInput, kill: (signal) => killChild(child, signal) };
+  return { id: child.pid, exited, tell, endInput, kill: (signal) => killChild(child, signal) };
 }
 
 function killChild(child: Deno.ChildProcess, signal: Deno.Signal): void {

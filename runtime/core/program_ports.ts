@@ -162,6 +162,8 @@ export interface Child {
   readonly id: number;
   /** Exit code after its last line was told; 128 plus the number when a signal ended it. */
   readonly exited: Promise<number>;
+  /** Writes to its standard input; a child that has ended reads nothing more. */
+  tell(bytes: Uint8Array): Promise<void>;
   /** Closes its standard input. */
   endInput(): void;
   /** Sends a signal; nothing happens when it has ended. */
@@ -230,4 +232,24 @@ export interface Terminal {
   out(text: string): boolean;
   /** Writes to standard error. Returns false when that cannot be, for whatever reason. */
   error(text: string): boolean;
+}
+
+/** How the wait for a line ended: whoever gets one overwrites it. */
+export type HiddenLine =
+  | { readonly status: "ok"; readonly line: Uint8Array }
+  | { readonly status: "ended" | "interrupted" | "too_long" };
+
+/** Whoever sits at standard input, and is asked for what nobody else may see. */
+export interface Keyboard {
+  /** Whether standard input is a terminal: otherwise nobody can be asked. */
+  readonly interactive: boolean;
+  /**
+   * Asks for a line that is not shown while it is typed. What is typed is shown again when this
+   * resolves or rejects, however that comes: Enter, a key that interrupts, a signal.
+   *
+   * @throws {FileFailure} where standard input is no terminal, or cannot be read.
+   */
+  hiddenLine(prompt: string, lengthMax: number): Promise<HiddenLine>;
+  /** The next line of an input that is no terminal. @throws {FileFailure} when it cannot be read. */
+  inputLine(lengthMax: number): Promise<HiddenLine>;
 }

@@ -87,6 +87,7 @@ function demo(argv: readonly string[], play: Play = {}) {
     const child = {
       id: 100 + index,
       exited,
+      tell: () => Promise.resolve(),
       endInput() {
         ends.push(index + 1);
         exit(0);

@@ -8,9 +8,10 @@ import {
 } from "../statefsd/client/check_state.ts";
 import { StateFailure } from "../statefsd/client/state_failure.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { type PassphraseChoice, sourceOf, withPassphrases } from "./passphrase.ts";
 import { progressOver } from "./progress.ts";
 import type { Shell } from "./shell.ts";
-import { pathOption, withPassphraseOption, withPassphrases } from "./state_options.ts";
+import { pathOption, withPassphraseOption } from "./state_options.ts";
 
 /** Source: Open Nexus OS, `fsck-statefs`, exit codes. */
 const UNRECOVERABLE = 2;
@@ -22,7 +23,8 @@ and writes block 0 anew where it was lost; no value is changed. Damage that vali
 reported and never guessed away. A directory in use by a node is refused.
 
 With --state values are opened and judged under the directory's key; a bare IMAGE has none, and only
-its records and transactions are judged.
+its records and transactions are judged. So it is of a directory under a passphrase when none is given
+and standard input is no terminal.
 
 Exit codes of this command, as fsck-statefs has them: 0 clean, 1 transactions without an end, mended
 or not, 2 beyond repair, or not judged: standard error says why.
@@ -33,11 +35,10 @@ Examples:
   nx fsck ./copy.img --json
 `;
 
-interface FsckOptions {
+interface FsckOptions extends PassphraseChoice {
   readonly state?: string;
   readonly repair?: true;
   readonly dryRun?: true;
-  readonly passphraseFile?: string;
   readonly json?: true;
 }
 
@@ -57,16 +58,17 @@ export function addFsck(program: Command, shell: Shell): void {
 }
 
 async function fsck(shell: Shell, image: string | undefined, options: FsckOptions): Promise<void> {
-  const { state, passphraseFile, json } = options;
+  const { state, passphraseFile, passphrase: ask, json } = options;
   if ((image === undefined) === (state === undefined)) {
     throw new CommandFailure(EXIT.usage, "name one image: IMAGE, or --state DIR");
   }
-  if (passphraseFile !== undefined && state === undefined) {
-    throw new CommandFailure(EXIT.usage, "--passphrase-file needs --state: an image has no key");
+  if ((passphraseFile ?? ask) !== undefined && state === undefined) {
+    throw new CommandFailure(EXIT.usage, "a passphrase needs --state: an image has no key");
   }
   const mode = modeOf(options);
   try {
-    const checked = await withPassphrases(shell, [passphraseFile], ([passphrase]) => {
+    const source = sourceOf(shell, options, state);
+    const checked = await withPassphrases(shell, [source], ([passphrase]) => {
       const progress = progressOver(shell, "deriving the key:");
       const { state: ports } = shell.ports;
       return state === undefined
@@ -116,7 +118,7 @@ function linesOf(checked: CheckedImage, mode: CheckMode): readonly string[] {
 
 const NOT_OPENED = {
   used: "not opened: the image names no id",
-  "not_given": "not opened: give the passphrase with --passphrase-file",
+  "not_given": "not opened: give the passphrase with --passphrase-file or --passphrase",
   lost: "not opened: the directory's key file is gone",
   none: "not opened: a bare image has no key",
 } as const;

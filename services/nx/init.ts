@@ -3,15 +3,10 @@ import { toHex } from "@runtime/core/hex.ts";
 import { type OpenedState, openState } from "../statefsd/client/open_state.ts";
 import { imageNameOf, keyNameOf } from "../statefsd/client/state_facts.ts";
 import { EXIT } from "./exit_code.ts";
+import { type PassphraseChoice, sourceOf, withPassphrases } from "./passphrase.ts";
 import { progressOver } from "./progress.ts";
 import type { Shell } from "./shell.ts";
-import {
-  SECTORS_DEFAULT,
-  sizeOption,
-  sizeText,
-  withPassphrases,
-  withStateOptions,
-} from "./state_options.ts";
+import { SECTORS_DEFAULT, sizeOption, sizeText, withStateOptions } from "./state_options.ts";
 
 const EXAMPLES = `
 What a node keeps in the directory is sealed under its record key. That key is drawn here, from this
@@ -25,13 +20,13 @@ repeating the command. nx up --state makes one too.
 Examples:
   nx init --state ./node-a
   nx init --state ./node-a --size 1GiB
+  nx init --state ./node-a --passphrase               asked for at the terminal, twice
   nx init --state ./node-a --passphrase-file ./passphrase
 `;
 
-interface InitOptions {
+interface InitOptions extends PassphraseChoice {
   readonly state: string;
   readonly size: number;
-  readonly passphraseFile?: string;
   readonly json?: true;
 }
 
@@ -50,7 +45,8 @@ export function addInit(program: Command, shell: Shell): void {
 async function init(shell: Shell, options: InitOptions): Promise<void> {
   const { ports } = shell;
   await ports.state.admitKeys();
-  await withPassphrases(shell, [options.passphraseFile], async ([passphrase]) => {
+  const source = sourceOf(shell, options, options.state);
+  await withPassphrases(shell, [source], async ([passphrase]) => {
     const state = await openState(ports.state, options.state, {
       passphrase,
       create: { sectorCount: options.size },

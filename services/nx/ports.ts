@@ -2,6 +2,7 @@ import type { Clock, HostAddress, NodeState, Turns } from "@runtime/core/ports.t
 import type {
   ControlSockets,
   Files,
+  Keyboard,
   MissingPermission,
   Processes,
   Reach,
@@ -95,6 +96,7 @@ export interface NxPorts {
   readonly files: Files;
   readonly processes: Processes;
   readonly terminal: Terminal;
+  readonly keyboard: Keyboard;
   readonly sandbox: Sandbox;
   /** State directories. */
   readonly state: StatePorts;

@@ -1,9 +1,10 @@
 import { type Command, Option } from "commander";
 import { type RekeyReport, rekeyState } from "../statefsd/client/rekey_state.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
+import { newSourceOf, type PassphraseChoice, sourceOf, withPassphrases } from "./passphrase.ts";
 import { progressOver } from "./progress.ts";
 import type { Shell } from "./shell.ts";
-import { pathOption, withPassphrases, withStateOptions } from "./state_options.ts";
+import { pathOption, withStateOptions } from "./state_options.ts";
 
 const EXAMPLES = `
 A new key is drawn, or follows from a new passphrase, and every value is sealed anew in a new image.
@@ -13,13 +14,14 @@ old directory or the new one, whole. Copies of the old image stay readable with 
 Examples:
   nx state rekey --state ./node-a                                  a new key file
   nx state rekey --state ./node-a --new-passphrase-file ./new      a passphrase in its place
+  nx state rekey --state ./node-a --new-passphrase                 asked for at the terminal, twice
   nx state rekey --state ./node-a --passphrase-file ./old --new-key-file
 `;
 
-interface RekeyOptions {
+interface RekeyOptions extends PassphraseChoice {
   readonly state: string;
-  readonly passphraseFile?: string;
   readonly newPassphraseFile?: string;
+  readonly newPassphrase?: true;
   readonly newKeyFile?: true;
   readonly json?: true;
 }
@@ -31,8 +33,12 @@ export function addState(program: Command, shell: Shell): void {
     .description("put a state directory under a new key")
     .option("--new-passphrase-file <file>", "the new key follows from its first line", pathOption)
     .addOption(
-      new Option("--new-key-file", "the new key lies in a file, which is so unless said")
+      new Option("--new-passphrase", "it is asked for at the terminal, where it is not shown")
         .conflicts("newPassphraseFile"),
+    )
+    .addOption(
+      new Option("--new-key-file", "the new key lies in a file, which is so unless said")
+        .conflicts(["newPassphraseFile", "newPassphrase"]),
     )
     .option("--json", "one JSON object")
     .addHelpText("after", EXAMPLES)
@@ -40,19 +46,20 @@ export function addState(program: Command, shell: Shell): void {
 }
 
 async function rekey(shell: Shell, options: RekeyOptions): Promise<void> {
-  const { state, passphraseFile, newPassphraseFile, newKeyFile } = options;
-  if (passphraseFile !== undefined && newPassphraseFile === undefined && newKeyFile !== true) {
+  const { state, newKeyFile } = options;
+  const sources = [sourceOf(shell, options, state), newSourceOf(shell, options)];
+  const [old, anew] = sources;
+  if (old !== undefined && anew === undefined && newKeyFile !== true) {
     throw new CommandFailure(
       EXIT.usage,
-      "say what the new key is: --new-passphrase-file or --new-key-file",
+      "say what the new key is: --new-passphrase-file, --new-passphrase or --new-key-file",
     );
   }
   const { ports } = shell;
   await ports.state.admitKeys();
-  const files = [passphraseFile, newPassphraseFile];
   const report = await withPassphrases(
     shell,
-    files,
+    sources,
     ([passphrase, newPassphrase]) =>
       rekeyState(ports.state, state, {
         ...{ passphrase, newPassphrase },

@@ -8,7 +8,8 @@ import { EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
 import { outputOver } from "./output.ts";
 import { progressOver } from "./progress.ts";
-import { sizeOption, sizeText, withPassphrases } from "./state_options.ts";
+import { withPassphrases } from "./passphrase.ts";
+import { sizeOption, sizeText } from "./state_options.ts";
 
 const DIR = "/s";
 const INIT = ["init", "--state", DIR, "--size", "64KiB"] as const;
@@ -172,11 +173,15 @@ test("withPassphrases forgets them, also when the work fails", async () => {
   };
   for (const fails of [false, true]) {
     let secret: Secret | undefined;
-    const work = withPassphrases(shell, ["/p", undefined], ([first, second]) => {
-      secret = first;
-      deepEqual([first?.wiped, second], [false, undefined]);
-      return fails ? Promise.reject(new TypeError("no")) : Promise.resolve();
-    });
+    const work = withPassphrases(
+      shell,
+      [{ kind: "file", path: "/p" }, undefined],
+      ([first, second]) => {
+        secret = first;
+        deepEqual([first?.wiped, second], [false, undefined]);
+        return fails ? Promise.reject(new TypeError("no")) : Promise.resolve();
+      },
+    );
     await work.catch((error) => ok(fails && error instanceof TypeError));
     ok(secret?.wiped);
   }

@@ -1,10 +1,6 @@
-import { type Command, InvalidArgumentError } from "commander";
-import type { Secret } from "@runtime/core/secret.ts";
-import { PASSPHRASE_FILE_LENGTH_MAX, passphraseOf } from "../statefsd/client/record_key.ts";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { SECTORS_MAX, SECTORS_MIN } from "../statefsd/client/state_facts.ts";
-import { stating } from "../statefsd/client/state_failure.ts";
 import { parseBytes } from "./byte_size.ts";
-import type { Shell } from "./shell.ts";
 
 const SECTOR_BYTES = 512;
 /** 64 MiB, upstream's size of an image. */
@@ -33,46 +29,23 @@ export function pathOption(text: string): string {
   return text.replace(/(?<=.)\/+$/, "");
 }
 
-/** Adds `--state` and `--passphrase-file`, of which the first must be given. */
+/** Adds `--state`, `--passphrase-file` and `--passphrase`, of which the first must be given. */
 export function withStateOptions(command: Command): Command {
   return withPassphraseOption(
     command.requiredOption("--state <dir>", "the state directory", pathOption),
   );
 }
 
-/** Adds `--passphrase-file`. */
+/** Adds `--passphrase-file` and `--passphrase`. */
 export function withPassphraseOption(command: Command): Command {
-  return command.option(
-    "--passphrase-file <file>",
-    "its first line is the passphrase, 8 to 1024 bytes; a file of yours alone, mode 0600",
-    pathOption,
-  );
-}
-
-/**
- * Does `work` with the passphrases in files of this user alone, which are forgotten afterwards.
- *
- * @throws {StateFailure} `bad_passphrase`, and what the host refuses.
- */
-export function withPassphrases<T>(
-  { ports }: Shell,
-  files: readonly (string | undefined)[],
-  work: (passphrases: readonly (Secret | undefined)[]) => Promise<T>,
-): Promise<T> {
-  return stating(async () => {
-    const secrets: (Secret | undefined)[] = [];
-    try {
-      for (const path of files) {
-        secrets.push(
-          path === undefined ? undefined : passphraseOf(
-            ports.state.host.readPrivate(path, PASSPHRASE_FILE_LENGTH_MAX),
-            path,
-          ),
-        );
-      }
-      return await work(secrets);
-    } finally {
-      for (const secret of secrets) secret?.wipe();
-    }
-  });
+  return command
+    .option(
+      "--passphrase-file <file>",
+      "its first line is the passphrase, 8 to 1024 bytes; a file of yours alone, mode 0600",
+      pathOption,
+    )
+    .addOption(
+      new Option("--passphrase", "ask for it at the terminal, where it is not shown")
+        .conflicts("passphraseFile"),
+    );
 }

@@ -1,12 +1,10 @@
 import { type StoredNode, withStoredNode } from "../statefsd/client/stored_node.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
 import { askNode, type ControlClient, type NodeChoice, type Shell } from "./shell.ts";
-import { withPassphrases } from "./state_options.ts";
+import { type PassphraseChoice, sourceOf, withPassphrases } from "./passphrase.ts";
 
 /** Options of a command that also reads a node that does not run. */
-export interface StoredChoice extends NodeChoice {
-  readonly passphraseFile?: string;
-}
+export interface StoredChoice extends NodeChoice, PassphraseChoice {}
 
 /** What is done with a node that runs, and with one that does not. */
 export interface NodeWork<T> {
@@ -38,7 +36,7 @@ export async function askNodeOrState<T>(
     if (needsRunning !== undefined) throw new CommandFailure(EXIT.usage, needsRunning);
     return await withPassphrases(
       shell,
-      [choice.passphraseFile],
+      [sourceOf(shell, choice, state)],
       ([passphrase]) =>
         withStoredNode(shell.ports.state, state, {
           passphrase,

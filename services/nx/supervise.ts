@@ -12,6 +12,7 @@ import {
   type Reach,
   type StopSignal,
 } from "@runtime/core/program_ports.ts";
+import type { Secret } from "@runtime/core/secret.ts";
 import { EXIT } from "./exit_code.ts";
 import { losingOutput, shortDuration } from "./output.ts";
 import { folderOf, reachAt } from "./node_reach.ts";
@@ -27,6 +28,7 @@ export const STOP_LIMIT_MS = 5_000;
 
 const REPORT_NAME = "report.json";
 const NS_PER_MS = 1e6;
+const LINE_FEED = 0x0a;
 
 /** The ends of a node after which it is started again, by exit code: 128 and a signal, or its word. */
 const CRASHES: Readonly<Record<number, string>> = {
@@ -52,6 +54,8 @@ export interface SupervisePlan {
   /** Whether it ends with its standard input. */
   readonly child: boolean;
   readonly json: boolean;
+  /** What somebody was asked for, and the node is told at each start. */
+  readonly passphrase: Secret | undefined;
 }
 
 /** The hidden options with which a node is started under a supervisor. */
@@ -60,6 +64,8 @@ interface NodeFacts {
   readonly draft: string;
   readonly keptPort: number | undefined;
   readonly timeLeftMs: number | undefined;
+  /** Whether it is told a passphrase. */
+  readonly told: boolean;
 }
 
 /** Keeps one node running, in another process. */
@@ -132,12 +138,14 @@ export class Supervisor {
   /** One node, from its start to its end. */
   async #run(report: string): Promise<number> {
     const { clock, processes, turns } = this.#shell.ports;
+    const { passphrase } = this.#plan;
     const leftNs = this.#deadlineNs - clock.nowNs();
     const draft = `${processes.id}`;
     const args = nodeArgs(this.#shell.argv, {
       ...{ report, draft },
       keptPort: this.#keptPort,
       timeLeftMs: leftNs === Infinity ? undefined : Math.max(1, Math.ceil(leftNs / NS_PER_MS)),
+      told: passphrase !== undefined,
     });
     this.#child = processes.spawnOnConsole(
       args,
@@ -147,6 +155,7 @@ export class Supervisor {
       ? () => {}
       : turns.at(this.#deadlineNs + STOP_LIMIT_MS * NS_PER_MS, () => this.#kill());
     try {
+      if (passphrase !== undefined) await tellLine(this.#child, passphrase);
       return await this.#child.exited;
     } finally {
       overstayed();
@@ -249,13 +258,21 @@ export class Supervisor {
 /** The same command line for the node itself; what is added stands first, where no `--` hides it. */
 function nodeArgs(
   argv: readonly string[],
-  { report, draft, keptPort, timeLeftMs }: NodeFacts,
+  { report, draft, keptPort, timeLeftMs, told }: NodeFacts,
 ): readonly string[] {
   const command = argv.indexOf("up");
   return [
     ...["up", "--no-supervise", "--child", "--report", report, "--draft", draft],
     ...(keptPort === undefined ? [] : ["--kept-port", `${keptPort}`]),
     ...(timeLeftMs === undefined ? [] : ["--time-left", `${timeLeftMs}ms`]),
+    ...(told ? ["--passphrase-input"] : []),
     ...argv.filter((_, index) => index !== command),
   ];
+}
+
+/** Writes a line to a child's standard input, and forgets it. */
+async function tellLine(child: Child, secret: Secret): Promise<void> {
+  const line = secret.use((bytes) => Uint8Array.of(...bytes, LINE_FEED));
+  await child.tell(line);
+  line.fill(0);
 }

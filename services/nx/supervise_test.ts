@@ -1,5 +1,6 @@
-import type { StopSignal } from "@runtime/core/program_ports.ts";
+import type { Keyboard, StopSignal } from "@runtime/core/program_ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
+import { keyboardOf } from "@tests/fakes/keyboard.ts";
 import { nxWorld, settled } from "@tests/fakes/nx_ports.ts";
 import { test } from "@tests/fakes/test.ts";
 import { EXIT } from "./exit_code.ts";
@@ -16,22 +17,40 @@ const KILLED = 137;
 interface FakeChild {
   readonly args: readonly string[];
   readonly heard: (StopSignal | "SIGKILL" | "input ended")[];
+  /** What was written to its standard input. */
+  readonly told: readonly string[];
+  /** Whether that is overwritten. */
+  readonly forgotten: () => boolean;
   exit(code: number): void;
 }
 
 /** `nx` under a supervisor, whose nodes end as the test lets them. */
 function supervised(...argv: readonly string[]) {
+  return supervisedBy(undefined, ...argv);
+}
+
+/** The same, with somebody at standard input. */
+function supervisedBy(keyboard: Keyboard | undefined, ...argv: readonly string[]) {
   const children: FakeChild[] = [];
   let kept = false;
   const world = nxWorld({
+    ...keyboard && { keyboard },
     keepToChildren: () => void (kept = true),
     spawnOnConsole(args) {
       ok(kept, "a supervisor gives up what it does not need before it starts a node");
       const heard: FakeChild["heard"] = [];
       const { promise: exited, resolve: exit } = Promise.withResolvers<number>();
-      children.push({ args, heard, exit });
+      const told: string[] = [];
+      const lines: Uint8Array[] = [];
+      const forgotten = () => lines.every((line) => line.every((byte) => byte === 0));
+      children.push({ args, heard, told, forgotten, exit });
       return {
         ...{ id: 100 + children.length, exited },
+        tell(bytes: Uint8Array) {
+          told.push(new TextDecoder().decode(bytes));
+          lines.push(bytes);
+          return Promise.resolve();
+        },
         endInput: () => void heard.push("input ended"),
         kill: (signal) => void heard.push(signal),
       };
@@ -70,6 +89,42 @@ test("nx up removes its report's folder, drafts and all, and ends as its node wh
     equal(await ended, 3);
     deepEqual(world.files.paths().slice(0, 1), remains);
   }
+});
+
+test("nx up asks for a passphrase once, and tells it to each node that it starts", async () => {
+  const keys = keyboardOf("a passphrase", "a passphrase");
+  const up = supervisedBy(keys, "up", "--state", "/s", "--passphrase");
+  await settled();
+  deepEqual(keys.prompts, ["passphrase: ", "passphrase: (again) "]);
+  deepEqual(up.children[0]?.told, ["a passphrase\n"]);
+  ok(up.children[0]?.args.includes("--passphrase-input"));
+  await up.end(KILLED);
+  up.world.clock.advanceMs(RESTART_BACKOFF_MIN_MS);
+  await settled();
+  deepEqual([up.children.length, up.children[1]?.told], [2, ["a passphrase\n"]]);
+  await up.end(0);
+  equal(await up.ended, 0);
+  equal(keys.prompts.length, 2);
+  ok(keys.wiped() && up.children.every(({ forgotten }) => forgotten()), "all is overwritten");
+});
+
+test("nx up starts no node without the passphrase that it asked for", async () => {
+  const keys = keyboardOf("a passphrase", "another one");
+  const up = supervisedBy(keys, "up", "--state", "/s", "--passphrase");
+  equal(await up.ended, EXIT.failed);
+  equal(up.children.length, 0);
+  ok(up.world.error().includes("the two passphrases differ"), up.world.error());
+});
+
+test("nx up leaves a passphrase's file to its node, and tells it nothing", async () => {
+  const up = supervisedBy(keyboardOf(), "up", "--state", "/s", "--passphrase-file", "/p");
+  await settled();
+  deepEqual([up.children[0]?.told, up.children[0]?.args.includes("--passphrase-input")], [
+    [],
+    false,
+  ]);
+  await up.end(0);
+  equal(await up.ended, 0);
 });
 
 test("nx up puts what it adds where no argument hides it", async () => {
@@ -260,7 +315,8 @@ test("nx up --timeout leaves the first node to say that time is up, however shor
   const { ports, clock } = nxWorld({
     spawnOnConsole(args) {
       started.push(args);
-      return { id: 1, exited: Promise.resolve(EXIT.timedOut), endInput() {}, kill() {} };
+      const tell = () => Promise.resolve();
+      return { id: 1, exited: Promise.resolve(EXIT.timedOut), tell, endInput() {}, kill() {} };
     },
   });
   let reads = 0;

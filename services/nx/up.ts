@@ -10,6 +10,7 @@ import { CommandFailure, EXIT } from "./exit_code.ts";
 import { reachAt, reachOf } from "./node_reach.ts";
 import { type AskedNode, NodeRun, type RunPlan } from "./node_run.ts";
 import { losingOutput } from "./output.ts";
+import { type PassphraseChoice, sourceOf, withPassphrases } from "./passphrase.ts";
 import { progressOver } from "./progress.ts";
 import { type Profile, PROFILES } from "./ports.ts";
 import { RESTART_WINDOW_MS, RESTARTS_MAX } from "./restart_budget.ts";
@@ -20,7 +21,7 @@ import {
   type SandboxProfile,
 } from "./sandbox_profiles.ts";
 import { type Shell, wholeNumber } from "./shell.ts";
-import { pathOption, SECTORS_DEFAULT, sizeOption, withPassphrases } from "./state_options.ts";
+import { pathOption, SECTORS_DEFAULT, sizeOption, withPassphraseOption } from "./state_options.ts";
 import { type SupervisePlan, Supervisor } from "./supervise.ts";
 import { declaredLine } from "./until_line.ts";
 import {
@@ -38,7 +39,7 @@ const PER_ADDRESS_MAX = 65_535;
 const WINDOW_MINUTES = RESTART_WINDOW_MS / 60_000;
 const EXAMPLES = `
 The node runs in the foreground and prints its console, under a supervisor: the process that is started
-holds no key, starts the node as a second one, passes signals on, and ends with the node's exit code.
+holds no key of the node, starts the node as a second one, passes signals on, and ends with the node's exit code.
 It starts the node again, on the port it had, when it was killed, died of memory exhaustion or crashed
 otherwise, or asks for it (exit code 75): with --state as the same device, without as a new one; each time it waits longer, and after
 ${RESTARTS_MAX} restarts within ${WINDOW_MINUTES} minutes it gives up with exit code 1. With --no-supervise the node runs in
@@ -52,6 +53,9 @@ any other: a shell then shows 130 or 143.
 
 Other commands reach it over its control socket, in $XDG_RUNTIME_DIR/nexus/<listen port>, or
 pid-<process id> where it does not listen. A port names one node, whatever its address.
+
+A passphrase that is asked for is asked for once: the process that is started keeps it, and tells it to
+the node at each start.
 
 A console that cannot be written, as on a full disk, is said once on standard error and lost; the node
 goes on. So it does, without a word, when nobody reads its console any more.
@@ -69,7 +73,7 @@ Examples:
 `;
 
 /** `nx up`'s options as they were parsed. */
-export interface UpOptions {
+export interface UpOptions extends PassphraseChoice {
   readonly listen?: HostAddress;
   readonly advertise?: number;
   readonly peer?: readonly PeerAddress[];
@@ -86,7 +90,6 @@ export interface UpOptions {
   readonly selftest?: true;
   readonly state?: string;
   readonly size?: number;
-  readonly passphraseFile?: string;
   readonly supervise: boolean;
   readonly child?: true;
   /** Of a node under a supervisor: the file that tells it what happened. */
@@ -117,7 +120,7 @@ function withNetwork(command: Command): Command {
 
 /** What it keeps, and where. */
 function withStateFolder(command: Command): Command {
-  return command
+  const withFolder = command
     .option(
       "--state <dir>",
       "where the node keeps what it must not forget; made when it is absent or empty",
@@ -127,7 +130,8 @@ function withStateFolder(command: Command): Command {
       new Option("--size <bytes>", "of the image in a new --state: 64MiB unless said")
         .argParser(sizeOption),
     )
-    .option("--passphrase-file <file>", "opens a --state that is under a passphrase", pathOption);
+    .addOption(new Option("--passphrase-input", "a supervisor tells it").hideHelp());
+  return withPassphraseOption(withFolder);
 }
 
 /** `nx up`: a node in the foreground. */
@@ -193,13 +197,23 @@ async function up(shell: Shell, asked: UpOptions): Promise<void> {
   const options = sandboxed(asked);
   refuseContradictions(options);
   if (options.supervise) {
-    const reach = await reachFor(shell, options);
-    shell.finish(await new Supervisor(shell, supervisePlan(options, reach)).toEnd());
+    await supervise(shell, options);
   } else {
     const { confined } = shell.ports;
     if (confined === undefined) await runHere(shell, options);
     else shell.finish(await confined(shell.argv, await reachFor(shell, options)));
   }
+}
+
+/** The node reads a file by itself. Whoever sits at the terminal is asked here, once for all its starts. */
+async function supervise(shell: Shell, options: UpOptions): Promise<void> {
+  const plan = supervisePlan(options, await reachFor(shell, options));
+  const source = sourceOf(shell, options, options.state);
+  const asked = source?.kind === "file" ? undefined : source;
+  const exitCode = await withPassphrases(shell, [asked], ([passphrase]) => {
+    return new Supervisor(shell, { ...plan, passphrase }).toEnd();
+  });
+  shell.finish(exitCode);
 }
 
 /** What the node must reach; as itself, or as its supervisor for it. */
@@ -214,7 +228,7 @@ async function reachFor(
   return listen?.port === 0 ? reachAt(reach, keptPort) : reach;
 }
 
-function supervisePlan(options: UpOptions, reach: Reach): SupervisePlan {
+function supervisePlan(options: UpOptions, reach: Reach): Omit<SupervisePlan, "passphrase"> {
   return {
     reach,
     reports: options.sandbox === undefined || SANDBOX_RULES[options.sandbox].writes,
@@ -253,9 +267,9 @@ async function runHere(shell: Shell, options: UpOptions): Promise<void> {
 }
 
 function refuseContradictions(options: UpOptions): void {
-  const { seed, profile, advertise, listen, until, state, size, passphraseFile } = options;
-  if (state === undefined && (size ?? passphraseFile) !== undefined) {
-    throw new CommandFailure(EXIT.usage, "--size and --passphrase-file need --state DIR");
+  const { seed, profile, advertise, listen, until, state, size } = options;
+  if (state === undefined && (size ?? options.passphraseFile ?? options.passphrase) !== undefined) {
+    throw new CommandFailure(EXIT.usage, "--size and a passphrase need --state DIR");
   }
   if (until !== undefined) declaredLine(until);
   if (seed !== undefined && profile !== "test") {
@@ -271,9 +285,10 @@ function refuseContradictions(options: UpOptions): void {
 
 /** The state directory that was asked for, this process's until it is closed. */
 function heldState(shell: Shell, options: UpOptions): Promise<RunPlan["state"]> {
-  const { state, passphraseFile, size = SECTORS_DEFAULT } = options;
+  const { state, size = SECTORS_DEFAULT } = options;
   if (state === undefined) return Promise.resolve(undefined);
-  return withPassphrases(shell, [passphraseFile], async ([passphrase]) => {
+  const source = sourceOf(shell, options, state);
+  return withPassphrases(shell, [source], async ([passphrase]) => {
     await shell.ports.state.admitKeys();
     const progress = progressOver(shell, "opening the state directory:");
     const ask = { passphrase, create: { sectorCount: size }, progress };

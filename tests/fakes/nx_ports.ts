@@ -1,5 +1,11 @@
 import type { HostAddress } from "@runtime/core/ports.ts";
-import type { Child, ChildOptions, StopSignal } from "@runtime/core/program_ports.ts";
+import {
+  type Child,
+  type ChildOptions,
+  FileFailure,
+  type Keyboard,
+  type StopSignal,
+} from "@runtime/core/program_ports.ts";
 import type { Sandbox } from "@runtime/core/sandbox_ports.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { bind, type Handlers } from "@runtime/idl/server.ts";
@@ -37,6 +43,8 @@ export interface NxWorldOptions {
   readonly beforeOut?: (() => void) | undefined;
   readonly spawnSelf?: (options: ChildOptions) => Child;
   readonly sandbox?: Sandbox;
+  /** Who sits at standard input; nobody unless said. */
+  readonly keyboard?: Keyboard;
   readonly keepToChildren?: () => void;
   readonly spawnOnConsole?: (args: readonly string[]) => Child;
 }
@@ -70,6 +78,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
       out: (text) => (options.beforeOut?.(), printed.out += text, true),
       error: (text) => (printed.error += text, true),
     },
+    keyboard: options.keyboard ?? NOBODY,
     processes: {
       env: (name) => env.get(name),
       id: 42,
@@ -111,6 +120,13 @@ export function afterFirstBoot(startNode: NxPorts["startNode"]): NxPorts["startN
     return Promise.resolve(fakeNode(undefined));
   };
 }
+
+/** Standard input that is no terminal, and has ended. */
+const NOBODY: Keyboard = {
+  interactive: false,
+  hiddenLine: () => Promise.reject(new FileFailure("failed", "standard input")),
+  inputLine: () => Promise.resolve({ status: "ended" }),
+};
 
 const noSandbox: Sandbox = {
   permissionsOf: noChild,

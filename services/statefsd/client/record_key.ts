@@ -19,8 +19,9 @@ import { CHECK_LENGTH, keyNameOf, type KeySource, type StateFacts } from "./stat
 import { StateFailure } from "./state_failure.ts";
 
 const KEY_LENGTH = 32;
-const PASSPHRASE_LENGTH_MIN = 8;
-const PASSPHRASE_LENGTH_MAX = 1024;
+/** Bytes of a passphrase. */
+export const PASSPHRASE_LENGTH_MIN = 8;
+export const PASSPHRASE_LENGTH_MAX = 1024;
 const LINE_FEED = 0x0a;
 const UTF8 = new TextEncoder();
 const DIGITS = UTF8.encode("0123456789abcdef");
@@ -47,11 +48,18 @@ export function passphraseOf(bytes: Uint8Array, path: string): Secret {
   const end = bytes.indexOf(LINE_FEED);
   const line = bytes.slice(0, end < 0 ? bytes.length : end);
   bytes.fill(0);
+  const passphrase = passphraseOfLine(line);
+  if (passphrase !== undefined) return passphrase;
+  throw new StateFailure("bad_passphrase", path);
+}
+
+/** A line as a passphrase; `undefined`, and the line is overwritten, when it is none. */
+export function passphraseOfLine(line: Uint8Array): Secret | undefined {
   if (line.length >= PASSPHRASE_LENGTH_MIN && line.length <= PASSPHRASE_LENGTH_MAX) {
     return new Secret(line);
   }
   line.fill(0);
-  throw new StateFailure("bad_passphrase", path);
+  return undefined;
 }
 
 /** Fresh bytes of the host. @throws {StateFailure} `no_entropy`. @param path For the failure. */

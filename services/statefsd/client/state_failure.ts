@@ -25,7 +25,8 @@ const TEXTS = {
   "no_facts": "has an image and no state.json: put it back from a copy, or use another directory",
   "not_empty": "holds other files and is no state directory: use an empty one",
   "other_size": "was begun with another --size: repeat it with that one, or remove that directory",
-  "passphrase_needed": "is under a passphrase: give it with --passphrase-file",
+  "passphrase_needed": "is under a passphrase: give it with --passphrase-file, or with " +
+    "--passphrase at a terminal",
   "passphrase_unasked": "is under a key file and takes no passphrase",
   "repair_failed": "is not clean after its repair: put the image back from a copy",
   "rolled_back": "holds an image that is older than it was seen to be: put the newer one back",

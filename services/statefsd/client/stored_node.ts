@@ -86,8 +86,8 @@ export async function withStoredNode<T>(
     } finally {
       // What was written here must not be put back either.
       const { sequence } = store.stats;
-      if (sequence > before) noteWitness(state.folder, { ...state.witness, sequence });
       store.wipe();
+      if (sequence > before) noteWitness(state.folder, { ...state.witness, sequence });
     }
   } finally {
     await state.close();
