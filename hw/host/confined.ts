@@ -93,10 +93,10 @@ export async function runConfined(options: NodeWorkerOptions): Promise<number> {
  * What is left is to read the program's own files, from which the workers of daemons are made, and to
  * ask once whether the inspector is open.
  */
-function keepToWorkers({ folders }: Reach): void {
+function keepToWorkers({ folders, reads = [] }: Reach): void {
   giveUp(["net", "write", "env", "run", "ffi"]);
   if (Deno.build.standalone) giveUp(["read"]);
-  for (const path of folders) Deno.permissions.revokeSync({ name: "read", path });
+  for (const path of [...folders, ...reads]) Deno.permissions.revokeSync({ name: "read", path });
 }
 
 /** The thread's side of one node's worker. */

@@ -94,13 +94,13 @@ export function nodePermissions(
   reach: Reach,
   facts: RuntimeFacts = runtimeFacts(),
 ): PermissionSet {
-  const { folders, socket } = reach;
+  const { folders, reads = [], socket } = reach;
   const addresses = [...reach.listens, ...reach.dials].map(netOf);
   if (facts.inspector) addresses.push(hostPort(INSPECTOR_ADDRESS));
   if (facts.unixAddresses && socket !== undefined) addresses.push(`unix:${socket}`);
   return {
     net: [...new Set(addresses)],
-    read: folders,
+    read: [...folders, ...reads],
     write: reach.readOnly === true ? [] : folders,
     env: [],
     sys: ["uid"],

@@ -55,6 +55,13 @@ test("nodePermissions is what the node was asked, the inspector's port and its u
   deepEqual(nodePermissions(NOTHING, OLD), none);
 });
 
+test("nodePermissions lets a node read what it only reads, and write nothing of it", () => {
+  const { read, write } = nodePermissions({ ...NODE, reads: ["/home/me/passphrase"] }, NEW);
+  deepEqual([read, write], [[...NODE.folders, "/home/me/passphrase"], NODE.folders]);
+  const sealed = nodePermissions({ ...NODE, readOnly: true, reads: ["/p"] }, NEW);
+  deepEqual([sealed.read, sealed.write], [[...NODE.folders, "/p"], []]);
+});
+
 test("flagsOf gives a node's process its source and variables beside, and nothing without a value", () => {
   deepEqual(flagsOf(processPermissions(nodePermissions(NODE, NEW), NODE, NEW)), [
     "--no-prompt",

@@ -138,6 +138,8 @@ export interface Reach {
   readonly folders: readonly string[];
   /** Whether it only reads in them. */
   readonly readOnly?: boolean;
+  /** Files that it reads, and never writes. */
+  readonly reads?: readonly string[];
   /** The one path at which it makes its socket and asks at others. */
   readonly socket: string | undefined;
   /** Environment variables that it reads. */

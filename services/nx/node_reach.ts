@@ -41,8 +41,8 @@ export async function reachOf(
       ...registry === undefined ? [] : [registry],
       ...report === undefined ? [] : [folderOf(report)],
       ...state === undefined ? [] : [state],
-      ...passphraseFile === undefined ? [] : [passphraseFile],
     ],
+    ...passphraseFile !== undefined && { reads: [passphraseFile] },
     socket: registry && `${registry}/.${draft}.sock`,
     variables: control ? registryVariables(processes) : [],
   };

@@ -1,4 +1,4 @@
-import { FileFailure } from "@runtime/core/program_ports.ts";
+import { FileFailure, type Reach } from "@runtime/core/program_ports.ts";
 import type { NodeOptions } from "./ports.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { type FakeNode, fakeNode, nxWorld, settled } from "@tests/fakes/nx_ports.ts";
@@ -52,6 +52,20 @@ test("nx up waits less than a second for a node that does not stop", async () =>
   world.clock.advanceMs(STOP_TIMEOUT_MS);
   equal(await ended, EXIT.ok);
   deepEqual(world.files.paths(), ["/run/me/nexus"]);
+});
+
+test("nx up has its node read a passphrase's file, and write nothing of it", async () => {
+  const reaches: Reach[] = [];
+  const { ports } = nxWorld();
+  const confined = (_: readonly string[], reach: Reach) => {
+    reaches.push(reach);
+    return Promise.resolve(EXIT.ok);
+  };
+  const argv = ["up", "--no-supervise", "--state", "/s", "--passphrase-file", "/p"];
+  equal(await runNx(argv, { ...ports, confined }), EXIT.ok);
+  deepEqual(reaches.map(({ folders, reads }) => ({ folders, reads })), [
+    { folders: ["/run/me/nexus", "/s"], reads: ["/p"] },
+  ]);
 });
 
 test("nx up prints the console, and ends at the whole line of --until alone", async () => {

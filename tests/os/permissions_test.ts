@@ -81,7 +81,11 @@ async function confined(folder: string, how: "whole" | "deaf", flags: readonly s
 test("runConfined leaves the thread around a node nothing but the program's own files", async () => {
   await inWorld(async ({ folder }) => {
     const { last, errors } = await confined(folder, "whole", [
-      ...["--allow-net", `--allow-read=${ROOT},${folder}/nexus`, `--allow-write=${folder}`],
+      ...[
+        "--allow-net",
+        `--allow-read=${ROOT},${folder}/nexus,${folder}/passphrase`,
+        `--allow-write=${folder}`,
+      ],
       ...["--allow-env", "--allow-sys", "--allow-run"],
     ]);
     // To read them is what the workers of daemons are made with.
