@@ -1,5 +1,6 @@
 /** The driver with the device of this machine behind it. */
 
+import { openVirtioBlk } from "./virtio_blk.ts";
 import { InvariantError } from "@runtime/core/assert.ts";
 import { deepEqual, equal, rejects, throws } from "@tests/fakes/assert.ts";
 import { blkMachine } from "@tests/fakes/blk_machine.ts";
@@ -125,3 +126,29 @@ test("VirtioBlkDriver's calls end when their time is up, and later ones go on", 
   equal(disk.calls.length, 8);
   equal((await blk.read(0, 1)).status, "ok");
 });
+
+test("VirtioBlkDriver ends all that wait, and all after them, when its pump hits a bug", async () => {
+  const { device, disk } = setUp({ sectorCount: 4096 });
+  disk.hold = true;
+  const bug = new TypeError("a bug below the driver");
+  const trap = Promise.withResolvers<void>();
+  const waits = [trap.promise];
+  const wait = () => waits.shift() ?? new Promise<void>(() => {});
+  const blk = openVirtioBlk({ ...device, irq: { wait, complete() {} } });
+  const under = [blk.read(0, 1), blk.write(0, pattern(20 * 0x2_0000 / 2)), blk.flush(), blk.id()];
+  await settle();
+  trap.reject(bug);
+  for (const { status, reason } of await Promise.allSettled<unknown>(under).then(rejections)) {
+    deepEqual([status, reason === bug], ["rejected", true]);
+  }
+  await rejects(blk.read(0, 1), TypeError);
+  await rejects(blk.flush(), TypeError);
+});
+
+/** What each promise ended with; a promise that was kept has no reason. */
+function rejections(ends: readonly PromiseSettledResult<unknown>[]) {
+  return ends.map((end) => ({
+    status: end.status,
+    reason: end.status === "rejected" ? end.reason : undefined,
+  }));
+}

@@ -1,4 +1,5 @@
 import type { Clock, Turns } from "@runtime/core/ports.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import { type Client, createClient } from "@runtime/idl/client.ts";
 import { CONTROL_PRINCIPAL, controld } from "../controld/protocol.ts";
 import type { HeldState } from "../statefsd/client/node_state.ts";
@@ -15,6 +16,7 @@ export class StateWatch {
   readonly #state: Pick<Client<typeof statefsd>, "stats">;
   readonly #control: Pick<Client<typeof controld>, "identity">;
   #cancel: () => void = () => {};
+  #ended = false;
 
   constructor(
     ports: { readonly clock: Clock; readonly turns: Turns },
@@ -44,15 +46,26 @@ export class StateWatch {
 
   /** Notes for the last time. */
   async end(): Promise<void> {
+    this.#ended = true;
     this.#cancel();
-    await this.note();
+    await this.#try();
+  }
+
+  /** A host that cannot write now may later: what was noted before holds until then. */
+  async #try(): Promise<void> {
+    try {
+      await this.note();
+    } catch (error) {
+      if (!(error instanceof FileFailure)) throw error;
+    }
   }
 
   #again(): void {
     const { clock, turns } = this.#ports;
     this.#cancel = turns.at(clock.nowNs() + NOTE_INTERVAL_MS * 1e6, async () => {
-      await this.note();
-      this.#again();
+      await this.#try();
+      // A note under way when the node ends has no successor: the directory is let go of.
+      if (!this.#ended) this.#again();
     });
   }
 }
