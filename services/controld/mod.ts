@@ -27,7 +27,7 @@ export default defineComponent({
     "node.provoke",
     "node.ps",
     "node.stop",
-    "statefs.admin",
+    "statefs.quota",
     "statefs.log",
   ],
   asksFor: {

@@ -51,6 +51,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "statefs.boot",
   "statefs.keystore",
   "statefs.log",
+  "statefs.quota",
   "statefs.quota.read",
   "statefs.quota.set",
   "statefs.read",

@@ -130,7 +130,7 @@ export const OWNERS = {
   code: 0x2a,
   doc:
     "Owners behind a name, in order: what each takes and may take, and whether by its own limits.",
-  capability: "statefs.admin",
+  capability: "statefs.quota",
   request: { after: text8(0, OWNER_LENGTH_MAX) },
   reply: {
     owners: list16({
@@ -147,7 +147,7 @@ export const OWNERS = {
 export const SET_LIMITS = {
   code: 0x2b,
   doc: "Gives an owner limits of its own; in force, and on the disk, when it is answered.",
-  capability: "statefs.admin",
+  capability: "statefs.quota",
   target: "owner",
   request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX), soft: u64(), hard: u64() },
   reply: {},
@@ -156,7 +156,7 @@ export const SET_LIMITS = {
 export const CLEAR_LIMITS = {
   code: 0x2c,
   doc: "Takes an owner's own limits away: the defaults hold again.",
-  capability: "statefs.admin",
+  capability: "statefs.quota",
   target: "owner",
   request: { owner: text8(1, LIMITED_OWNER_LENGTH_MAX) },
   reply: {},

@@ -308,7 +308,7 @@ test("statefsd gives an owner limits of its own, tells of every owner, and takes
   deepEqual(await root.clearLimits({ owner: "app:x" }), { status: "not_found" });
   deepEqual(await a.put({ key: "/state/app/x/b", value: bytesOf("two") }), { status: "ok" });
   const asked = asks.filter(({ subject }) => subject === "root");
-  deepEqual([...new Set(asked.map(({ capability }) => capability))], ["statefs.admin"]);
+  deepEqual([...new Set(asked.map(({ capability }) => capability))], ["statefs.quota"]);
   deepEqual([...new Set(asked.map(({ target }) => target))], ["app:x", ""]);
 });
 
