@@ -36,8 +36,8 @@ const MAGIC_1 = 0x3152584e;
 const VERSION_1 = 1;
 const HEADER_1_LENGTH = 20;
 const NONCE_PART_OFFSET = 8;
-/** Of NXR1: applications. */
-const CLASS_APP = 1;
+/** Of NXR1: applications, the first class in upstream's table, whose index this is. */
+const CLASS_APP = 0;
 
 /** Bytes that a seal adds to what it holds. */
 export const SEAL_OVERHEAD = HEADER_2_LENGTH + XCHACHA_TAG_LENGTH;

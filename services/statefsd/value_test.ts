@@ -96,7 +96,7 @@ test("openValue refuses every changed bit, another key and another path", () => 
 test("openLegacyValue reads a value sealed by the definition of NXR1, under its path alone", () => {
   const salt = new Uint8Array(12).fill(5);
   const counters = new Writer(12).u64(3n).u32(0).finish();
-  const header = concatBytes(UTF8.encode("NXR1"), Uint8Array.of(1, 1, 0, 0), counters);
+  const header = concatBytes(UTF8.encode("NXR1"), Uint8Array.of(1, 0, 0, 0), counters);
   const sealed = KEY.use((key) =>
     sealXchacha(key, UTF8.encode("old"), {
       nonce: concatBytes(salt, counters),
@@ -107,6 +107,8 @@ test("openLegacyValue reads a value sealed by the definition of NXR1, under its 
   equal(sealOf(stored), "nxr1");
   deepEqual(openLegacyValue(stored, { key: KEY, salt, path: PATH }), UTF8.encode("old"));
   equal(openLegacyValue(stored, { key: KEY, salt, path: "/state/app/b" }), undefined);
+  const otherClass = stored.with(5, 1);
+  throws(() => openLegacyValue(otherClass, { key: KEY, salt, path: PATH }), /value_out_of_range/);
   const legacy = { key: KEY, salt };
   deepEqual(
     new Vault(OTHER_KEY, new Uint8Array(16), legacy).open(PATH, stored)?.payload,
