@@ -7,10 +7,10 @@
 import { concatBytes, equalBytes } from "@runtime/core/bytes.ts";
 import { WireError } from "@runtime/core/error.ts";
 import type { Secret } from "@runtime/core/secret.ts";
-import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
+import { formatImage } from "./format_image.ts";
 import type { JournalDisk } from "./journal_disk.ts";
 import type { RandomSource } from "./random_source.ts";
-import { decodeImageId, encodeImageId, type ImageId } from "./image_id.ts";
+import { decodeImageId, type ImageId } from "./image_id.ts";
 import { BLOCK_COUNT_MIN, BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { logEndOf, LogWriter } from "./log_writer.ts";
@@ -18,12 +18,9 @@ import { IMAGE_ID_PATH, SEQUENCE_PATH } from "./path.ts";
 import { NO_QUOTAS, type OpenPayload, QuotaLedger, type QuotaPorts } from "./quota.ts";
 import { encodeRecord, type StateRecord } from "./record.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
-import { IMAGE_ID_LENGTH, type LegacyKey } from "./sealed.ts";
-import { encodeSequenceMark } from "./sequence_mark.ts";
-import { beginGeneration, snapshotOf } from "./snapshot.ts";
+import type { LegacyKey } from "./sealed.ts";
 import { Store } from "./store.ts";
 import { encodeSuperblock, type RegionName } from "./superblock.ts";
-import { ValueIndex } from "./value_index.ts";
 import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
 
@@ -83,31 +80,11 @@ export async function openStore(ports: StorePorts): Promise<OpenedStore> {
   if (located.status === "ok") return await openLog(ports, located.log, false);
   if (located.status !== "blank") return { status: located.status };
   if (sequenceMin > 0n || ports.imageId !== undefined) return { status: "rollback" };
-  const formatted = await format(ports);
+  const formatted = await formatImage(ports);
   if (formatted !== "ok") return { status: formatted };
   const begun = await locateLog(disk);
   if (begun.status !== "ok") return { status: "io_error" };
   return await openLog(ports, begun.log, true);
-}
-
-/** Begins generation 1: the image's id and the first mark. */
-async function format({ disk, random, recordKey }: StorePorts): Promise<"ok" | OpenFault> {
-  const drawn = await random.draw(IMAGE_ID_LENGTH + XCHACHA_NONCE_LENGTH);
-  if (drawn?.length !== IMAGE_ID_LENGTH + XCHACHA_NONCE_LENGTH) return "unavailable";
-  const imageId = drawn.slice(0, IMAGE_ID_LENGTH);
-  const vault = new Vault(recordKey, imageId);
-  const payload = encodeSequenceMark({ sequence: 1n, transaction: 0n });
-  const envelope = { sequence: 1n, timestamp: 0n, subject: "", purpose: "", payload };
-  const mark = vault.store(SEQUENCE_PATH, envelope, drawn.subarray(IMAGE_ID_LENGTH));
-  vault.wipe();
-  const index = new ValueIndex();
-  const named = encodeImageId({ imageId, blockCount: disk.blockCount });
-  index.set(IMAGE_ID_PATH, { stored: named, sequence: 0n, subject: "", fault: undefined });
-  index.set(SEQUENCE_PATH, { stored: mark, sequence: 1n, subject: "", fault: undefined });
-  const snapshot = snapshotOf(1, index);
-  const begun = await beginGeneration(disk, "a", snapshot);
-  if (typeof begun !== "string") return "ok";
-  return begun === "no_space" ? "no_space" : "io_error";
 }
 
 async function openLog(

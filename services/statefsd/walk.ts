@@ -9,6 +9,7 @@
 import { allZero } from "@runtime/core/bytes.ts";
 import { WireError, type WireErrorCode } from "@runtime/core/error.ts";
 import { BLOCK_SIZE, RECORDS_MAX } from "./limits.ts";
+import { IMAGE_ID_PATH } from "./path.ts";
 import { decodeRecord, type StateRecord } from "./record.ts";
 
 /** First byte of a record. */
@@ -65,8 +66,8 @@ export class LogWalk {
   finish(log: Uint8Array): WalkedLog {
     const found = { log, records: this.#records, end: this.#end };
     if (this.#stop === "limit_exceeded") return { ...found, tail: "endless" };
-    const synced = this.#records.some(({ op }) => op === "sync");
-    return { ...found, tail: tailOf(log.subarray(0, this.#areaEnd(log)), this.#end, synced) };
+    const batched = batches(this.#records);
+    return { ...found, tail: tailOf(log.subarray(0, this.#areaEnd(log)), this.#end, batched) };
   }
 
   #take(log: Uint8Array): boolean {
@@ -104,14 +105,20 @@ export function recordAt(
   }
 }
 
+/** Upstream, whose images name no id, writes record by record, with a SYNC where somebody asks. */
+function batches(records: readonly StateRecord[]): boolean {
+  return records.some(({ op }) => op === "sync") &&
+    records.some((record) => record.op === "put" && record.key === IMAGE_ID_PATH);
+}
+
 /**
  * A batch ends with SYNC, and nothing of the next is written before it is safe. So what a cut leaves
- * behind the end is parts of one batch: a record behind a SYNC is one that was safe. A log without any
- * SYNC is upstream's, which writes record by record: there each later record was safe.
+ * behind the end is parts of one batch: a record behind a SYNC is one that was safe. In a log that is
+ * not written in batches each later record was safe.
  */
-function tailOf(log: Uint8Array, end: number, synced: boolean): Tail {
+function tailOf(log: Uint8Array, end: number, batched: boolean): Tail {
   if (allZero(log.subarray(end))) return "clean";
-  let behindSync = !synced;
+  let behindSync = !batched;
   let tries = 0;
   for (let at = log.indexOf(MAGIC_BYTE, end); at >= 0;) {
     const decoded = recordAt(log, at);

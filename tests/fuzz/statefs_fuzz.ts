@@ -1,7 +1,10 @@
 import { Secret } from "@runtime/core/secret.ts";
+import { readUpstream } from "@services/statefsd/client/upstream_image.ts";
 import { decodeEnvelope, encodeEnvelope } from "@services/statefsd/envelope.ts";
 import { checkImage } from "@services/statefsd/fsck.ts";
 import { decodeImageId } from "@services/statefsd/image_id.ts";
+import { MemoryDisk } from "@services/statefsd/memory_disk.ts";
+import { pathFault } from "@services/statefsd/path.ts";
 import { decodeQuotaLimits, encodeQuotaLimits } from "@services/statefsd/quota_limits.ts";
 import { encodeRecord, type StateRecord } from "@services/statefsd/record.ts";
 import { replay } from "@services/statefsd/replay.ts";
@@ -65,12 +68,24 @@ async function replayImage(choices: Choices, log: Uint8Array): Promise<void> {
   const checkpoint = encodeRecord({ op: "checkpoint", generation: 1, entries: 0 });
   image.set(encodeSuperblock({ active: "a", generation: 1, entries: 0 }));
   image.set(concatBytes(checkpoint, log).subarray(0, image.length - 512), 512);
-  const { exitCode } = await checkImage(choices.damaged(image), KEY);
+  const damaged = choices.damaged(image);
+  const { exitCode } = await checkImage(damaged, KEY);
   ok(exitCode <= 2);
+  await readAsUpstream(damaged);
+  await readAsUpstream(choices.damaged(concatBytes(log, new Uint8Array(1024 - log.length % 512))));
+}
+
+/** Each value of a log is taken or left out, and what is taken may be here. */
+async function readAsUpstream(image: Uint8Array): Promise<void> {
+  const found = await readUpstream(new MemoryDisk(image));
+  if (found.status !== "ok") return;
+  for (const { path } of found.values) deepEqual(pathFault(path), undefined);
+  found.wipe();
 }
 
 function chosenRecord(choices: Choices): StateRecord {
-  const key = `/state/app/${choices.below(4)}`;
+  const folder = choices.pick(["app", "boot", "keystore", "selftest/secure"]);
+  const key = `/state/${folder}/${choices.below(4)}`;
   const transaction = BigInt(choices.below(4));
   return choices.pick<StateRecord>([
     { op: "put", key, value: choices.bytes(choices.below(700)) },

@@ -13,7 +13,7 @@ import { checkDisk, type FsckReport } from "../fsck.ts";
 import { journalOver } from "../host_journal.ts";
 import { holdState, readFacts } from "./open_state.ts";
 import { loadKey } from "./record_key.ts";
-import { imageNameOf, type StateFacts } from "./state_facts.ts";
+import { imageNameOf, IMPORT_NAME, type StateFacts } from "./state_facts.ts";
 import { readWitness } from "./state_witness.ts";
 import { StateFailure, stating } from "./state_failure.ts";
 import { writeBlocks } from "./write_blocks.ts";
@@ -57,6 +57,8 @@ export function checkState(
     const folder = await holdState(ports, path, {});
     try {
       const facts = readFacts(folder);
+      const importing = facts?.imageId === undefined && folder.names().includes(IMPORT_NAME);
+      if (importing) throw new StateFailure("import_begun", path);
       if (facts === undefined) throw new StateFailure("absent", path);
       return await checkHeld(folder, facts, ask);
     } finally {

@@ -10,6 +10,8 @@ import type { EntropySource } from "@runtime/core/ports.ts";
 import { FileFailure } from "@runtime/core/program_ports.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import type { HeldDisk, HeldFolder, Progress, StatePorts } from "@runtime/core/state_ports.ts";
+import { fillImage, holdsValues } from "../fill_image.ts";
+import type { FirstValue } from "../format_image.ts";
 import { journalOver } from "../host_journal.ts";
 import { type OpenFault, openStore } from "../open_store.ts";
 import type { RandomSource } from "../random_source.ts";
@@ -30,6 +32,7 @@ import {
   FACTS_LENGTH_MAX,
   FACTS_NAME,
   imageNameOf,
+  IMPORT_NAME,
   keyNameOf,
   type StateFacts,
   useOf,
@@ -42,7 +45,11 @@ export interface StateAsk {
   /** Needed by one that is under a passphrase; a new one is put under it. The caller wipes it. */
   readonly passphrase?: Secret | undefined;
   /** Makes one where there is none, with an image of so many sectors. */
-  readonly create?: { readonly sectorCount: number } | undefined;
+  readonly create?: {
+    readonly sectorCount: number;
+    /** What its image begins with. The caller wipes them. */
+    readonly values?: readonly FirstValue[];
+  } | undefined;
   /** Refuses one that is whole already. */
   readonly mustBeNew?: boolean;
   readonly progress?: Progress | undefined;
@@ -129,6 +136,7 @@ async function openHeld(
     : folder.names().length > 0
     ? "completed"
     : "now";
+  markImport(folder, found, ask);
   const { facts, recordKey } = found === undefined
     ? begin(ports, folder, ask)
     : { facts: found, recordKey: loadKey(folder, found, ask) };
@@ -138,6 +146,14 @@ async function openHeld(
     recordKey.wipe();
     throw error;
   }
+}
+
+/** A directory that values were on their way into is completed with them, or not at all. */
+function markImport(folder: HeldFolder, found: StateFacts | undefined, { create }: StateAsk): void {
+  if (found?.imageId !== undefined) return;
+  const begun = folder.names().includes(IMPORT_NAME);
+  if (create?.values === undefined && begun) throw new StateFailure("import_begun", folder.path);
+  if (create?.values !== undefined && !begun) folder.create(IMPORT_NAME, new Uint8Array(0));
 }
 
 async function opened(
@@ -152,7 +168,8 @@ async function opened(
     if (disk.sectorCount !== facts.sectorCount) {
       throw new StateFailure("image_resized", folder.path);
     }
-    const imageId = facts.imageId ?? await formatted(ports, folder, { facts, recordKey, disk });
+    const imageId = facts.imageId ??
+      await formatted(ports, folder, { facts, recordKey, disk, ask });
     clearLeftovers(folder, facts);
     const keystoreKey = unwrapKeystoreKey(facts.keystore, recordKey);
     if (keystoreKey === undefined) throw new StateFailure("bad_facts", folder.path);
@@ -254,12 +271,21 @@ function openImage(
 async function formatted(
   { entropy }: StatePorts,
   folder: HeldFolder,
-  { facts, recordKey, disk }: Pick<OpenedState, "facts" | "recordKey" | "disk">,
+  { facts, recordKey, disk, ask }: Pick<OpenedState, "facts" | "recordKey" | "disk"> & {
+    readonly ask: StateAsk;
+  },
 ): Promise<Uint8Array> {
-  const random = randomOver(entropy);
-  const result = await openStore({ disk: journalOver(disk), random, recordKey });
+  const ports = { disk: journalOver(disk), random: randomOver(entropy), recordKey };
+  const values = ask.create?.values;
+  if (values !== undefined) {
+    const status = await fillImage(ports, { values, progress: ask.progress });
+    if (status !== "ok") throw new StateFailure(FAULTS[status], folder.path);
+  }
+  const result = await openStore(ports);
   if (result.status !== "ok") throw new StateFailure(FAULTS[result.status], folder.path);
+  const other = values !== undefined && !holdsValues(result.store, values);
   result.store.wipe();
+  if (other) throw new StateFailure("other_source", folder.path);
   folder.replace(FACTS_NAME, encodeFacts({ ...facts, imageId: result.imageId }));
   return result.imageId;
 }

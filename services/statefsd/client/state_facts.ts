@@ -15,6 +15,8 @@ import { IMAGE_ID_LENGTH } from "../sealed.ts";
 
 export const FACTS_NAME = "state.json";
 export const FACTS_LENGTH_MAX = 4096;
+/** Lies in a directory while values of another image are on their way into it. */
+export const IMPORT_NAME = "import.begun";
 /** Bytes of keystored's own key, wrapped: nonce, ciphertext, tag. */
 export const WRAPPED_KEY_LENGTH = 72;
 /** 64 KiB. */
@@ -66,7 +68,7 @@ const DRAFT = /^(?:state|record)(?:\.[1-9]\d{0,8})?\.(?:img|key|json|seen)\.[0-9
 export function useOf(name: string): NameUse {
   if (IMAGE.test(name)) return "image";
   if (KEY.test(name)) return "key";
-  return DRAFT.test(name) ? "draft" : "other";
+  return DRAFT.test(name) || name === IMPORT_NAME ? "draft" : "other";
 }
 
 export function encodeFacts(facts: StateFacts): Uint8Array {

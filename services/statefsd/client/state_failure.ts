@@ -14,6 +14,8 @@ const TEXTS = {
   "damaged": "holds an image that is damaged: see nx fsck",
   "exists": "is a state directory already: nothing was changed",
   "foreign": "holds an image that belongs to another directory: see nx fsck",
+  "import_begun":
+    "was begun with nx init --from and is not whole: repeat that command, or remove that directory",
   "image_missing": `has lost its image: ${FIT}`,
   "image_resized":
     "holds an image of another length than it was made with: put it back from a copy",
@@ -25,11 +27,21 @@ const TEXTS = {
   "no_facts": "has an image and no state.json: put it back from a copy, or use another directory",
   "not_empty": "holds other files and is no state directory: use an empty one",
   "other_size": "was begun with another --size: repeat it with that one, or remove that directory",
+  "other_source":
+    "was begun with another --from: repeat it with that one, or remove that directory",
   "passphrase_needed": "is under a passphrase: give it with --passphrase-file, or with " +
     "--passphrase at a terminal",
   "passphrase_unasked": "is under a key file and takes no passphrase",
   "repair_failed": "is not clean after its repair: put the image back from a copy",
   "rolled_back": "holds an image that is older than it was seen to be: put the newer one back",
+  "source_blank": "holds no log: there is nothing to take over",
+  "source_damaged":
+    "is damaged, and valid records follow the damage (see nx fsck): put it back from a copy, or " +
+    "have --skip-unreadable take over what lies before it",
+  "source_lost": "holds no log that can be found: put it back from a copy",
+  "source_ours":
+    "was made by this program and needs its own key: use its directory as it is, or copy that whole",
+  "source_too_large": "holds more than a node keeps: 65,536 values and 32 MiB",
   "values_refused":
     "holds values that are forged or older than they should be: write them anew or " +
     "delete them first; nothing was changed",
