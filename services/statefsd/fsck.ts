@@ -79,7 +79,6 @@ export function checkDisk(disk: JournalDisk, recordKey?: Secret): Promise<FsckRe
 }
 
 async function checkNoted(disk: NotingDisk, recordKey?: Secret): Promise<FsckReport> {
-  if (disk.blockCount === 0) return NOTHING;
   const located = await locateLog(disk);
   if (located.status === "blank") {
     return { ...NOTHING, exitCode: 0, layout: "blank", tail: "clean" };

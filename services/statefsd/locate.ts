@@ -52,6 +52,7 @@ export async function locateLog(disk: JournalDisk): Promise<Located> {
 }
 
 async function located(disk: JournalDisk): Promise<Located> {
+  if (disk.blockCount === 0) return { status: "damaged" };
   const block = await blockOf(disk, 0);
   const superblock = superblockOf(block);
   if (superblock !== undefined) return await bySuperblock(disk, superblock);

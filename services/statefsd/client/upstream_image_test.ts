@@ -89,6 +89,12 @@ test("readUpstream finds the region that is the log where block 0 was lost", asy
   deepEqual(found.values.map(({ path }) => path), ["/state/a"]);
 });
 
+test("readUpstream finds no log on a disk without a block, or with one of a superblock alone", async () => {
+  equal((await readUpstream(new MemoryDisk(new Uint8Array(0)))).status, "damaged");
+  const image = secondLayout(64, { active: "a", snapshot: [], rest: [] }).slice(0, 512);
+  equal((await readUpstream(new MemoryDisk(image))).status, "damaged");
+});
+
 test("readUpstream overwrites what it read, whether it takes it or not", async () => {
   for (const own of [false, true]) {
     const more = own ? [put("/state/statefsd/image.v1", "NXID")] : [];
