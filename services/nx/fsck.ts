@@ -124,10 +124,11 @@ const NOT_OPENED = {
 } as const;
 
 function valuesText({ report, key }: CheckedImage): string {
-  const { opened, integrity, rollback, ignored } = report;
+  const { opened, integrity, rollback, forgedDeletes, ignored } = report;
   const ignoredText = ignored === 0 ? "" : `; ${ignored} records ignored`;
   if (!opened) return NOT_OPENED[key] + ignoredText;
-  return `opened, ${integrity} forged, ${rollback} older than they should be${ignoredText}`;
+  const deleted = forgedDeletes === 0 ? "" : `, ${forgedDeletes} deleted without the key`;
+  return `opened, ${integrity} forged, ${rollback} older than they should be${deleted}${ignoredText}`;
 }
 
 function repairLines({ report, repaired }: CheckedImage, mode: CheckMode): readonly string[] {
@@ -150,9 +151,17 @@ function verdictOf(checked: CheckedImage): string {
     return "beyond repair: it is older than it was seen to be; put the newer one back";
   }
   if (key === "lost" && report.exitCode !== UNRECOVERABLE) return "beyond repair: the key is gone";
-  const refused = report.integrity + report.rollback;
-  const values = refused < report.keys ? `${refused} values do not open, see above` : FOREIGN_KEY;
-  return `beyond repair: ${BEYOND[report.tail] ?? values}`;
+  return `beyond repair: ${BEYOND[report.tail] ?? refusedText(report)}`;
+}
+
+function refusedText(
+  { foreignKey, integrity, rollback, forgedDeletes }: CheckedImage["report"],
+): string {
+  if (foreignKey) return FOREIGN_KEY;
+  const refused = integrity + rollback;
+  return refused > 0
+    ? `${refused} values do not open, see above`
+    : `${forgedDeletes} values were deleted without the key, see above`;
 }
 
 const FOREIGN_KEY = "it does not open under this key";

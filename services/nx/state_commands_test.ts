@@ -2,8 +2,12 @@ import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { type NxWorld, nxWorld } from "@tests/fakes/nx_ports.ts";
 import { putValues, valuesOf, withState } from "@tests/fakes/state_values.ts";
 import { test } from "@tests/fakes/test.ts";
+import { concatBytes } from "@runtime/core/bytes.ts";
 import { HostRefusal } from "@runtime/core/program_ports.ts";
 import type { Secret } from "@runtime/core/secret.ts";
+import { checkImage } from "../statefsd/fsck.ts";
+import { SEQUENCE_PATH } from "../statefsd/path.ts";
+import { encodeRecord } from "../statefsd/record.ts";
 import { EXIT } from "./exit_code.ts";
 import { runNx } from "./nx.ts";
 import { outputOver } from "./output.ts";
@@ -119,13 +123,32 @@ test("nx fsck --json holds every finding", async () => {
       mode: "plan",
       repaired: false,
     },
-    ...{ integrity: 0, rollback: 0, ignored: 0, layout: "regions", superblock: "good" },
+    ...{ integrity: 0, rollback: 0, forgedDeletes: 0, ignored: 0, foreignKey: false },
+    ...{ layout: "regions", superblock: "good" },
     ...{ generation: 1, records: found.records, keys: 6, tail: "clean", orphans: [1] },
     opened: true,
   });
   ok(found.sequence > 1);
   ok(/^[0-9a-f]{32}$/.test(imageId) && end > 512 && found.records > 8);
   ok(repair.length > 0 && repair.every(({ count }: { count: number }) => count >= 1));
+});
+
+test("nx fsck says of what was deleted without the key, and what does not open under it", async () => {
+  const world = nxWorld();
+  await begun(world);
+  const image = world.state.folders.get(DIR)?.get("state.img");
+  ok(image !== undefined);
+  const { end } = await checkImage(image.bytes);
+  const records = [{ op: "delete", key: "/state/app/a" }, { op: "sync" }] as const;
+  image.bytes.set(concatBytes(...records.map(encodeRecord)), end);
+  const { code, out } = await nx(world, "fsck", "--state", DIR);
+  equal(code, 2);
+  ok(out.includes("0 older than they should be, 1 deleted without the key\n"), out);
+  ok(out.includes("verdict  beyond repair: 1 values were deleted without the key, see above"), out);
+  const garbage = { op: "put", key: SEQUENCE_PATH, value: new Uint8Array(90) } as const;
+  image.bytes.set(concatBytes(...[garbage, records[1]].map(encodeRecord)), end);
+  const foreign = await nx(world, "fsck", "--state", DIR);
+  ok(foreign.out.includes("beyond repair: it does not open under this key"), foreign.out);
 });
 
 test("nx fsck that cannot judge ends with 2 and a reason, and writes nothing", async () => {

@@ -46,7 +46,7 @@ export async function formatImage(
   const imageId = drawn.slice(0, IMAGE_ID_LENGTH);
   const vault = new Vault(recordKey, imageId);
   const sequence = BigInt(values.length) + 1n;
-  const payload = encodeSequenceMark({ sequence, transaction: 0n });
+  const payload = encodeSequenceMark({ sequence, transaction: 0n, deleted: "" });
   const nonce = drawn.subarray(IMAGE_ID_LENGTH);
   const mark = vault.store(SEQUENCE_PATH, { ...NOBODY, sequence, payload }, nonce);
   const index = await indexOf(values, { vault, random, progress });

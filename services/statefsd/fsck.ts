@@ -12,6 +12,7 @@ import { BLOCK_SIZE } from "./limits.ts";
 import { type LocatedLog, locateLog } from "./locate.ts";
 import { logEndOf, LogWriter } from "./log_writer.ts";
 import { endOrphans, imageIdOf, mend } from "./open_store.ts";
+import { SEQUENCE_PATH } from "./path.ts";
 import { type LogState, replay, type ReplayCounts } from "./replay.ts";
 import { Vault } from "./vault.ts";
 import type { Tail } from "./walk.ts";
@@ -37,6 +38,8 @@ export interface FsckReport extends ReplayCounts {
   readonly orphans: readonly bigint[];
   /** Which image it says it is. */
   readonly imageId: Uint8Array | undefined;
+  /** Whether the image is under another key: not even the store's own mark opens. */
+  readonly foreignKey: boolean;
   /** Whether values were opened: with a key, and for an image that names its id. */
   readonly opened: boolean;
   /** The largest sequence of its values, where they were opened. */
@@ -56,10 +59,12 @@ const NOTHING: FsckReport = {
   end: 0,
   orphans: [],
   imageId: undefined,
+  foreignKey: false,
   opened: false,
   sequence: undefined,
   integrity: 0,
   rollback: 0,
+  forgedDeletes: 0,
   ignored: 0,
   repair: [],
 };
@@ -95,9 +100,9 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
   const state = replay(walked.records, vault);
   vault?.wipe();
   const orphans = state.transactions.ids;
-  const { integrity, rollback } = state.counts;
+  const { integrity, rollback, forgedDeletes } = state.counts;
   const lost = isLost(log, state, disk, named?.blockCount) ||
-    vault !== undefined && integrity + rollback > 0;
+    vault !== undefined && integrity + rollback + forgedDeletes > 0;
   return {
     ...state.counts,
     exitCode: lost ? 2 : orphans.length > 0 ? 1 : 0,
@@ -110,6 +115,8 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
     end: region.firstBlock * BLOCK_SIZE + walked.end,
     orphans,
     imageId: named?.imageId,
+    foreignKey: vault !== undefined &&
+      state.values.get(SEQUENCE_PATH)?.fault === "integrity",
     opened: vault !== undefined,
     sequence: vault === undefined ? undefined : state.sequence,
     repair: lost ? [] : await repairOf(disk, log, state),

@@ -133,7 +133,7 @@ async function newImage(
     let value = stored;
     if (path === IMAGE_ID_PATH) value = encodeImageId({ imageId, blockCount: disk.blockCount });
     else if (path === SEQUENCE_PATH) {
-      const payload = encodeSequenceMark({ sequence, transaction: old.transaction });
+      const payload = encodeSequenceMark({ sequence, transaction: old.transaction, deleted: "" });
       const mark = encodeEnvelope({ ...NOBODY, sequence, payload });
       value = sealValue(mark, { key: to, path, nonce });
     } else if (!storedInClear(path)) value = resealed(stored, { path, from, to, nonce });

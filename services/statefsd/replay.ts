@@ -20,6 +20,8 @@ import type { Vault } from "./vault.ts";
 export interface ReplayCounts {
   integrity: number;
   rollback: number;
+  /** DELETEs that no mark bears out: nobody with the key made them. */
+  forgedDeletes: number;
   /** Records of transactions that did not begin, or exceeded a cap. */
   ignored: number;
 }
@@ -33,13 +35,17 @@ const UNREADABLE: Judgement = { sequence: 0n, subject: "", fault: "integrity" };
 export class LogState {
   readonly values = new ValueIndex();
   readonly transactions = new OpenTransactions();
-  readonly counts: ReplayCounts = { integrity: 0, rollback: 0, ignored: 0 };
+  readonly counts: ReplayCounts = { integrity: 0, rollback: 0, forgedDeletes: 0, ignored: 0 };
   readonly #vault: Vault | undefined;
   /** Largest sequence of a key, also of a deleted one whose values are not sealed. */
   readonly #marks = new Map<string, bigint>();
   /** No sealed value of a key without a mark has a sequence this small. */
   #floor = 0n;
   #snapshotLeft = 0;
+  /** The key that the record before deletes, being a mark: its DELETE may follow. */
+  #deleted = "";
+  /** The key of a DELETE before this record, for which a mark that does not say may stand. */
+  #unproven: string | undefined;
   sequence = 0n;
   transaction = 0n;
   generation = 0;
@@ -57,11 +63,17 @@ export class LogState {
   }
 
   apply(record: StateRecord): void {
+    const isMark = record.op === "put" && record.key === SEQUENCE_PATH;
+    if (!isMark) this.#refuseUnproven();
+    const deleted = this.#deleted;
+    this.#deleted = "";
     switch (record.op) {
       case "put":
-        return this.put(record.key, record.value);
+        this.put(record.key, record.value);
+        // What the mark did not prove nothing will.
+        return this.#refuseUnproven();
       case "delete":
-        return this.remove(record.key);
+        return this.#delete(record.key, deleted);
       case "checkpoint":
         return this.#restart(record.generation, record.entries);
       case "prepare":
@@ -76,6 +88,12 @@ export class LogState {
     }
   }
 
+  /** Has no records any more. */
+  finish(): void {
+    this.#refuseUnproven();
+    this.values.detach();
+  }
+
   /** Takes a value, judged by its path's rules. Keeps `stored`, which may be a view into the log. */
   put(key: string, stored: Uint8Array): void {
     if (this.#marks.size >= KEYS_MAX && !this.#marks.has(key)) {
@@ -86,6 +104,27 @@ export class LogState {
     if (value.fault !== undefined) this.counts[value.fault] += 1;
     this.values.set(key, value);
     if (this.#snapshotLeft > 0) this.#snapshotLeft -= 1;
+  }
+
+  /** DELETE bears no seal: it counts behind the mark that says the same. Without a key all count. */
+  #delete(key: string, deleted: string): void {
+    if (this.#vault === undefined) return this.remove(key);
+    if (key !== deleted) this.#unproven = key;
+  }
+
+  /**
+   * The value that a forged DELETE was to hide is not given out: the DELETE may lie where a newer one
+   * lay. Nor is it after a compaction, which writes what memory holds.
+   */
+  #refuseUnproven(): void {
+    const key = this.#unproven;
+    if (key === undefined) return;
+    this.#unproven = undefined;
+    this.counts.forgedDeletes += 1;
+    const value = this.values.get(key);
+    if (value === undefined || reserved(key)) return;
+    const stored = new Uint8Array(value.stored.length);
+    this.values.set(key, { ...UNREADABLE, stored });
   }
 
   /** The sequence of a sealed value goes into the floor: its key needs no mark any more. */
@@ -117,7 +156,7 @@ export class LogState {
     }
     if (sequence > 0n) this.#marks.set(key, sequence);
     if (sequence > this.sequence) this.sequence = sequence;
-    if (key === SEQUENCE_PATH) this.#raise(payload);
+    if (key === SEQUENCE_PATH) this.#mark(payload, sequence);
     return { sequence, subject, fault: undefined };
   }
 
@@ -128,12 +167,22 @@ export class LogState {
       sequence <= this.#floor;
   }
 
-  #raise(payload: Uint8Array): void {
+  #mark(payload: Uint8Array, sequence: bigint): void {
     const mark = markOf(payload);
     if (mark === undefined) return;
+    this.#deleteBy(mark.deleted, sequence);
     if (mark.sequence > this.#floor) this.#floor = mark.sequence;
     if (mark.sequence > this.sequence) this.sequence = mark.sequence;
     if (mark.transaction > this.transaction) this.transaction = mark.transaction;
+  }
+
+  /** A mark deletes no value that is newer than itself: it does not lie where it lay. */
+  #deleteBy(deleted: string | undefined, sequence: bigint): void {
+    const key = deleted ?? this.#unproven ?? "";
+    if (key === "" || (this.#marks.get(key) ?? 0n) >= sequence) return;
+    this.remove(key);
+    this.#deleted = deleted ?? "";
+    if (deleted === undefined) this.#unproven = undefined;
   }
 
   #restart(generation: number, entries: number): void {
@@ -175,6 +224,6 @@ function markOf(payload: Uint8Array): ReturnType<typeof decodeSequenceMark> | un
 export function replay(records: readonly StateRecord[], vault?: Vault): LogState {
   const state = new LogState(vault);
   for (const record of records) state.apply(record);
-  state.values.detach();
+  state.finish();
   return state;
 }

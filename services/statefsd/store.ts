@@ -185,10 +185,11 @@ export class Store {
       urgent: true,
       stage: (batch, room) => {
         if (batch.get(key) === undefined) return "not_found";
-        const mark = this.#mark(batch.nonce());
+        const mark = this.#mark(batch.nonce(), key);
+        // The mark is what deletes; DELETE says so to whoever has no key, and nothing by itself.
         const records = [
-          encodeRecord({ op: "delete", key }),
           encodeRecord({ op: "put", key: SEQUENCE_PATH, value: mark.stored }),
+          encodeRecord({ op: "delete", key }),
         ];
         const changes: Changes = new Map([[key, undefined], [SEQUENCE_PATH, mark]]);
         return batch.add(records, changes, room, () => this.#safe(changes));
@@ -350,7 +351,7 @@ export class Store {
     if (this.#transactions.taken > 0) return "no_space";
     const nonce = await this.#random.draw(XCHACHA_NONCE_LENGTH);
     if (nonce?.length !== XCHACHA_NONCE_LENGTH) return "unavailable";
-    this.#index.set(SEQUENCE_PATH, this.#mark(nonce));
+    this.#index.set(SEQUENCE_PATH, this.#mark(nonce, ""));
     const active = otherRegion(this.#active);
     const snapshot = snapshotOf(this.#generation + 1, this.#index);
     const begun = await beginGeneration(this.#disk, active, snapshot);
@@ -363,10 +364,10 @@ export class Store {
     return "ok";
   }
 
-  /** What must be known for ever, as a value of its own. */
-  #mark(nonce: Uint8Array): StoredValue {
+  /** What must be known for ever, as a value of its own, and the key that it deletes, if any. */
+  #mark(nonce: Uint8Array, deleted: string): StoredValue {
     const sequence = ++this.#sequence;
-    const payload = encodeSequenceMark({ sequence, transaction: this.#transaction });
+    const payload = encodeSequenceMark({ sequence, transaction: this.#transaction, deleted });
     const envelope = { sequence, timestamp: 0n, subject: "", purpose: "", payload };
     return {
       stored: this.#vault.store(SEQUENCE_PATH, envelope, nonce),

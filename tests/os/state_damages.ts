@@ -101,10 +101,20 @@ function append(image: Uint8Array, ...records: readonly StateRecord[]): void {
   image.set(concatBytes(...[...records, { op: "sync" } as const].map(encodeRecord)), end);
 }
 
+/** Puts a record in the place of the last one but SYNC, and SYNC behind it. */
+function replaceLast(image: Uint8Array, record: StateRecord): void {
+  const log = logOf(image);
+  const last = log.findLast(({ record: { op } }) => op === "put");
+  assert(last !== undefined, "the node has put something");
+  image.fill(0, last.start, log.at(-1)?.end);
+  image.set(concatBytes(...[record, { op: "sync" } as const].map(encodeRecord)), last.start);
+}
+
 export const BOOTS = "0, boots as the same device";
 const CLEAN = "0 clean";
 const FOREIGN = "2 beyond repair: it is another image than its directory was made with";
 const RESIZED = "1 DIR holds an image of another length than it was made with";
+const UNDELETED = "2 beyond repair: 1 values were deleted without the key, see above";
 const DAMAGED = "2 beyond repair: no log is to be found, or valid records follow a damage";
 const REFUSED = "1 Cannot boot statefsd: daemon_faulted (state_damaged)";
 
@@ -183,10 +193,22 @@ export const ROWS: readonly Row[] = [
     up: "1 Cannot boot keystored: daemon_faulted (device_key_unreadable_rollback)",
   },
   {
-    what: "DELETE of the device key",
+    what: "a DELETE of the device key, appended without the key",
     damage: onImage((image) => append(image, { op: "delete", key: DEVICE_KEY })),
-    fsck: CLEAN,
-    up: "1 Cannot boot keystored: daemon_faulted (device_key_lost)",
+    fsck: UNDELETED,
+    up: "1 Cannot boot keystored: daemon_faulted (device_key_unreadable_integrity)",
+  },
+  {
+    what: "a DELETE of another value, appended without the key",
+    damage: onImage((image) => append(image, { op: "delete", key: DEVICE_PUBLIC })),
+    fsck: UNDELETED,
+    up: BOOTS,
+  },
+  {
+    what: "a DELETE of the device key in the place of a value",
+    damage: onImage((image) => replaceLast(image, { op: "delete", key: DEVICE_KEY })),
+    fsck: UNDELETED,
+    up: "1 Cannot boot keystored: daemon_faulted (device_key_unreadable_integrity)",
   },
   {
     what: "the image as `nx init` left it",
