@@ -7,14 +7,11 @@
  * @module
  */
 
-import { WireError } from "@runtime/core/error.ts";
-import { Reader } from "@runtime/core/reader.ts";
-import { Writer } from "@runtime/core/writer.ts";
 import { IMAGE_ID_LENGTH } from "./sealed.ts";
+import { beginValue, openValueHead } from "./value_head.ts";
 
 /** `NXID`, little-endian. */
 const MAGIC = 0x4449584e;
-const VERSION = 1;
 const LENGTH = 28;
 
 /** Which image this is. */
@@ -26,16 +23,12 @@ export interface ImageId {
 }
 
 export function encodeImageId({ imageId, blockCount }: ImageId): Uint8Array {
-  return new Writer(LENGTH).u32(MAGIC).u8(VERSION).u8(0).u16(0).bytes(imageId).u32(blockCount)
-    .finish();
+  return beginValue(MAGIC, LENGTH).bytes(imageId).u32(blockCount).finish();
 }
 
 /** @throws {WireError} `truncated`, `bad_magic`, `bad_version`, `value_out_of_range`, `trailing_bytes`. */
 export function decodeImageId(value: Uint8Array): ImageId {
-  const reader = new Reader(value);
-  if (reader.u32() !== MAGIC) throw new WireError("bad_magic", 0);
-  if (reader.u8() !== VERSION) throw new WireError("bad_version", 4);
-  if (reader.u8() !== 0 || reader.u16() !== 0) throw new WireError("value_out_of_range", 5);
+  const reader = openValueHead(value, MAGIC);
   const imageId = reader.bytes(IMAGE_ID_LENGTH).slice();
   const blockCount = reader.u32();
   reader.end();

@@ -7,12 +7,10 @@
  */
 
 import { WireError } from "@runtime/core/error.ts";
-import { Reader } from "@runtime/core/reader.ts";
-import { Writer } from "@runtime/core/writer.ts";
+import { beginValue, openValueHead } from "./value_head.ts";
 
 /** `NXQT`, little-endian. */
 const MAGIC = 0x5451584e;
-const VERSION = 1;
 const LENGTH = 24;
 
 /** Limits of one owner, in bytes of the log. */
@@ -24,8 +22,7 @@ export interface QuotaLimits {
 }
 
 export function encodeQuotaLimits({ soft, hard }: QuotaLimits): Uint8Array {
-  return new Writer(LENGTH).u32(MAGIC).u8(VERSION).u8(0).u16(0).u64(BigInt(soft)).u64(BigInt(hard))
-    .finish();
+  return beginValue(MAGIC, LENGTH).u64(BigInt(soft)).u64(BigInt(hard)).finish();
 }
 
 /**
@@ -33,10 +30,7 @@ export function encodeQuotaLimits({ soft, hard }: QuotaLimits): Uint8Array {
  *   2^53 bytes or more, a soft limit above the hard one), `trailing_bytes`.
  */
 export function decodeQuotaLimits(payload: Uint8Array): QuotaLimits {
-  const reader = new Reader(payload);
-  if (reader.u32() !== MAGIC) throw new WireError("bad_magic", 0);
-  if (reader.u8() !== VERSION) throw new WireError("bad_version", 4);
-  if (reader.u8() !== 0 || reader.u16() !== 0) throw new WireError("value_out_of_range", 5);
+  const reader = openValueHead(payload, MAGIC);
   const [soft, hard] = [Number(reader.u64()), Number(reader.u64())];
   if (hard > Number.MAX_SAFE_INTEGER) throw new WireError("value_out_of_range", 16);
   if (soft > hard) throw new WireError("value_out_of_range", 8);
