@@ -126,7 +126,17 @@ test("rekeyed refuses an image without a mark, one too full, and upstream's firs
     { length: KEYS_MAX },
     (_, index) => encodeRecord({ op: "put", key: `/state/a/${index}`, value }),
   );
-  equal((await rekey(imageWith(puts, 2 * KEYS_MAX))).status, "unsupported");
+  const full = imageWith(puts, 2 * KEYS_MAX);
+  equal((await rekey(full)).status, "unsupported");
+  equal((await opened(full)).result.status, "unsupported");
+  const long = Array.from(
+    { length: 513 },
+    (_, index) =>
+      encodeRecord({ op: "put", key: `/state/a/${index}`, value: new Uint8Array(65_500) }),
+  );
+  const large = imageWith(long, 140_000);
+  equal((await rekey(large)).status, "unsupported");
+  equal((await opened(large)).result.status, "unsupported");
   const legacy = new Uint8Array(9 * 512);
   legacy.set(imageWith([], 9).subarray(512, 1024));
   const disk = new LossyDisk(legacy);

@@ -8,10 +8,10 @@
 
 import { WireError } from "@runtime/core/error.ts";
 import type { Envelope } from "./envelope.ts";
-import { KEYS_MAX } from "./limits.ts";
+import { INDEX_BYTES_MAX, KEYS_MAX } from "./limits.ts";
 import { OpenTransactions } from "./open_transactions.ts";
 import { reserved, SEQUENCE_PATH, storedInClear } from "./path.ts";
-import type { StateRecord } from "./record.ts";
+import { putLength, type StateRecord } from "./record.ts";
 import { decodeSequenceMark } from "./sequence_mark.ts";
 import { type StoredValue, ValueIndex } from "./value_index.ts";
 import type { Vault } from "./vault.ts";
@@ -49,7 +49,7 @@ export class LogState {
   sequence = 0n;
   transaction = 0n;
   generation = 0;
-  /** Whether there was room for every key. */
+  /** Whether there was room for every key and its value. */
   complete = true;
 
   /** @param vault Judges values; without one, all of them pass. */
@@ -96,7 +96,7 @@ export class LogState {
 
   /** Takes a value, judged by its path's rules. Keeps `stored`, which may be a view into the log. */
   put(key: string, stored: Uint8Array): void {
-    if (this.#marks.size >= KEYS_MAX && !this.#marks.has(key)) {
+    if (!this.#hasRoom(key, stored.length)) {
       this.complete = false;
       return;
     }
@@ -104,6 +104,14 @@ export class LogState {
     if (value.fault !== undefined) this.counts[value.fault] += 1;
     this.values.set(key, value);
     if (this.#snapshotLeft > 0) this.#snapshotLeft -= 1;
+  }
+
+  #hasRoom(key: string, length: number): boolean {
+    const before = this.values.get(key);
+    const more = putLength(key, length) - (before ? putLength(key, before.stored.length) : 0);
+    if (this.values.liveBytes + more > INDEX_BYTES_MAX) return false;
+    if (before !== undefined || this.#marks.has(key)) return true;
+    return Math.max(this.#marks.size, this.values.size) < KEYS_MAX;
   }
 
   /** DELETE bears no seal: it counts behind the mark that says the same. Without a key all count. */

@@ -1,9 +1,19 @@
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
-import { ABOUT, bytesOf, formattedImage, storeOn } from "@tests/fakes/statefs.ts";
+import { ABOUT, bytesOf, formattedImage, recordKey, storeOn } from "@tests/fakes/statefs.ts";
 import { test } from "@tests/fakes/test.ts";
-import { CHUNK_LENGTH_MAX, TRANSACTION_BYTES_MAX, TRANSACTION_KEYS_MAX } from "./limits.ts";
-import type { StateRecord } from "./record.ts";
+import {
+  CHUNK_LENGTH_MAX,
+  INDEX_BYTES_MAX,
+  KEYS_MAX,
+  STORED_LENGTH_MAX,
+  TRANSACTION_BYTES_MAX,
+  TRANSACTION_KEYS_MAX,
+} from "./limits.ts";
+import { putLength, type StateRecord } from "./record.ts";
+import { SEQUENCE_PATH } from "./path.ts";
 import { replay } from "./replay.ts";
+import { encodeSequenceMark } from "./sequence_mark.ts";
+import { Vault } from "./vault.ts";
 
 const A = "/state/app/a";
 
@@ -51,6 +61,48 @@ test("txn_buffer_cap_replay_poisons: a cap that is exceeded poisons its transact
   const large = keys.slice(0, count).map((key) => payload(1n, key, CHUNK_LENGTH_MAX));
   equal(replay([prepare(1n), ...large, commit(1n)]).values.size, count);
   equal(replay([prepare(1n), ...large, payload(1n, A), commit(1n)]).values.size, 0);
+});
+
+test("replay takes no more names, and no more bytes, than memory may hold", () => {
+  const put = (index: number, length: number): StateRecord => {
+    return { op: "put", key: `${A}${index}`, value: new Uint8Array(length) };
+  };
+  const names = Array.from({ length: KEYS_MAX }, (_, index) => put(index, 0));
+  ok(replay(names).complete);
+  ok(replay([...names, put(0, 0)]).complete, "a name that is there");
+  equal(replay([...names, put(KEYS_MAX, 0)]).complete, false);
+  ok(replay([...names, { op: "delete", key: `${A}0` }, put(KEYS_MAX, 0)]).complete);
+  const length = STORED_LENGTH_MAX - putLength(`${A}100`, 0);
+  const values = Array.from(
+    { length: INDEX_BYTES_MAX / STORED_LENGTH_MAX },
+    (_, index) => put(100 + index, length),
+  );
+  ok(replay(values).complete, "to the byte");
+  ok(
+    replay([...values, put(100, length - 1), put(100, length)]).complete,
+    "in the place of others",
+  );
+  const full = replay([...values, put(100, length + 1)]);
+  equal(full.complete, false);
+  equal(full.values.liveBytes, INDEX_BYTES_MAX);
+  equal(replay([...values, put(999, 0)]).complete, false);
+});
+
+test("replay remembers the sequence of a deleted value in the clear, and counts it as a name", () => {
+  const vault = new Vault(recordKey(), new Uint8Array(16));
+  const envelope = { ...ABOUT, sequence: 1n, payload: new Uint8Array(0) };
+  const put = (key: string, payload: Uint8Array = envelope.payload, sequence = 1n): StateRecord => {
+    const value = vault.store(key, { ...envelope, payload, sequence }, new Uint8Array(24));
+    return { op: "put", key, value };
+  };
+  const boots = Array.from({ length: KEYS_MAX - 1 }, (_, index) => put(`/state/boot/${index}`));
+  const [key, other] = ["/state/boot/0", "/state/boot/other"];
+  const said = encodeSequenceMark({ sequence: 2n, transaction: 0n, deleted: key });
+  const deleted = [...boots, put(SEQUENCE_PATH, said, 2n), { op: "delete", key } as const];
+  equal(replay(deleted, vault).values.size, KEYS_MAX - 1);
+  ok(replay(deleted, vault).complete);
+  equal(replay([...deleted, put(key)], vault).values.get(key)?.fault, "rollback");
+  equal(replay([...deleted, put(other)], vault).complete, false);
 });
 
 test("a tail block that the host has no room for ends all writing", async () => {
