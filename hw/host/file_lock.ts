@@ -11,7 +11,8 @@ type Tried = Partial<Pick<Deno.FsFile, "tryLockSync">>;
 
 /**
  * Takes a file's lock if nobody else holds it. Where that cannot be tried at once nothing is locked:
- * the folder's lock, which is waited for, then stands alone.
+ * the lock of the state directory that the file lies in, which is waited for, then stands alone. A
+ * file in no state directory is one that no node runs on.
  *
  * @returns Whether another process holds it.
  */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { assert } from "@runtime/core/assert.ts";
 import { toHex } from "@runtime/core/hex.ts";
 import {
   type CheckedImage,
@@ -91,13 +92,13 @@ function modeOf({ repair, dryRun }: FsckOptions): CheckMode {
 }
 
 function factsOf(checked: CheckedImage, mode: CheckMode): Readonly<Record<string, unknown>> {
-  const { report, image, key, foreign, rolledBack, repaired, exitCode } = checked;
-  const { exitCode: _, imageId, repair, sequence = null, ...found } = report;
+  const { report, image, key, keystoreKey, foreign, resized, rolledBack, repaired } = checked;
+  const { imageId, repair, sequence = null, ...found } = report;
   return {
-    ...{ image, exitCode, verdict: verdictOf(checked), key, foreign, rolledBack, mode, repaired },
-    sequence,
-    imageId: imageId === undefined ? null : toHex(imageId),
     ...found,
+    ...{ image, exitCode: checked.exitCode, verdict: verdictOf(checked), key, keystoreKey },
+    ...{ foreign, resized, rolledBack, mode, repaired, sequence },
+    imageId: imageId === undefined ? null : toHex(imageId),
     repair: repair.map(({ block, bytes }) => ({ block, count: bytes.length / BLOCK_BYTES })),
   };
 }
@@ -143,15 +144,25 @@ function repairLines({ report, repaired }: CheckedImage, mode: CheckMode): reado
 }
 
 function verdictOf(checked: CheckedImage): string {
-  const { report, key, foreign, rolledBack, repaired, exitCode } = checked;
+  const { report, key, keystoreKey, foreign, resized, rolledBack, repaired, exitCode } = checked;
   if (exitCode === 0) return repaired ? "clean, after what a torn write left was mended" : "clean";
   if (exitCode === 1) return `transactions without an end${repaired ? ", mended" : ""}`;
+  if (resized) {
+    return "beyond repair: it has another length than it was made with; put it back from a copy";
+  }
   if (foreign) return "beyond repair: it is another image than its directory was made with";
   if (rolledBack) {
     return "beyond repair: it is older than it was seen to be; put the newer one back";
   }
-  if (key === "lost" && report.exitCode !== UNRECOVERABLE) return "beyond repair: the key is gone";
-  return `beyond repair: ${BEYOND[report.tail] ?? refusedText(report)}`;
+  if (report.exitCode === UNRECOVERABLE) return `beyond repair: ${damageOf(report)}`;
+  if (key === "lost") return "beyond repair: the key is gone";
+  assert(keystoreKey === "damaged", "what is beyond repair has a reason");
+  return "beyond repair: keystored's own key in state.json is damaged; put state.json back from a copy";
+}
+
+function damageOf(report: CheckedImage["report"]): string {
+  if (report.overfull) return "it holds more than is read: 65,536 values and 32 MiB";
+  return BEYOND[report.tail] ?? refusedText(report);
 }
 
 function refusedText(

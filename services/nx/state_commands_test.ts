@@ -6,6 +6,7 @@ import { concatBytes } from "@runtime/core/bytes.ts";
 import { HostRefusal } from "@runtime/core/program_ports.ts";
 import type { Secret } from "@runtime/core/secret.ts";
 import { checkImage } from "../statefsd/fsck.ts";
+import { KEYS_MAX } from "../statefsd/limits.ts";
 import { SEQUENCE_PATH } from "../statefsd/path.ts";
 import { encodeRecord } from "../statefsd/record.ts";
 import { EXIT } from "./exit_code.ts";
@@ -117,13 +118,16 @@ test("nx fsck --json holds every finding", async () => {
     ...{ image: "/s/state.img", exitCode: 1, verdict: "transactions without an end" },
     ...{
       key: "used",
+      keystoreKey: "good",
       foreign: false,
+      resized: false,
       rolledBack: false,
       sequence: found.sequence,
       mode: "plan",
       repaired: false,
     },
     ...{ integrity: 0, rollback: 0, forgedDeletes: 0, ignored: 0, foreignKey: false },
+    overfull: false,
     ...{ layout: "regions", superblock: "good" },
     ...{ generation: 1, records: found.records, keys: 6, tail: "clean", orphans: [1] },
     opened: true,
@@ -149,6 +153,34 @@ test("nx fsck says of what was deleted without the key, and what does not open u
   image.bytes.set(concatBytes(...[garbage, records[1]].map(encodeRecord)), end);
   const foreign = await nx(world, "fsck", "--state", DIR);
   ok(foreign.out.includes("beyond repair: it does not open under this key"), foreign.out);
+});
+
+test("nx fsck says what is beyond repair beside the log", async () => {
+  const world = nxWorld();
+  await begun(world);
+  const folder = world.state.folders.get(DIR);
+  const [image, facts] = [folder?.get("state.img"), folder?.get("state.json")];
+  ok(image !== undefined && facts !== undefined);
+  const text = new TextDecoder().decode(facts.bytes);
+  const verdict = async () => {
+    const { code, out } = await nx(world, "fsck", "--state", DIR);
+    equal(code, 2);
+    return out.split("verdict  beyond repair: ")[1] ?? out;
+  };
+  const turned = text.replace(/(?<="keystore": ")./, (digit) => digit === "0" ? "1" : "0");
+  facts.bytes = new TextEncoder().encode(turned);
+  ok((await verdict()).startsWith("keystored's own key in state.json is damaged; put state.json"));
+  facts.bytes = new TextEncoder().encode(text);
+  image.bytes = image.bytes.slice(512);
+  ok((await verdict()).startsWith("it has another length than it was made with; put it back"));
+  const puts = Array.from(
+    { length: KEYS_MAX + 1 },
+    (_, index) => encodeRecord({ op: "put", key: `/state/${index}`, value: new Uint8Array(0) }),
+  );
+  const log = concatBytes(...puts);
+  world.state.put("/x.img", concatBytes(log, new Uint8Array(1024 - log.length % 512)));
+  const bare = await nx(world, "fsck", "/x.img");
+  ok(bare.out.includes("beyond repair: it holds more than is read: 65,536 values"), bare.out);
 });
 
 test("nx fsck that cannot judge ends with 2 and a reason, and writes nothing", async () => {

@@ -38,6 +38,10 @@ export interface FsckReport extends ReplayCounts {
   readonly orphans: readonly bigint[];
   /** Which image it says it is. */
   readonly imageId: Uint8Array | undefined;
+  /** Whether it holds more values, or more bytes of them, than are read. */
+  readonly overfull: boolean;
+  /** Whether its id says that it had another length. */
+  readonly resized: boolean;
   /** Whether the image is under another key: not even the store's own mark opens. */
   readonly foreignKey: boolean;
   /** Whether values were opened: with a key, and for an image that names its id. */
@@ -59,6 +63,8 @@ const NOTHING: FsckReport = {
   end: 0,
   orphans: [],
   imageId: undefined,
+  overfull: false,
+  resized: false,
   foreignKey: false,
   opened: false,
   sequence: undefined,
@@ -101,7 +107,10 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
   vault?.wipe();
   const orphans = state.transactions.ids;
   const { integrity, rollback, forgedDeletes } = state.counts;
-  const lost = isLost(log, state, disk, named?.blockCount) ||
+  const resized = active !== undefined && named !== undefined &&
+    named.blockCount !== disk.blockCount;
+  const unread = walked.tail === "damaged" || walked.tail === "endless" || !state.complete;
+  const lost = unread || resized ||
     vault !== undefined && integrity + rollback + forgedDeletes > 0;
   return {
     ...state.counts,
@@ -115,22 +124,14 @@ async function judged(disk: NotingDisk, log: LocatedLog, recordKey?: Secret): Pr
     end: region.firstBlock * BLOCK_SIZE + walked.end,
     orphans,
     imageId: named?.imageId,
+    overfull: !state.complete,
+    resized,
     foreignKey: vault !== undefined &&
       state.values.get(SEQUENCE_PATH)?.fault === "integrity",
     opened: vault !== undefined,
     sequence: vault === undefined ? undefined : state.sequence,
     repair: lost ? [] : await repairOf(disk, log, state),
   };
-}
-
-function isLost(
-  { walked, active }: LocatedLog,
-  state: LogState,
-  disk: JournalDisk,
-  blockCount: number | undefined,
-): boolean {
-  if (walked.tail === "damaged" || walked.tail === "endless" || !state.complete) return true;
-  return active !== undefined && blockCount !== undefined && blockCount !== disk.blockCount;
 }
 
 /** What opening the image would write. */

@@ -113,6 +113,8 @@ function replaceLast(image: Uint8Array, record: StateRecord): void {
 export const BOOTS = "0, boots as the same device";
 const CLEAN = "0 clean";
 const FOREIGN = "2 beyond repair: it is another image than its directory was made with";
+const LENGTH =
+  "2 beyond repair: it has another length than it was made with; put it back from a copy";
 const RESIZED = "1 DIR holds an image of another length than it was made with";
 const UNDELETED = "2 beyond repair: 1 values were deleted without the key, see above";
 const DAMAGED = "2 beyond repair: no log is to be found, or valid records follow a damage";
@@ -243,7 +245,7 @@ export const ROWS: readonly Row[] = [
   {
     what: "an image cut to half",
     damage: onImage((image) => image.slice(0, image.length / 2)),
-    fsck: DAMAGED,
+    fsck: LENGTH,
     up: RESIZED,
   },
   {
@@ -255,7 +257,7 @@ export const ROWS: readonly Row[] = [
   {
     what: "an image with a sector more",
     damage: onImage((image) => concatBytes(image, new Uint8Array(BLOCK))),
-    fsck: DAMAGED,
+    fsck: LENGTH,
     up: RESIZED,
   },
   {
@@ -331,14 +333,16 @@ export const ROWS: readonly Row[] = [
           (all, digit) => all.slice(0, -1) + (digit === "0" ? "1" : "0"),
         ),
     ),
-    fsck: CLEAN,
-    up: "1 DIR holds a state.json that this version does not read",
+    fsck:
+      "2 beyond repair: keystored's own key in state.json is damaged; put state.json back from " +
+      "a copy",
+    up: "1 DIR holds a state.json in which keystored's own key is damaged",
   },
   {
     what: "a state.json that says that nothing was made yet",
     damage: onFile(FACTS, (text) => text.replace(/"imageId": "\w+"/, '"imageId": null')),
     fsck: CLEAN,
-    up: "1 DIR was begun with another --size",
+    up: "1 DIR was begun with another --size and not completed",
   },
   {
     what: "the directory open to others",

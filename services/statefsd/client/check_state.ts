@@ -7,13 +7,21 @@
  */
 
 import { equalBytes } from "@runtime/core/bytes.ts";
+import { FileFailure } from "@runtime/core/program_ports.ts";
 import type { Secret } from "@runtime/core/secret.ts";
-import type { HeldDisk, HeldFolder, Progress, StatePorts } from "@runtime/core/state_ports.ts";
+import type {
+  HeldDisk,
+  HeldFolder,
+  Progress,
+  StateHost,
+  StatePorts,
+} from "@runtime/core/state_ports.ts";
 import { checkDisk, type FsckReport } from "../fsck.ts";
 import { journalOver } from "../host_journal.ts";
 import { holdState, readFacts } from "./open_state.ts";
+import { unwrapKeystoreKey } from "./keystore_key.ts";
 import { loadKey } from "./record_key.ts";
-import { imageNameOf, IMPORT_NAME, type StateFacts } from "./state_facts.ts";
+import { FACTS_NAME, imageNameOf, IMPORT_NAME, type StateFacts } from "./state_facts.ts";
 import { readWitness } from "./state_witness.ts";
 import { StateFailure, stating } from "./state_failure.ts";
 import { writeBlocks } from "./write_blocks.ts";
@@ -39,6 +47,10 @@ export interface CheckedImage {
   readonly report: FsckReport;
   /** Whether it is another image than the directory was made with. */
   readonly foreign: boolean;
+  /** Whether it has another length than it was made with. */
+  readonly resized: boolean;
+  /** Whether keystored's own key, in the directory, is one; unknown without the record key. */
+  readonly keystoreKey: "good" | "damaged" | "unknown";
   /** Whether a later state of it was seen: somebody put an older copy back. */
   readonly rolledBack: boolean;
   /** Whether something was written, after which the image is clean. */
@@ -67,20 +79,46 @@ export function checkState(
   });
 }
 
-/** Judges an image that lies anywhere, without a key. @throws {StateFailure} */
+/**
+ * Judges an image that lies anywhere, without a key. The state directory that it lies in is held, so
+ * that no node runs on it, whatever the runtime can do about locks on files.
+ *
+ * @throws {StateFailure}
+ */
 export function checkImageFile(
   { host }: StatePorts,
   path: string,
   { mode }: CheckAsk,
 ): Promise<CheckedImage> {
   return stating(async () => {
-    const disk = host.openImage(path, mode !== "repair");
+    const folder = await holdAround(host, path);
     try {
-      return await checkOpen(disk, { path, mode });
+      const disk = host.openImage(path, mode !== "repair");
+      try {
+        return await checkOpen(disk, { path, mode });
+      } finally {
+        await disk.close();
+      }
     } finally {
-      await disk.close();
+      folder?.release();
     }
   });
+}
+
+async function holdAround(host: StateHost, path: string): Promise<HeldFolder | undefined> {
+  const end = path.lastIndexOf("/");
+  const folder = end < 0 ? "." : path.slice(0, end) || "/";
+  return isStateFolder(host, folder) ? await host.hold(folder) : undefined;
+}
+
+function isStateFolder(host: StateHost, folder: string): boolean {
+  try {
+    return host.look(folder)?.includes(FACTS_NAME) === true;
+  } catch (error) {
+    // One that others can open, or a link, is no state directory.
+    if (error instanceof FileFailure) return false;
+    throw error;
+  }
 }
 
 async function checkHeld(
@@ -100,13 +138,25 @@ async function checkHeld(
       const { sequence: sequenceMin } = readWitness(folder);
       const { mode } = ask;
       const checked = await checkOpen(disk, { path, mode, facts, recordKey, sequenceMin });
-      return { ...checked, key, exitCode: key === "lost" ? 2 : checked.exitCode };
+      const keystoreKey = keystoreKeyIn(facts, recordKey);
+      const lost = key === "lost" || keystoreKey === "damaged";
+      return { ...checked, key, keystoreKey, exitCode: lost ? 2 : checked.exitCode };
     } finally {
       await disk.close();
     }
   } finally {
     recordKey?.wipe();
   }
+}
+
+function keystoreKeyIn(
+  { keystore }: StateFacts,
+  recordKey: Secret | undefined,
+): CheckedImage["keystoreKey"] {
+  if (recordKey === undefined) return "unknown";
+  const key = unwrapKeystoreKey(keystore, recordKey);
+  key?.wipe();
+  return key === undefined ? "damaged" : "good";
 }
 
 function keyFor(
@@ -137,13 +187,14 @@ async function checkOpen(
 ): Promise<CheckedImage> {
   const report = await checkDisk(journalOver(disk), recordKey);
   const expected = facts?.imageId;
-  const foreign = expected !== undefined &&
-    (report.imageId === undefined
-      ? report.layout === "blank"
-      : !equalBytes(report.imageId, expected));
+  const resized = report.resized || facts !== undefined && facts.sectorCount !== disk.sectorCount;
+  // An image whose damage hides its id may well be the right one.
+  const foreign = !resized && expected !== undefined &&
+    (report.imageId === undefined ? report.exitCode !== 2 : !equalBytes(report.imageId, expected));
   const rolledBack = report.sequence !== undefined && report.sequence < sequenceMin;
-  const found = { image: path, key: "none", report, foreign, rolledBack } as const;
-  if (foreign || rolledBack) return { ...found, repaired: false, exitCode: 2 };
+  const judged = { report, foreign, resized, rolledBack, keystoreKey: "unknown" } as const;
+  const found = { image: path, key: "none", ...judged } as const;
+  if (foreign || resized || rolledBack) return { ...found, repaired: false, exitCode: 2 };
   const mends = mode === "repair" && report.repair.length > 0;
   if (mends) await mend(disk, report, { path, recordKey });
   return { ...found, repaired: mends, exitCode: report.exitCode };

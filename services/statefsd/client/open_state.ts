@@ -172,7 +172,7 @@ async function opened(
       await formatted(ports, folder, { facts, recordKey, disk, ask });
     clearLeftovers(folder, facts);
     const keystoreKey = unwrapKeystoreKey(facts.keystore, recordKey);
-    if (keystoreKey === undefined) throw new StateFailure("bad_facts", folder.path);
+    if (keystoreKey === undefined) throw new StateFailure("bad_keystore_key", folder.path);
     const close = async () => {
       recordKey.wipe();
       keystoreKey.wipe();

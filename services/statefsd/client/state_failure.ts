@@ -7,6 +7,8 @@ const TEXTS = {
   "absent": "is no state directory: nx init --state makes one",
   "bad_facts": "holds a state.json that this version does not read: put it back from a copy",
   "bad_key": "holds a key file that is none: put it back from a copy",
+  "bad_keystore_key":
+    "holds a state.json in which keystored's own key is damaged: put it back from a copy",
   "bad_passphrase": "is no passphrase: its first line must have 8 to 1024 bytes",
   "bad_witness":
     "holds a state.seen that is none: put it back from a copy, or remove it if nobody " +
@@ -26,7 +28,9 @@ const TEXTS = {
   "no_entropy": "cannot be used: the host gave no random bytes",
   "no_facts": "has an image and no state.json: put it back from a copy, or use another directory",
   "not_empty": "holds other files and is no state directory: use an empty one",
-  "other_size": "was begun with another --size: repeat it with that one, or remove that directory",
+  "other_size":
+    "was begun with another --size and not completed: repeat nx init with that one, or, if a node " +
+    "has run on it, put state.json back from a copy",
   "other_source":
     "was begun with another --from: repeat it with that one, or remove that directory",
   "passphrase_needed": "is under a passphrase: give it with --passphrase-file, or with " +
