@@ -176,7 +176,7 @@ export class Store {
     });
   }
 
-  /** Deletes a key for good: no earlier value of it is taken again, by this image or a later one. */
+  /** Deletes a key for good. The mark is what deletes; DELETE says so to whoever has no key. */
   delete(key: string): Promise<WriteStatus> {
     const fault = keyFault(key);
     if (fault !== undefined) return Promise.resolve(fault);
@@ -186,7 +186,6 @@ export class Store {
       stage: (batch, room) => {
         if (batch.get(key) === undefined) return "not_found";
         const mark = this.#mark(batch.nonce(), key);
-        // The mark is what deletes; DELETE says so to whoever has no key, and nothing by itself.
         const records = [
           encodeRecord({ op: "put", key: SEQUENCE_PATH, value: mark.stored }),
           encodeRecord({ op: "delete", key }),
