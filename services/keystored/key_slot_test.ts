@@ -10,6 +10,7 @@ import { logdV2 } from "../logd/protocol.ts";
 import { DEVICE_KEY_PATH, KeySlot } from "./key_slot.ts";
 import keystoredComponent from "./mod.ts";
 import { DEVICE_PUBLIC_PATH, keystored } from "./protocol.ts";
+import { scopedValues } from "./scoped_values.ts";
 import { createKeystored } from "./service.ts";
 import { unwrapSeed, WRAPPED_SEED_LENGTH, wrapSeed } from "./wrapped_seed.ts";
 
@@ -109,7 +110,7 @@ test("keystored uses no key that was not kept first", async () => {
     const state: KeptState = { ...keptState(), put: () => Promise.resolve(refused) };
     equal(await refusal(state), `device_key_not_kept_${status}`);
     const slot = new KeySlot({ entropy: seedEntropy(() => SEED_A), state, kek: kek() });
-    const client = directClient(keystored, createKeystored(slot));
+    const client = directClient(keystored, createKeystored(slot, scopedValues(keptState())));
     deepEqual(await client.getDevicePubkey({}), { status: "key_not_found" });
   }
 });

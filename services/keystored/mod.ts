@@ -5,7 +5,10 @@ import { LEVELS, logdV2 } from "../logd/protocol.ts";
 import { rngd } from "../rngd/protocol.ts";
 import { statefsd } from "../statefsd/protocol.ts";
 import { type KeyOrigin, KeySlot } from "./key_slot.ts";
-import { keystored } from "./protocol.ts";
+import { anchors, keystored } from "./protocol.ts";
+import { scopedValues } from "./scoped_values.ts";
+import { createAnchors } from "./anchors/anchors_service.ts";
+import { BUILT_IN_PUBLISHERS } from "./anchors/built_in.ts";
 import { createKeystored } from "./service.ts";
 import { CLI_SUBJECT, keys } from "./client/keys_protocol.ts";
 import { AuditHash } from "./keys/audit_hash.ts";
@@ -32,7 +35,7 @@ const STUB = " (stub: RAM, not beyond the node)";
 
 export default defineComponent({
   name: "keystored",
-  serves: { keystored, keys },
+  serves: { keystored, keys, anchors },
   calls: { entropy: rngd, log: logdV2, state: statefsd },
   uses: {},
   keyCapability: "keystore.kek",
@@ -79,7 +82,8 @@ export default defineComponent({
     spawn(() => tendFor(ring, { clock, timer: syscalls.timerCreate() }));
     const [uses, changes] = [new KeyUses(ring), new KeyChanges(ring)];
     return {
-      keystored: createKeystored(slot),
+      keystored: createKeystored(slot, scopedValues(call.state)),
+      anchors: createAnchors(BUILT_IN_PUBLISHERS, slot),
       keys: createKeys({ ring, uses, changes, hash: new AuditHash(kek) }),
     };
   },

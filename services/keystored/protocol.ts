@@ -7,8 +7,9 @@
  * @module
  */
 
-import { bytes16, fixed, literal, rest, u32, u64, u8 } from "@runtime/idl/field.ts";
-import { defineService } from "@runtime/idl/service.ts";
+import { keystoredSchema } from "@runtime/capnp/declarations.ts";
+import { bytes16, bytes8, fixed, literal, rest, u32, u64, u8 } from "@runtime/idl/field.ts";
+import { defineCapnpService, defineService } from "@runtime/idl/service.ts";
 
 /** Where the device's public halves are kept, for whoever reads the state of a node that does not run. */
 export const DEVICE_PUBLIC_PATH = "/state/keystore/device.public";
@@ -20,6 +21,11 @@ export const PAYLOAD_LENGTH_MAX = 8_192 - 4 - 4 - 32 - 64;
 export const KEY_LENGTH = 32;
 /** An Ed25519 signature. */
 export const SIGNATURE_LENGTH = 64;
+
+/** Longest name of a caller's own value, in bytes. */
+export const SCOPED_KEY_LENGTH_MAX = 64;
+/** Longest value of a caller's own, in bytes. */
+export const SCOPED_VALUE_LENGTH_MAX = 256;
 
 /** Role of the signer of a session proof, by its number on the wire. */
 export const PROOF_ROLE = { initiator: 0, responder: 1 } as const;
@@ -47,6 +53,13 @@ export const LOG_CHECKPOINT = {
   unixMs: u64(),
 } as const;
 
+/** A name alone, in the place of a name and a value: the value's length is zero. */
+const NAMED_VALUE = {
+  key: bytes8(1, SCOPED_KEY_LENGTH_MAX),
+  valueLength: literal(0),
+  valueLengthHigh: literal(0),
+} as const;
+
 export const keystored = defineService({
   name: "keystored",
   magic: "KS",
@@ -63,9 +76,38 @@ export const keystored = defineService({
     key_not_found: 11,
     private_export_denied: 12,
     point_refused: 0x20,
+    unavailable: 0x21,
   },
   refusals: { bad_version: "unsupported", length_out_of_range: "too_large" },
   ops: {
+    put: {
+      code: 1,
+      doc: "Keeps a small value under a name of the caller's own.",
+      capability: "keystore.values",
+      requestLayout: "split",
+      request: {
+        key: bytes8(1, SCOPED_KEY_LENGTH_MAX),
+        value: bytes16(0, SCOPED_VALUE_LENGTH_MAX),
+      },
+      reply: {},
+    },
+    get: {
+      code: 2,
+      doc: "Tells a value of the caller's own.",
+      capability: "keystore.values",
+      requestLayout: "split",
+      request: NAMED_VALUE,
+      reply: { value: rest(SCOPED_VALUE_LENGTH_MAX) },
+      idempotent: true,
+    },
+    del: {
+      code: 3,
+      doc: "Forgets a value of the caller's own.",
+      capability: "keystore.values",
+      requestLayout: "split",
+      request: NAMED_VALUE,
+      reply: {},
+    },
     verify: {
       code: 4,
       doc: "Checks an Ed25519 signature by the one strict rule; the payload is taken as it is.",
@@ -162,6 +204,61 @@ export const keystored = defineService({
       role: "required",
       proves: "keystored serves; its log says where the device key lives",
       evidence: [],
+    },
+  },
+});
+
+const [
+  ,
+  getAnchorsResponse,
+  verifyRequest,
+  verifyResponse,
+  ,
+  deviceIdResponse,
+  isKeyAllowedRequest,
+  isKeyAllowedResponse,
+] = keystoredSchema.structs;
+
+/** keystored's verification plane, upstream's host opcodes: what is trusted, and what it signed. */
+export const anchors = defineCapnpService({
+  name: "keystored",
+  endpoint: "anchors",
+  schema: keystoredSchema,
+  status: { ok: 0, malformed: 1, unsupported: 2, unavailable: 3, denied: 0x0f },
+  ops: {
+    getAnchors: {
+      code: 1,
+      doc: "Tells the ids of the keys that are trusted: the head of SHA-256 of each, in hex.",
+      capability: "crypto.verify",
+      request: null,
+      reply: getAnchorsResponse,
+      idempotent: true,
+    },
+    verify: {
+      code: 2,
+      doc: "Checks an Ed25519 signature by an anchor.",
+      capability: "crypto.verify",
+      target: "anchorId",
+      request: verifyRequest,
+      reply: verifyResponse,
+      idempotent: true,
+    },
+    deviceId: {
+      code: 3,
+      doc: "Tells the device id: SHA-256 of the verifying key, 64 lower-case hex digits.",
+      capability: "device.pubkey.read",
+      request: null,
+      reply: deviceIdResponse,
+      idempotent: true,
+    },
+    isKeyAllowed: {
+      code: 4,
+      doc: "Tells whether a publisher may sign with a key, and why not.",
+      capability: "crypto.verify",
+      target: ["publisher", "alg"],
+      request: isKeyAllowedRequest,
+      reply: isKeyAllowedResponse,
+      idempotent: true,
     },
   },
 });

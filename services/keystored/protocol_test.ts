@@ -63,11 +63,23 @@ test("keystored replies equal the golden bytes", () => {
   );
 });
 
+test("keystored's values of a caller's own travel as upstream's do", () => {
+  const [key, value] = [UTF8.encode("k1"), UTF8.encode("v1")];
+  deepEqual(request("put", { key, value }), golden("put"));
+  deepEqual(reply("put", "ok"), golden("put reply"));
+  deepEqual(request("get", { key }), golden("get"));
+  deepEqual(reply("get", "ok", { value }), golden("get reply"));
+  deepEqual(reply("get", "not_found"), golden("get missing"));
+  deepEqual(request("del", { key }), golden("del"));
+  const parsed = parseRequest(keystored, golden("get with a value"));
+  ok("refusal" in parsed && parsed.refusal.code === "value_out_of_range");
+});
+
 test("keystored answers an operation that it does not have as upstream", () => {
-  const parsed = parseRequest(keystored, golden("put (not here)"));
+  const parsed = parseRequest(keystored, golden("sign 5 (not here)"));
   ok("refusal" in parsed && parsed.refusal.code === "unknown_op");
-  const refused = { code: 1, nonce: undefined, status: "unsupported" };
-  deepEqual(encodeRefusal(keystored, refused), golden("put unsupported"));
+  const refused = { code: 5, nonce: undefined, status: "unsupported" };
+  deepEqual(encodeRefusal(keystored, refused), golden("sign 5 unsupported"));
 });
 
 test("keystored requests of a fixed length parse at no other", () => {

@@ -5,17 +5,22 @@ import type { ValuesOf } from "@runtime/idl/field.ts";
 import type { Handlers } from "@runtime/idl/server.ts";
 import type { DeviceKey } from "./device_key.ts";
 import type { KeySlot } from "./key_slot.ts";
+import type { scopedValues } from "./scoped_values.ts";
 import { type keystored, LOG_CHECKPOINT, PROOF_ROLE } from "./protocol.ts";
 
 const NO_KEY = { status: "key_not_found" } as const;
 
 /** Serves results of the device key: public keys, signatures, shared secrets; never the key. */
-export function createKeystored(slot: KeySlot): Handlers<typeof keystored> {
+export function createKeystored(
+  slot: KeySlot,
+  values: ReturnType<typeof scopedValues>,
+): Handlers<typeof keystored> {
   const withKey = async <T>(use: (key: DeviceKey) => T): Promise<T | typeof NO_KEY> => {
     const key = await slot.key();
     return key === undefined ? NO_KEY : use(key);
   };
   return {
+    ...values,
     verify({ payloadLength, verifyingKey, signature, payload }) {
       if (payloadLength !== payload.length) return { status: "malformed" };
       return { status: "ok", valid: ed25519Verify(verifyingKey, payload, signature) ? 1 : 0 };

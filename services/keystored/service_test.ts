@@ -19,6 +19,7 @@ import { DeviceKey } from "./device_key.ts";
 import { KeySlot } from "./key_slot.ts";
 import keystoredComponent from "./mod.ts";
 import { keystored, PROOF_ROLE } from "./protocol.ts";
+import { scopedValues } from "./scoped_values.ts";
 import { createKeystored } from "./service.ts";
 
 const UTF8 = new TextEncoder();
@@ -51,7 +52,10 @@ function slotOf(give: (draw: number) => Uint8Array | undefined = () => SEED_A): 
 function clientOf(allowed = true, give: (draw: number) => Uint8Array | undefined = () => SEED_A) {
   const { gate, asks } = watchedGate(allowed);
   const slot = slotOf(give);
-  return { asks, client: directClient(keystored, createKeystored(slot), { gate }) };
+  return {
+    asks,
+    client: directClient(keystored, createKeystored(slot, scopedValues(keptState())), { gate }),
+  };
 }
 
 test("keystored makes upstream's keys and proofs from upstream's seeds", async () => {
@@ -206,7 +210,9 @@ test("DeviceKey wipes the seed that it was made from", () => {
 test("test_reject_device_key_private_export: nobody gets the key, with any capability", async () => {
   for (const sender of ["selftest-client", "keystored", "nexus-init", "policyd", "nx-cli"]) {
     const slot = slotOf();
-    const client = directClient(keystored, createKeystored(slot), { sender });
+    const client = directClient(keystored, createKeystored(slot, scopedValues(keptState())), {
+      sender,
+    });
     deepEqual(await client.getDevicePrivkey({}), { status: "private_export_denied" });
   }
 });
@@ -240,7 +246,7 @@ test("test_reject_sign_without_policy: a denied caller gets no signature and no 
 
 test("test_reject_sign_oversized_payload: a message past its bound is too large", async () => {
   const exchange = directFrames([
-    bind(keystored, createKeystored(slotOf())),
+    bind(keystored, createKeystored(slotOf(), scopedValues(keptState()))),
   ]);
   const message = Uint8Array.of(0x4b, 0x53, 1, 0x23, 0x41, 0x1f, ...new Uint8Array(8_001));
   deepEqual(await exchange(message), Uint8Array.of(0x4b, 0x53, 1, 0xa3, 3, 0, 0));

@@ -31,6 +31,7 @@ export const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set([
   "identity.verify",
   "ipc.core",
   "keystore.kek",
+  "keystore.values",
   "log.query",
   "net.connect",
   "net.listen",

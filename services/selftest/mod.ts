@@ -37,6 +37,7 @@ export default defineComponent({
     "identity.key.rotate",
     "identity.key.sign",
     "identity.read",
+    "keystore.values",
     "identity.verify",
     "statefs.admin",
     "statefs.read",

@@ -129,7 +129,21 @@ const deny: Probe = async ({ store }) => {
   return statuses.every((status) => status === "EPERM") ? { status: "EPERM" } : undefined;
 };
 
+/** A value of this task's own comes back, and is gone when it is let go. */
+const values: Probe = async (ports) => {
+  const [key, value] = [new TextEncoder().encode("ladder"), await fresh(ports)];
+  if (value === undefined) return undefined;
+  const put = await ports.keys.put({ key, value });
+  const kept = await ports.keys.get({ key });
+  const freed = await ports.keys.del({ key });
+  const gone = await ports.keys.get({ key });
+  const held = put.status === "ok" && kept.status === "ok" && equalBytes(kept.value, value) &&
+    freed.status === "ok" && gone.status === "not_found";
+  return held ? { bytes: value.length } : undefined;
+};
+
 export const KEYSTORE_PROBES: Probes = {
+  keystoreValues: values,
   keystoreSign: sign,
   keystoreRotate: rotate,
   keystoreSeal: seal,

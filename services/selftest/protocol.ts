@@ -296,6 +296,12 @@ export const PROBES = {
     proves: "the first boot on this state left its public key for those that follow",
     evidence: ["key"],
   },
+  keystoreValues: {
+    line: "SELFTEST: keystored v1",
+    phase: "keystore",
+    proves: "a value of this task's own comes back, and is gone when it is let go",
+    evidence: ["bytes"],
+  },
   keystoreSign: {
     line: "SELFTEST: keystore v1.1 sign",
     phase: "keystore",

@@ -139,6 +139,8 @@ export const LADDER_MARKERS: readonly LadderMarker[] = [
   {"task":"selftest-client","line":"SELFTEST: device key persist FAIL","phase":"state","role":"failure","evidence":["probe"],"proves":"the opposite: the device key is the one of an earlier boot"},
   {"task":"selftest-client","line":"SELFTEST: statefs cold-boot seeded","phase":"state","role":"allowed","proves":"the first boot on this state left its public key for those that follow","evidence":["key"]},
   {"task":"selftest-client","line":"SELFTEST: statefs cold-boot seeded FAIL","phase":"state","role":"failure","evidence":["probe"],"proves":"the opposite: the first boot on this state left its public key for those that follow"},
+  {"task":"selftest-client","line":"SELFTEST: keystored v1 ok","phase":"keystore","role":"required","proves":"a value of this task's own comes back, and is gone when it is let go","evidence":["bytes"]},
+  {"task":"selftest-client","line":"SELFTEST: keystored v1 FAIL","phase":"keystore","role":"failure","evidence":["probe"],"proves":"the opposite: a value of this task's own comes back, and is gone when it is let go"},
   {"task":"selftest-client","line":"SELFTEST: keystore v1.1 sign ok","phase":"keystore","role":"required","proves":"a signature verifies, and that of another message does not","evidence":["version"]},
   {"task":"selftest-client","line":"SELFTEST: keystore v1.1 sign FAIL","phase":"keystore","role":"failure","evidence":["probe"],"proves":"the opposite: a signature verifies, and that of another message does not"},
   {"task":"selftest-client","line":"SELFTEST: keystore v1.1 rotate ok","phase":"keystore","role":"required","proves":"the new version signs, and what the old one signed still verifies","evidence":["version"]},
