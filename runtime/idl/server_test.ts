@@ -6,7 +6,7 @@ import { text8, u16, u8 } from "./field.ts";
 import { list16 } from "./list_field.ts";
 import { encodeReply, encodeRequest, parseReply } from "./packed_frame.ts";
 import { OPERATION_LENGTH_MAX, TARGET_LENGTH_MAX } from "./policy.ts";
-import { bind, type Handlers, REFUSED, serve } from "./server.ts";
+import { bind, type Handlers, REFUSED, serve, TARGET } from "./server.ts";
 import { BARE, defineService, type Envelope, NONCE32 } from "./service.ts";
 
 const store = defineService({
@@ -226,4 +226,54 @@ test("serve asks for the capabilities that follow from the request, until one al
   OFF_LIST.push("shelf.other");
   held = "shelf.other";
   await rejects(() => take(2), InvariantError);
+});
+
+const vault = defineService({
+  name: "vaultd",
+  magic: "VA",
+  version: 1,
+  envelope: BARE,
+  subjects: { "host-control": "operator" },
+  status: { ok: 0, EPERM: 1, EINVAL: 2 },
+  words: { denied: "EPERM", malformed: "EINVAL" },
+  ops: {
+    open: {
+      code: 1,
+      doc: "Opens a drawer.",
+      capability: "vault.open",
+      target: "drawer",
+      request: { drawer: u8() },
+      reply: {},
+    },
+  },
+});
+
+test("serve has a daemon name what a request is about, now or later, before it asks", async () => {
+  for (const later of [false, true]) {
+    const name = (drawer: unknown) => `drawer ${drawer} of ${"x".repeat(200)}`;
+    const handlers: Handlers<typeof vault> = {
+      open: () => ({ status: "ok" }),
+      [TARGET]: (opName, { drawer }) => {
+        equal(opName, "open");
+        return later ? Promise.resolve(name(drawer)) : name(drawer);
+      },
+    };
+    const { gate, asks } = watchedGate(true);
+    deepEqual(await directClient(vault, handlers, { gate }).open({ drawer: 7 }), { status: "ok" });
+    deepEqual(asks.map(({ target }) => target), [name(7).slice(0, TARGET_LENGTH_MAX)]);
+  }
+});
+
+test("serve refuses in the protocol's own words, and judges aliases as their subjects", async () => {
+  const handlers: Handlers<typeof vault> = { open: () => ({ status: "ok" }) };
+  const { gate, asks } = watchedGate(({ subject }) => subject === "operator");
+  const as = (sender: string) => directClient(vault, handlers, { gate, sender });
+  deepEqual(await as("host-control").open({ drawer: 1 }), { status: "ok" });
+  deepEqual(await as("stranger").open({ drawer: 1 }), { status: "EPERM" });
+  deepEqual(await as("toString").open({ drawer: 1 }), { status: "EPERM" });
+  deepEqual(asks.map(({ subject }) => subject), ["operator", "stranger", "toString"]);
+  const answer = serve([bind(vault, handlers)], gate);
+  const call = { sender: principal("host-control"), moved: undefined };
+  const reply = await answer(Uint8Array.of(0x56, 0x41, 1, 1), call);
+  equal(parseReply(vault, "open", reply?.frame ?? new Uint8Array(0)).status, "EINVAL");
 });

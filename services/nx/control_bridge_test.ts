@@ -9,6 +9,7 @@ import { memoryControl } from "@tests/fakes/memory_control.ts";
 import { memoryFiles } from "@tests/fakes/memory_files.ts";
 import { test } from "@tests/fakes/test.ts";
 import { controld } from "../controld/protocol.ts";
+import { keys } from "../keystored/client/keys_protocol.ts";
 import { CONNECTIONS_MAX, IDLE_TIMEOUT_MS, serveControl, WAITING_MAX } from "./control_bridge.ts";
 import { connectControl } from "./control_client.ts";
 
@@ -222,4 +223,35 @@ test("serveControl closes: no connection is left, and no socket", async () => {
   equal(connection.over, true);
   equal(await connectControl(ports, PATH), undefined);
   equal(clock.nextNs(), undefined);
+});
+
+test("serveControl carries each protocol to who serves it, over one connection", async () => {
+  const control = memoryControl(memoryFiles());
+  const clock = manualClock();
+  const heard: string[] = [];
+  const answering = (name: string, frameOf: (nonce: bigint | undefined) => Uint8Array) => ({
+    exchange({ nonce }: Exchange) {
+      heard.push(name);
+      return Promise.resolve({ status: "ok", frame: frameOf(nonce), moved: undefined } as const);
+    },
+  });
+  const stopped = (nonce: bigint | undefined) =>
+    encodeReply(controld, { opName: "stop", nonce, status: "ok", values: { closed: 3 } });
+  const refused = (nonce: bigint | undefined) =>
+    encodeReply(keys, { opName: "revoke", nonce, status: "ENOENT", values: {} });
+  const routes = [
+    { service: controld, channel: answering("controld", stopped) },
+    { service: keys, channel: answering("keys", refused) },
+  ];
+  const ports = { control, clock, turns: clock, routes };
+  const server = await serveControl(ports, PATH);
+  const connection = await connectControl(ports, PATH);
+  ok(connection !== undefined);
+  const revoked = createClient(keys, connection).revoke({ app: "a", key: "b" });
+  const closed = createClient(controld, connection).stop({});
+  deepEqual(await revoked, { status: "ENOENT" });
+  deepEqual(await closed, { status: "ok", closed: 3 });
+  deepEqual(heard, ["keys", "controld"]);
+  connection.close();
+  await server.close();
 });

@@ -21,6 +21,11 @@ samgrd = ["ipc.core"]
 launcher = ["proc.spawn", "ipc.core", "route.execd"]
 keystored = ["rng.entropy"]
 peer = ["samgr.resolve"]
+mail = ["identity.key.sign"]
+cli = ["identity.key.sign", "identity.key.admin"]
+[apps]
+mail = ["mail", "mail.*"]
+cli = ["*"]
 `;
 
 /** policyd with a journal in a test's hands; `dead` makes every append fail. */
@@ -327,4 +332,25 @@ test("a name that is long in bytes cannot break the record of its refusal", asyn
   const { v1, records } = deciderOf();
   deepEqual(await v1("samgrd").check({ requester: "\u20ac".repeat(16) }), DENIED);
   equal(records[0], `check|deny|samgrd|ipc.core|as:${"?".repeat(16)}||1`);
+});
+
+test("policyd decides about keys for the application's own subject alone, and the admin for all", async () => {
+  const { v2, records } = deciderOf();
+  const decided = async (subject: string, capability: string, target: string) => {
+    const ask = { subject, capability, operation: "keys.sign", target };
+    return (await v2("rngd").decide(ask)).status;
+  };
+  const sign = "identity.key.sign";
+  equal(await decided("mail", sign, "mail:letters:nk1-00:ff"), "ok");
+  equal(await decided("mail", sign, "mail.drafts:letters::"), "ok");
+  equal(await decided("cli", sign, "notes:x::"), "ok");
+  for (const target of ["notes:x::", "mailx:y::", "", ":", "mail.:x", "nomail:mail::"]) {
+    equal(await decided("mail", sign, target), "denied", target);
+  }
+  for (const target of ["mail:letters::", "mail.drafts:letters::"]) {
+    equal(await decided("cli", sign, target), "denied", target);
+    equal(await decided("cli", "identity.key.admin", target), "ok", target);
+  }
+  equal(await decided("samgrd", sign, "samgrd:x::"), "denied");
+  equal(records.length, 14);
 });
