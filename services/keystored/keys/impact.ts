@@ -30,15 +30,16 @@ export const VERSION_USES = {
 } as const satisfies Readonly<Partial<Record<KeyOperation, UseRule>>>;
 export type VersionOperation = keyof typeof VERSION_USES;
 
-/** Every use that works at a time. */
+/** Every use that works at a time. A limit that is reached ends those that take the secret. */
 export function usesAt(facts: KeyFacts, nowMs: bigint): readonly VersionUse[] {
-  const { state, expiresMs } = facts;
+  const { state, expiresMs, used, usesMax } = facts;
   if (state === "destroyed") return [];
+  const usedUp = usesMax > 0n && used >= usesMax;
   const condition = conditionOf(state, expiresMs > 0n && nowMs >= expiresMs);
   const works = (operation: VersionOperation, version: number) => {
     const rule: UseRule = VERSION_USES[operation];
     return LIFECYCLE[operation][condition] === "ok" && rule.algorithm === facts.algorithm &&
-      (rule.use === undefined || (facts.uses & USE_BIT[rule.use]) !== 0) &&
+      (rule.use === undefined || !usedUp && (facts.uses & USE_BIT[rule.use]) !== 0) &&
       version >= facts[rule.least];
   };
   const operations = Object.keys(VERSION_USES) as VersionOperation[]; // its own keys

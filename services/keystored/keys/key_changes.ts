@@ -11,7 +11,7 @@ import {
   TIME_MAX_MS,
   VERSIONS_MAX,
 } from "../client/key_limits.ts";
-import { lifeAfter } from "../client/lifecycle.ts";
+import { type KeyOperation, lifeAfter } from "../client/lifecycle.ts";
 import { HeldKey, publicOf } from "./held_key.ts";
 import { FLAG, type KeyFacts, SECRET_LENGTH } from "./key_record.ts";
 import type { KeyPlace } from "./key_store.ts";
@@ -38,6 +38,17 @@ export type KeyUpdate = Partial<
 
 /** A key as it is after a change. */
 export type Changed = Outcome<{ readonly key: HeldKey }>;
+
+/** What a key's versions, beside its state, say against a change. @param keep Of `trim`. */
+export function changeRefusal(
+  { versions }: HeldKey,
+  operation: KeyOperation,
+  keep: number,
+): KeyRefusal | undefined {
+  const count = versions.length;
+  if (operation === "rotate" && count >= VERSIONS_MAX) return quota(count, VERSIONS_MAX);
+  return operation === "trim" && keep >= count ? { status: "EALREADY" } : undefined;
+}
 
 /** How keys change: each change is kept before it is told. */
 export class KeyChanges {
@@ -67,7 +78,8 @@ export class KeyChanges {
   /** Adds a version: the newest signs and seals from now on. */
   rotate(reference: KeyReference): Promise<Changed> {
     return this.#ring.change(reference, "rotate", async (key) => {
-      if (key.versions.length >= VERSIONS_MAX) return quota(key.versions.length, VERSIONS_MAX);
+      const full = changeRefusal(key, "rotate", 0);
+      if (full !== undefined) return full;
       const secret = await this.#drawSecret();
       if (secret === undefined) return { status: "unavailable" };
       const version = {
@@ -86,7 +98,8 @@ export class KeyChanges {
   trim(reference: KeyReference, keep: number): Promise<Changed> {
     if (keep < 1) return Promise.resolve({ status: "EINVAL" });
     return this.#ring.change(reference, "trim", async (key) => {
-      if (keep >= key.versions.length) return { status: "EALREADY" };
+      const refused = changeRefusal(key, "trim", keep);
+      if (refused !== undefined) return refused;
       return await this.#ring.keep(key.withNewest(keep).with({ changedMs: this.#ring.nowMs() }));
     });
   }

@@ -142,11 +142,10 @@ export class Keyring {
       const { used } = key.usage;
       if (used >= usesMax) return quota(used, usesMax);
       // Counted on the disk before it happens: a cut may cost a use, and gives none.
-      const counted = await this.#cells.replace(
-        key.with({ used: used + 1n, lastUsedMs: this.nowMs() }),
-      );
+      const usage = { used: used + 1n, lastUsedMs: this.nowMs() };
+      const counted = await this.#cells.replace(key.with(usage));
       if (counted.status !== "ok") return counted;
-      key.usage.used = used + 1n;
+      Object.assign(key.usage, usage);
       return work({ key, keyId });
     });
   }

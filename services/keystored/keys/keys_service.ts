@@ -15,7 +15,13 @@ import { KEY_OPERATIONS, KEY_STATES } from "../client/lifecycle.ts";
 import type { AuditHash } from "./audit_hash.ts";
 import type { HeldKey } from "./held_key.ts";
 import { endsOf } from "./impact.ts";
-import type { Changed, KeyChanges, KeyUpdate, KeyWish } from "./key_changes.ts";
+import {
+  type Changed,
+  changeRefusal,
+  type KeyChanges,
+  type KeyUpdate,
+  type KeyWish,
+} from "./key_changes.ts";
 import { SECRET_LENGTH } from "./key_record.ts";
 import type { KeyPlace } from "./key_store.ts";
 import type { KeyUses } from "./key_uses.ts";
@@ -80,7 +86,7 @@ function careHandlers(
       const action = KEY_OPERATIONS[code];
       if (action === undefined || (action === "trim" && keep < 1)) return INVALID;
       return ring.use(reference, "get", ({ key }) => {
-        const refused = ring.refusal(key, action);
+        const refused = ring.refusal(key, action) ?? changeRefusal(key, action, keep);
         if (refused !== undefined) return refused;
         const ends = endsOf(key.facts, { action, keep, nowMs: ring.nowMs() }).map((one) => ({
           operation: KEY_OPERATIONS.indexOf(one.operation),
