@@ -1,5 +1,6 @@
 import type { Clock, HostSockets, Turns, UnixSockets } from "@runtime/core/ports.ts";
 import {
+  type ByteInput,
   type ControlSockets,
   type Files,
   HostRefusal,
@@ -9,6 +10,7 @@ import {
 } from "@runtime/core/program_ports.ts";
 import type { StatePorts } from "@runtime/core/state_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
+import { hostByteInput } from "./byte_input.ts";
 import { hostEntropy } from "./entropy.ts";
 import { hostFiles } from "./files.ts";
 import { randomBytesRepeat } from "./first_bytes.ts";
@@ -45,6 +47,7 @@ export interface ProgramHost {
   readonly turns: Turns;
   readonly lookup: HostSockets["lookup"];
   readonly files: Files;
+  readonly input: ByteInput;
   readonly sandbox: ReturnType<typeof hostSandbox>;
   readonly state: StatePorts;
   readonly terminal: Terminal;
@@ -72,6 +75,7 @@ export function programHost(
     ...{ clock, turns, missingPermission },
     lookup: sockets.lookup,
     files: hostFiles(),
+    input: hostByteInput(),
     sandbox: hostSandbox(),
     state: { host: hostStateFolders(), entropy: hostEntropy(), admitKeys },
     terminal: hostTerminal(),

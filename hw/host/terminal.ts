@@ -10,15 +10,17 @@ export function hostTerminal(
   },
 ): Terminal {
   const encoder = new TextEncoder();
+  const outBytes = (bytes: Uint8Array): boolean => {
+    try {
+      return writeAllSync(out, bytes);
+    } catch (failure) {
+      throw new FileFailure(fileErrorOf(failure), "standard output", { cause: failure });
+    }
+  };
   return {
     interactive: Deno.stdout.isTerminal(),
-    out(text) {
-      try {
-        return writeAllSync(out, encoder.encode(text));
-      } catch (failure) {
-        throw new FileFailure(fileErrorOf(failure), "standard output", { cause: failure });
-      }
-    },
+    out: (text) => outBytes(encoder.encode(text)),
+    outBytes,
     error(text) {
       try {
         return writeAllSync(error, encoder.encode(text));

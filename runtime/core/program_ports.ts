@@ -128,6 +128,17 @@ export interface Files {
   temporaryFolder(prefix: string): string;
 }
 
+/** Bytes that a command is given. */
+export interface ByteInput {
+  /**
+   * The bytes of a file, or of standard input where the path is `-`, piece by piece to the end. A
+   * piece is valid until the next one is taken.
+   *
+   * @throws {FileFailure} from the piece that could not be read.
+   */
+  pieces(path: string): AsyncIterable<Uint8Array>;
+}
+
 /** What a process of this program is to reach of the host. Without a word of it, nothing. */
 export interface Reach {
   /** Where it listens, and where a name of that leads. */
@@ -232,6 +243,8 @@ export interface Terminal {
    * @throws {FileFailure} when it cannot be written, such as on a full disk.
    */
   out(text: string): boolean;
+  /** Writes bytes as they are, as `out` writes text. */
+  outBytes(bytes: Uint8Array): boolean;
   /** Writes to standard error. Returns false when that cannot be, for whatever reason. */
   error(text: string): boolean;
 }

@@ -11,6 +11,7 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 /** Days from 0000-03-01 to 1970-01-01. */
 const EPOCH_DAYS = 719_468;
+/** Days of 400 years, after which the calendar repeats. */
 const ERA_DAYS = 146_097;
 const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
 

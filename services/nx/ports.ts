@@ -1,5 +1,6 @@
 import type { Clock, HostAddress, NodeState, Turns } from "@runtime/core/ports.ts";
 import type {
+  ByteInput,
   ControlSockets,
   Files,
   Keyboard,
@@ -94,6 +95,7 @@ export interface NxPorts {
   /** @throws {HostSocketFailure} or a BootError when the node cannot come up. */
   startNode(options: NodeOptions): Promise<RunningNode>;
   readonly files: Files;
+  readonly input: ByteInput;
   readonly processes: Processes;
   readonly terminal: Terminal;
   readonly keyboard: Keyboard;

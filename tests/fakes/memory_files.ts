@@ -6,6 +6,8 @@ export interface MemoryEntry {
   readonly mode?: number;
   readonly own?: boolean;
   readonly text?: string;
+  /** In the place of a text. */
+  readonly bytes?: Uint8Array;
 }
 
 /** A file system in memory, absolute paths only. */
@@ -24,13 +26,13 @@ export function memoryFiles(): MemoryFiles {
   const text = (path: string): string => {
     const found = entries.get(path);
     if (found === undefined) throw new FileFailure("not_found", path);
-    return found.text ?? "";
+    return found.text ?? new TextDecoder().decode(found.bytes);
   };
   const facts = (path: string): FileFacts | undefined => {
     const found = entries.get(path);
     if (found === undefined) return undefined;
     const { kind, mode = PRIVATE_MODE, own = true } = found;
-    return { kind, mode, own, length: found.text?.length ?? 0 };
+    return { kind, mode, own, length: (found.bytes ?? found.text)?.length ?? 0 };
   };
   const put = (path: string, entry: MemoryEntry) => void entries.set(path, entry);
   let temporaryCount = 0;
@@ -46,12 +48,11 @@ export function memoryFiles(): MemoryFiles {
       if ((found?.length ?? 0) > lengthMax) throw new FileFailure("too_large", path);
       return text(path);
     },
-    readBytes: (path) => new TextEncoder().encode(text(path)),
+    readBytes: (path) => entries.get(path)?.bytes?.slice() ?? new TextEncoder().encode(text(path)),
     writeText: (path, text, mode) => put(path, { kind: "file", mode, text }),
-    writeBytes: (path, bytes, mode) =>
-      put(path, { kind: "file", mode, text: new TextDecoder().decode(bytes) }),
+    writeBytes: (path, bytes, mode) => put(path, { kind: "file", mode, bytes: bytes.slice() }),
     appendBytes: (path, bytes, mode) => {
-      const before = entries.get(path)?.text ?? "";
+      const before = entries.has(path) ? text(path) : "";
       put(path, { kind: "file", mode, text: before + new TextDecoder().decode(bytes) });
     },
     makePrivateFolder(path) {

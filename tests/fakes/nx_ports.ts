@@ -1,22 +1,29 @@
+import { concatBytes } from "@runtime/core/bytes.ts";
 import type { HostAddress } from "@runtime/core/ports.ts";
 import {
+  type ByteInput,
   type Child,
   type ChildOptions,
   FileFailure,
   type Keyboard,
   type StopSignal,
+  type Terminal,
 } from "@runtime/core/program_ports.ts";
 import type { Sandbox } from "@runtime/core/sandbox_ports.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { bind, type Handlers } from "@runtime/idl/server.ts";
 import type { Gate } from "@runtime/idl/policy.ts";
 import { CONTROL_PRINCIPAL, controld } from "@services/controld/protocol.ts";
+import { keys } from "@services/keystored/client/keys_protocol.ts";
 import type { Fault, NodeOptions, NxPorts, RunningNode } from "@services/nx/ports.ts";
 import { type ManualClock, manualClock } from "./clock.ts";
 import { directChannel } from "./direct.ts";
 import { type MemoryControl, memoryControl } from "./memory_control.ts";
 import { type MemoryState, memoryStatePorts } from "./memory_state.ts";
 import { type MemoryFiles, memoryFiles } from "./memory_files.ts";
+
+/** Bytes of one piece of an input: odd, so that pieces end anywhere. */
+const PIECE_LENGTH = 4_099;
 
 /** The command line's world, in a test's hands. */
 export interface NxWorld {
@@ -35,9 +42,15 @@ export interface NxWorld {
   /** Whether a stop signal would be heard. */
   hearsStops(): boolean;
   endInput(): void;
+  /** Bytes that were printed, which `out` has not. */
+  readonly outBytes: () => Uint8Array;
+  /** What commands find on standard input. */
+  stdin: Uint8Array;
 }
 
 export interface NxWorldOptions {
+  /** Whether standard output is a terminal. */
+  readonly interactive?: boolean;
   readonly startNode?: NxPorts["startNode"];
   /** Called before each write to standard output, which it may keep from being written. */
   readonly beforeOut?: (() => void) | undefined;
@@ -56,7 +69,7 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
   const state = memoryStatePorts();
   const env = new Map([["XDG_RUNTIME_DIR", "/run/me"]]);
   const started: NodeOptions[] = [];
-  const printed = { out: "", error: "" };
+  const printed = { out: "", error: "", bytes: new Uint8Array(0) };
   const stops = new Set<(signal: StopSignal) => void>();
   let endInput: () => void = () => {};
   const inputEnded = new Promise<void>((resolve) => endInput = resolve);
@@ -67,17 +80,14 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
       return (options.startNode ?? none)(asked);
     },
     ...{ files, control, clock, turns: clock },
+    input: piecesFrom(files, () => world.stdin),
     missingPermission: () => undefined,
     confined: undefined,
     lookup: (name) => Promise.resolve([name]),
     sandbox: options.sandbox ?? noSandbox,
     state,
     version: { deno: "9.9.9", target: "test-target", compiled: true },
-    terminal: {
-      interactive: false,
-      out: (text) => (options.beforeOut?.(), printed.out += text, true),
-      error: (text) => (printed.error += text, true),
-    },
+    terminal: terminalOf(printed, options),
     keyboard: options.keyboard ?? NOBODY,
     processes: {
       env: (name) => env.get(name),
@@ -93,7 +103,9 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
       keepToChildren: options.keepToChildren ?? (() => {}),
     },
   };
-  return {
+  const world: NxWorld = {
+    stdin: new Uint8Array(0),
+    outBytes: () => printed.bytes,
     ports,
     files,
     control,
@@ -106,6 +118,30 @@ export function nxWorld(options: NxWorldOptions = {}): NxWorld {
     signal: (signal) => stops.forEach((stop) => stop(signal)),
     hearsStops: () => stops.size > 0,
     endInput: () => endInput(),
+  };
+  return world;
+}
+
+function terminalOf(
+  printed: { out: string; error: string; bytes: Uint8Array },
+  { interactive = false, beforeOut }: NxWorldOptions,
+): Terminal {
+  return {
+    interactive,
+    out: (text) => (beforeOut?.(), printed.out += text, true),
+    outBytes: (bytes) => (printed.bytes = concatBytes(printed.bytes, bytes), true),
+    error: (text) => (printed.error += text, true),
+  };
+}
+
+function piecesFrom(files: MemoryFiles, stdin: () => Uint8Array): ByteInput {
+  return {
+    async *pieces(path) {
+      const bytes = path === "-" ? stdin() : files.readBytes(path, Infinity);
+      for (let at = 0; at < bytes.length; at += PIECE_LENGTH) {
+        yield await Promise.resolve(bytes.slice(at, at + PIECE_LENGTH));
+      }
+    },
   };
 }
 
@@ -139,6 +175,8 @@ function noChild(): never {
   throw new TypeError("no child in this test");
 }
 
+const NOBODY: RawChannel = { exchange: () => Promise.resolve({ status: "gone" }) };
+
 /** A node that runs nowhere: it answers as `handlers` do and remembers whether it was stopped. */
 export interface FakeNode extends RunningNode {
   readonly stops: () => number;
@@ -156,6 +194,7 @@ export function fakeNode(
     unplaced = [],
     placeOf = () => Promise.resolve(undefined),
     runaway,
+    keys: ofKeys = NOBODY,
   }: {
     readonly handlers?: Handlers<typeof controld>;
     readonly gate?: Gate;
@@ -163,21 +202,21 @@ export function fakeNode(
     readonly unplaced?: RunningNode["unplaced"];
     readonly placeOf?: RunningNode["placeOf"];
     readonly runaway?: RunningNode["runaway"];
+    /** Who serves keystore v1.1; nobody unless said. */
+    readonly keys?: RawChannel;
   } = {},
 ): FakeNode {
   const faults: Fault[] = [];
   const running = Promise.withResolvers<string>();
   let stops = 0;
-  const channel: RawChannel = handlers === undefined
-    ? { exchange: () => Promise.resolve({ status: "gone" }) }
-    : channelOf(handlers, gate);
+  const channel = handlers === undefined ? NOBODY : channelOf(handlers, gate);
   return {
     listen,
     faults,
     runaway: runaway ?? running.promise,
     unplaced,
     placeOf,
-    connect: () => channel,
+    connect: (_principal, service) => service === keys ? ofKeys : channel,
     stop() {
       stops += 1;
       return stop();
