@@ -17,6 +17,7 @@ import { addDemo } from "./demo.ts";
 import { addFsck } from "./fsck.ts";
 import { addId } from "./id.ts";
 import { addInit } from "./init.ts";
+import { addKey, KEY_COMMANDS } from "./key/key.ts";
 import { addLog } from "./log.ts";
 import { addNodes } from "./nodes.ts";
 import { outputOver, printable } from "./output.ts";
@@ -74,6 +75,8 @@ export const COMMAND_PATHS: readonly (readonly string[])[] = [
   ["quota"],
   ["quota", "set"],
   ["quota", "clear"],
+  ["key"],
+  ...KEY_COMMANDS.map((name) => ["key", name]),
   ["fsck"],
   ["state"],
   ["state", "rekey"],
@@ -98,6 +101,7 @@ const COMMANDS = [
   addLog,
   addPolicy,
   addQuota,
+  addKey,
   addFsck,
   addState,
   addSandbox,

@@ -175,7 +175,7 @@ function noChild(): never {
   throw new TypeError("no child in this test");
 }
 
-const NOBODY: RawChannel = { exchange: () => Promise.resolve({ status: "gone" }) };
+const NO_KEYS: RawChannel = { exchange: () => Promise.resolve({ status: "gone" }) };
 
 /** A node that runs nowhere: it answers as `handlers` do and remembers whether it was stopped. */
 export interface FakeNode extends RunningNode {
@@ -194,7 +194,7 @@ export function fakeNode(
     unplaced = [],
     placeOf = () => Promise.resolve(undefined),
     runaway,
-    keys: ofKeys = NOBODY,
+    keys: ofKeys = NO_KEYS,
   }: {
     readonly handlers?: Handlers<typeof controld>;
     readonly gate?: Gate;
