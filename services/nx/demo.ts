@@ -7,7 +7,8 @@ import type { HostAddress } from "@runtime/core/ports.ts";
 import { controld } from "../controld/protocol.ts";
 import { dsoftbusd } from "../dsoftbusd/protocol.ts";
 import { hostPortText } from "./address.ts";
-import { connectControl, type ControlConnection } from "./control_client.ts";
+import type { StreamConnection } from "@runtime/idl/stream_channel.ts";
+import { connectControl } from "./control_client.ts";
 import { DemoFailure, DemoNode, DemoTimeout } from "./demo_node.ts";
 import { durationOption } from "./up_options.ts";
 import { CommandFailure, EXIT } from "./exit_code.ts";
@@ -63,7 +64,7 @@ class Demo {
   readonly #shell: Shell;
   readonly #options: DemoOptions;
   readonly #nodes: DemoNode[] = [];
-  readonly #connections: ControlConnection[] = [];
+  readonly #connections: StreamConnection[] = [];
   readonly #beganNs: number;
   readonly #over: Promise<never>;
   #fail: (failure: DemoFailure) => void = () => {};
