@@ -5,6 +5,7 @@
  */
 
 import { EMBEDDED } from "../scripts/compile.ts";
+import { PACK_ENTRY } from "../scripts/pack/entry.ts";
 import {
   importCycles,
   loadModuleGraph,
@@ -35,12 +36,12 @@ const OWNERLESS_NAMES = new Set(["utils", "common", "types", "helpers", "lib", "
 /** Without the composition root there is no whole to judge: these tests are then ignored. */
 const incomplete = { ignore: !present("main.ts") };
 
-/** Every file that could start something: the program, its workers, the tests, the scripts. */
+/** Every file that could start something: program, workers, package, tests, scripts. */
 function roots(): string[] {
   const files = sourceFiles().filter((path) =>
     path === "main.ts" || /^(tests|scripts)\//.test(path)
   );
-  return [...files, ...EMBEDDED];
+  return [...files, ...EMBEDDED, PACK_ENTRY];
 }
 
 let graph: Promise<ModuleGraph> | undefined;

@@ -73,6 +73,11 @@ export const LAYERS: readonly Layer[] = [
     at: "hw/host/task_worker.ts",
     may: ["runtime/core", "runtime/idl", "runtime/boot", "hw/host", "services/tasks.gen.ts"],
   },
+  {
+    // The one place where the library of keys meets the host: for programs outside a node.
+    at: "hw/host/keys_client.ts",
+    may: ["runtime/core", "runtime/idl", "hw/host", "services/keystored/client"],
+  },
   { at: "hw/host/node_worker.ts", may: ["hw/host", "services/nx", "main.ts"] },
   { at: "main.ts", may: ["runtime", "hw", "net", "services"] },
 ];

@@ -6,6 +6,7 @@
 
 /** What a key may be used for. */
 export const KEY_USES = ["sign", "decrypt", "agree", "derive"] as const;
+/** One of {@linkcode KEY_USES}. */
 export type KeyUse = typeof KEY_USES[number];
 
 /** The bit of each use. */
@@ -25,12 +26,14 @@ export interface Algorithm {
   readonly asymmetric: boolean;
 }
 
+/** Names of all algorithms. */
 export const ALGORITHM_NAMES = [
   "ed25519",
   "xchacha20-poly1305",
   "x25519",
   "hkdf-sha256",
 ] as const;
+/** One of {@linkcode ALGORITHM_NAMES}. */
 export type AlgorithmName = typeof ALGORITHM_NAMES[number];
 
 /** Every algorithm. A number is never given twice. */

@@ -26,8 +26,11 @@ const HEX = /^[0-9a-f]{40}$/;
 
 /** What one version of a key is named by. */
 export interface KeyName {
+  /** The application whose key it is. */
   readonly app: string;
+  /** What the key is for. */
   readonly purpose: string;
+  /** What kind of key it is. */
   readonly algorithm: AlgorithmName;
   /** From 1. */
   readonly version: number;

@@ -24,16 +24,23 @@ export interface KeyVersionInfo {
 
 /** A key in a list. */
 export interface KeySummary {
+  /** The application whose key it is. */
   readonly app: string;
+  /** What it is for: an application has one key for each purpose. */
   readonly purpose: string;
+  /** What kind of key it is. */
   readonly algorithm: AlgorithmName;
+  /** What it may be used for, as it was made. */
   readonly uses: readonly KeyUse[];
+  /** Where it is in its life. */
   readonly state: KeyState;
   /** The newest version. */
   readonly version: number;
   /** Id of the newest version. */
   readonly keyId: string;
+  /** What people call it; empty for nothing. */
   readonly label: string;
+  /** When it was made. */
   readonly createdMs: number;
   /** When it stops to sign and to seal; `undefined` for never. */
   readonly expiresMs: number | undefined;
@@ -47,12 +54,15 @@ export interface KeySummary {
 export interface KeyInfo extends KeySummary {
   /** The application's subject that made it. */
   readonly creator: string;
+  /** When its record changed last, counters aside. */
   readonly changedMs: number;
   /** When its secrets go; `undefined` unless it waits for that. */
   readonly destroyMs: number | undefined;
   /** `undefined` for no limit. */
   readonly maxUses: bigint | undefined;
+  /** How often its secret was used. */
   readonly used: bigint;
+  /** When its secret was used last; `undefined` for never. */
   readonly lastUsedMs: number | undefined;
   /** Least versions that may sign or seal, unseal, and verify. */
   readonly minimum: { readonly sign: number; readonly open: number; readonly verify: number };

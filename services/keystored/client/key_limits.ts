@@ -18,8 +18,9 @@ export const PLAIN_LENGTH_MAX = 6_144;
 export const AAD_LENGTH_MAX = 1_024;
 /** Longest context of a derivation, in bytes. */
 export const CONTEXT_LENGTH_MAX = 128;
-/** Least and most bytes that are derived. */
+/** Fewest bytes that are derived. */
 export const DERIVED_LENGTH_MIN = 16;
+/** Most bytes that are derived. */
 export const DERIVED_LENGTH_MAX = 64;
 
 /** Versions that one key keeps; trim makes room. */
@@ -38,7 +39,9 @@ export const BATCH_BYTES_MAX = 7_168;
 
 /** How long a destroyed key can be called back, in milliseconds, unless said: seven days. */
 export const DESTROY_WAIT_DEFAULT_MS = 7 * 86_400_000;
+/** Shortest time that a destroyed key can be called back, in milliseconds. */
 export const DESTROY_WAIT_MIN_MS = 1_000;
+/** Longest time that a destroyed key can be called back, in milliseconds. */
 export const DESTROY_WAIT_MAX_MS = 365 * 86_400_000;
 
 /** Latest time that a key may name, in milliseconds since the Unix epoch: the end of the year 9999. */

@@ -2,14 +2,18 @@ import type { KeyErrorCode } from "./key_error.ts";
 
 /** keystored refuses. */
 export class KeyError extends Error {
+  /** The name of this kind of error. */
   override readonly name = "KeyError";
+  /** Why it was refused. */
   readonly code: KeyErrorCode;
   /** The operation that was refused. */
   readonly operation: string;
   /** Of EDQUOTA: what was reached of `limit`. */
   readonly used: bigint | undefined;
+  /** Of EDQUOTA: the bound. */
   readonly limit: bigint | undefined;
 
+  /** A refusal of an operation; of EDQUOTA with both numbers. */
   constructor(
     code: KeyErrorCode,
     operation: string,
@@ -30,10 +34,14 @@ export class KeyError extends Error {
  * was done is not known.
  */
 export class KeysUnavailable extends Error {
+  /** The name of this kind of error. */
   override readonly name = "KeysUnavailable";
+  /** How far it came. */
   readonly reason: "gone" | "no_reply" | "unavailable" | "garbled";
+  /** The operation that has no answer. */
   readonly operation: string;
 
+  /** An operation that has no answer, and how far it came. */
   constructor(reason: KeysUnavailable["reason"], operation: string) {
     super(`keystored did not answer ${operation}: ${reason}`);
     this.reason = reason;

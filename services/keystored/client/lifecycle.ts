@@ -16,6 +16,7 @@ export const KEY_STATES = [
   "destroying",
   "destroyed",
 ] as const;
+/** One of {@linkcode KEY_STATES}. */
 export type KeyState = typeof KEY_STATES[number];
 
 /** What a column of the table stands for: a state, or an active key whose time is over. */
@@ -44,6 +45,7 @@ export const KEY_OPERATIONS = [
   "cancelDestroy",
   "create",
 ] as const;
+/** One of {@linkcode KEY_OPERATIONS}. */
 export type KeyOperation = typeof KEY_OPERATIONS[number];
 
 /** What comes of it. */

@@ -29,6 +29,26 @@ export { KeyError, KeysUnavailable } from "./keys_failure.ts";
 export { KEY_OPERATIONS, KEY_STATES, type KeyOperation, type KeyState } from "./lifecycle.ts";
 export { NexusKeys } from "./nexus_keys.ts";
 export {
+  hasPublicHalf,
+  type PublicAlgorithm,
+  type PublicJwk,
+  publicKeyJwk,
+  publicKeyPem,
+  publicKeySsh,
+  readPublicKey,
+} from "./public_key_text.ts";
+export { SshDigest } from "./ssh_digest.ts";
+export {
+  looksLikeSshSignature,
+  readSshSignature,
+  SSH_NAMESPACE_DEFAULT,
+  SSH_NAMESPACE_LENGTH_MAX,
+  SSH_SIGNATURE_TEXT_MAX,
+  type SshSignature,
+  sshSignatureText,
+  sshSignedBytes,
+} from "./ssh_signature.ts";
+export {
   parseSealed,
   parseSent,
   type SealedHead,

@@ -57,7 +57,7 @@ const NOTHING = new Uint8Array(0);
 export class NexusKeys {
   readonly #keys: Client<typeof keys>;
 
-  /** @param channel Frames to keystored: a daemon's own, or {@linkcode connectKeys}'s. */
+  /** Asks through a channel to keystored: a daemon's own, or one over a control socket. */
   constructor(channel: RawChannel) {
     this.#keys = createClient(keys, channel);
   }
@@ -84,6 +84,7 @@ export class NexusKeys {
     return told("importKey", await this.#keys.importKey({ ...wish, wrapping, sealed }));
   }
 
+  /** Everything that is told of a key. ENOENT: there never was one. */
   async get(ref: KeyRef): Promise<KeyInfo> {
     return told("get", await this.#keys.get(refOf("get", ref)));
   }
@@ -117,6 +118,7 @@ export class NexusKeys {
     return told("suspend", await this.#keys.suspend(refOf("suspend", ref)));
   }
 
+  /** Takes a suspended key into use again. */
   async resume(ref: KeyRef): Promise<KeyInfo> {
     return told("resume", await this.#keys.resume(refOf("resume", ref)));
   }
@@ -137,6 +139,7 @@ export class NexusKeys {
     return told("cancelDestroy", await this.#keys.cancelDestroy(refOf("cancelDestroy", ref)));
   }
 
+  /** Changes what may be changed of a key. EINVAL: a least version is above the newest. */
   async update(ref: KeyRef, change: KeyChange): Promise<KeyInfo> {
     const request = { ...refOf("update", ref), ...changeOf(change) };
     return told("update", await this.#keys.update(request));

@@ -55,11 +55,13 @@ export interface SentHead {
   readonly recipient: Uint8Array;
   /** X25519 key that was drawn for it. */
   readonly ephemeral: Uint8Array;
+  /** What its maker called it. */
   readonly label: string;
 }
 
 /** Sealed bytes in their parts, which are views. */
 export interface SealedParts<Head> {
+  /** What it says in the clear. */
   readonly head: Head;
   /** The head's own bytes: what is authenticated in front of the caller's data. */
   readonly headBytes: Uint8Array;
