@@ -54,7 +54,7 @@ function unavailable(reason: string): (error: unknown) => boolean {
 }
 
 test("connectKeys carries calls, many at a time, until it is closed", async () => {
-  await beside(async (socket) => {
+  await beside(async (socket, streams) => {
     const { keys, close } = await connectKeys({ socket });
     await keys.create({ app: "mail", purpose: "letters", algorithm: "ed25519" });
     const message = Uint8Array.of(1, 2, 3);
@@ -62,8 +62,24 @@ test("connectKeys carries calls, many at a time, until it is closed", async () =
     equal(new Set(signed.map(({ signature }) => signature.join())).size, 1);
     close();
     await rejects(() => keys.get(LETTERS), unavailable("gone"));
+    equal(streams.length, 1);
     close();
   });
+});
+
+test("connectKeys says of a call that its node is gone", async () => {
+  const { promise, resolve } = Promise.withResolvers<() => Promise<void>>();
+  await beside(async (socket, streams) => {
+    const { keys, close } = await connectKeys({ socket });
+    streams[0]?.reset();
+    resolve(async () => {
+      await rejects(() => keys.get(LETTERS), unavailable("gone"));
+      await rejects(() => keys.get(LETTERS), unavailable("gone"));
+      close();
+    });
+    await Promise.resolve();
+  });
+  await (await promise)();
 });
 
 test("connectKeys connects anew when the node has ended the connection in the meantime", async () => {

@@ -1,4 +1,5 @@
 import { fromBase64Url, toBase64Url } from "@runtime/core/base64.ts";
+import { concatBytes } from "@runtime/core/bytes.ts";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
 import { sha256 } from "@runtime/crypto/sha256.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
@@ -76,6 +77,7 @@ test("readPublicKey reads what is written here, and no other key", () => {
     '{"crv":"Ed25519","x":"?"}',
     '{"crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}',
     publicKeyPem("x25519", key),
+    publicKeyPem("ed25519", concatBytes(key, key)),
     RFC_8410_PEM.replace("MCow", "MCo"),
     RFC_8410_PEM.replace("ZuE=", "ZuF="),
   ];

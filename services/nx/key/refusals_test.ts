@@ -1,4 +1,4 @@
-import { equal, ok } from "@tests/fakes/assert.ts";
+import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { besideKeys } from "@tests/fakes/key_world.ts";
 import { test } from "@tests/fakes/test.ts";
 import { MESSAGE_LENGTH_MAX, PLAIN_LENGTH_MAX } from "../../keystored/client/key_limits.ts";
@@ -153,6 +153,47 @@ test("nx key names a version that is below the least", async () => {
   });
 });
 
+test("nx key does not blame time for a version that is below the least", async () => {
+  await besideKeys(async ({ nx, json, put, advanceMs }) => {
+    put("/letter", LETTER);
+    const { keyId } = await json("create", "mail", "letters", "--expires", "1h");
+    await json("sign", "mail", "letters", "--in", "/letter", "--out", "/sig");
+    await json("rotate", "mail", "letters");
+    await json("update", "mail", "letters", "--min-verify", "2");
+    advanceMs(3_600_000);
+    const place = ["--in", "/letter", "--signature", "/sig"];
+    const { error } = await nx("verify", "mail", String(keyId), ...place);
+    ok(error.includes("nx key update --min-verify"), error);
+  });
+});
+
+test("nx key show --public says which keys have no such half or format", async () => {
+  await besideKeys(async ({ nx, json }) => {
+    await json("create", "mail", "drafts", "--algorithm", "xchacha20-poly1305");
+    await json("create", "mail", "talk", "--algorithm", "x25519");
+    for (const format of ["raw", "hex", "jwk", "pem", "ssh"]) {
+      const { code, error, out } = await nx("show", "mail", "drafts", "--format", format);
+      deepEqual([code, out], [EXIT.failed, ""], format);
+      ok(error.includes("have no public half"), error);
+    }
+    const ssh = await nx("show", "mail", "talk", "--format", "ssh");
+    ok(ssh.error.includes("take --format pem or jwk"), ssh.error);
+  });
+});
+
+test("nx key reads what an ssh signature is over as it is, and two inputs from two places", async () => {
+  await besideKeys(async ({ nx, json, put }) => {
+    await json("create", "mail", "letters");
+    put("/hex", "00");
+    const inHex = ["--in", "/hex", "--in-format", "hex", "--format", "ssh"];
+    const signed = await nx("sign", "mail", "letters", ...inHex);
+    equal(signed.code, EXIT.usage);
+    ok(signed.error.includes("is read as it is: raw"), signed.error);
+    const { error } = await nx("verify", "mail", "letters", "--signature", "-");
+    ok(error.includes("cannot both be standard input"), error);
+  });
+});
+
 test("nx key refuses what is longer than its bound before any key is used, and names the bound", async () => {
   await besideKeys(async ({ nx, put, json }) => {
     await json("create", "mail", "letters");
@@ -165,7 +206,8 @@ test("nx key refuses what is longer than its bound before any key is used, and n
     ok(error.includes("--format ssh signs its digest"), error);
     put("/hex", "00".repeat(MESSAGE_LENGTH_MAX + 1));
     const inHex = ["--in", "/hex", "--in-format", "hex"];
-    equal((await nx("sign", "mail", "letters", ...inHex)).code, EXIT.usage);
+    const inText = await nx("sign", "mail", "letters", ...inHex);
+    ok(inText.error.includes("--format ssh"), inText.error);
     put("/hex", "00".repeat(MESSAGE_LENGTH_MAX).replace(/.{64}/g, "$&\n"));
     equal((await nx("sign", "mail", "letters", ...inHex)).code, EXIT.ok);
     put("/plain", new Uint8Array(PLAIN_LENGTH_MAX + 1));
