@@ -53,7 +53,7 @@ export async function listenUnixNode(
   accept: (stream: HostStream) => void,
 ): Promise<UnixListener> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    accept(new CarriedStream(carrierOver(socket), true));
+    accept(new CarriedStream(unixCarrier(socket), true));
   });
   await listening(server, { path, backlog: BACKLOG_COUNT }, { host: path, port: 0 });
   return { close: () => closed(server) };
@@ -61,7 +61,7 @@ export async function listenUnixNode(
 
 export function connectUnixNode(path: string): HostStream {
   try {
-    return new CarriedStream(carrierOver(connect({ path, allowHalfOpen: true })), false);
+    return new CarriedStream(unixCarrier(connect({ path, allowHalfOpen: true })), false);
   } catch (error) {
     // A permission is asked for at once, and its absence thrown.
     throw new HostSocketFailure(socketErrorOf(error), { host: path, port: 0 }, { cause: error });
@@ -70,10 +70,22 @@ export function connectUnixNode(path: string): HostStream {
 
 function tcpOver(socket: Socket, remote: HostAddress, opened: boolean): HostTcp {
   const local = () => hostAddress(socket.localAddress, socket.localPort);
-  return new CarriedTcp(carrierOver(socket), opened, remote, local);
+  return new CarriedTcp(tcpCarrier(socket), opened, remote, local);
 }
 
-function carrierOver(socket: Socket): Carrier {
+/** Node sends a RST over TCP alone, and throws for a Unix socket, which has none. */
+function unixCarrier(socket: Socket): Carrier {
+  return carrierOver(socket, () => void socket.destroy());
+}
+
+function tcpCarrier(socket: Socket): Carrier {
+  return carrierOver(socket, () => {
+    if (socket.connecting) socket.destroy();
+    else socket.resetAndDestroy();
+  });
+}
+
+function carrierOver(socket: Socket, reset: () => void): Carrier {
   let written = () => {};
   return {
     start(events) {
@@ -88,10 +100,7 @@ function carrierOver(socket: Socket): Carrier {
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     end: () => void socket.end(),
-    reset() {
-      if (socket.connecting) socket.destroy();
-      else socket.resetAndDestroy();
-    },
+    reset,
   };
 }
 

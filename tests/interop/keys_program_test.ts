@@ -11,6 +11,7 @@ import { test } from "../fakes/test.ts";
 import { inWorld, type NxNode, type NxWorld } from "../os/nx_process.ts";
 
 const PROGRAM = new URL("./keys_program.mjs", import.meta.url);
+const GARBLED = new URL("./garbled_program.mjs", import.meta.url);
 const WANTED = [
   "created APP/letters version 1",
   "-----BEGIN PUBLIC KEY-----",
@@ -114,6 +115,20 @@ async function runBeside(program: string, args: readonly string[]): Promise<void
 
 test("a Node program uses the keys of a node by the package", async () => {
   await runBeside("node", []);
+}, { ignore: !nodeInstalled() });
+
+test("a Node program hears of a reply that makes no sense, and ends", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "nx-garbled-" });
+  try {
+    await installed(folder);
+    await Deno.copyFile(GARBLED, `${folder}/program.mjs`);
+    const command = { args: [`${folder}/program.mjs`, `${folder}/sock`], cwd: folder };
+    const { code, stdout, stderr } = await new Deno.Command("node", command).output();
+    const text = new TextDecoder();
+    deepEqual([code, text.decode(stdout)], [0, "unavailable: gone\n"], text.decode(stderr));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }, { ignore: !nodeInstalled() });
 
 test("the same program runs under Deno", async () => {
