@@ -15,6 +15,7 @@
  * @module
  */
 
+import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { HostSocketFailure } from "@runtime/core/ports.ts";
 import type { Exchange, NoReply, RawChannel, RawReply } from "@runtime/idl/channel.ts";
@@ -28,6 +29,8 @@ import { connectUnixNode } from "./sockets_node.ts";
 export * from "@services/keystored/client/mod.ts";
 
 const CONNECT_TIMEOUT_DEFAULT_MS = 1_000;
+/** How long a node may take to end its side of a connection, before it is reset. */
+const END_TIMEOUT_MS = 500;
 const NONCE_OF = nonceReaderOf(protocol) ?? (() => undefined);
 
 /** Where a node is asked. */
@@ -131,13 +134,35 @@ async function connected(
   throw new NodeUnreachable(outcome.error, socket);
 }
 
-function framesTo(socket: string): ReturnType<typeof framesOver> {
+function framesTo(socket: string): FrameStream {
   try {
-    return framesOver(connectUnixNode(socket), FRAME_LENGTH_MAX);
+    return endingInTime(framesOver(connectUnixNode(socket), FRAME_LENGTH_MAX));
   } catch (error) {
     if (error instanceof HostSocketFailure) throw new NodeUnreachable(error.code, socket);
     throw error;
   }
+}
+
+/** A stream whose end does not wait for ever on the other side, and keeps no program from ending. */
+function endingInTime(stream: FrameStream): FrameStream {
+  let cancel = () => {};
+  return {
+    observe: (observer) =>
+      stream.observe({
+        opened: () => observer.opened(),
+        frame: (bytes) => observer.frame(bytes),
+        closed(error) {
+          cancel();
+          observer.closed(error);
+        },
+      }),
+    send: (frame) => stream.send(frame),
+    end() {
+      cancel = atTime(nowNs() + END_TIMEOUT_MS * 1e6, () => stream.reset());
+      stream.end();
+    },
+    reset: () => stream.reset(),
+  };
 }
 
 function nowNs(): number {

@@ -1,3 +1,4 @@
+import { createServer, type Socket } from "node:net";
 import type { FrameStream } from "@runtime/core/program_ports.ts";
 import { FRAME_LENGTH_MAX } from "@runtime/core/syscalls.ts";
 import { keysEngine } from "@tests/fakes/keys_engine.ts";
@@ -135,4 +136,25 @@ test("a reply that does not come is told in time", async () => {
     deepEqual(streams.length, 1);
     close();
   });
+});
+
+test("close() does not wait for a node that never ends its side", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "nx-keys-" });
+  const socket = `${folder}/control.sock`;
+  const stuck: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (one) => {
+    stuck.push(one.on("error", () => {}).resume());
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  const { close } = await connectKeys({ socket });
+  const ended = new Promise((resolve) => stuck[0]?.once("end", resolve));
+  close();
+  await ended;
+  // Half a second behind that the sanitizers would find a connection that is left.
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  const left = new Promise<boolean>((resolve) => stuck[0]?.write("x", (e) => resolve(e === null)));
+  equal(await left, false);
+  stuck[0]?.destroy();
+  await new Promise((resolve) => server.close(resolve));
+  await Deno.remove(folder, { recursive: true });
 });
