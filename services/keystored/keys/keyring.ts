@@ -141,12 +141,15 @@ export class Keyring {
       if (!countsUses(operation) || usesMax === 0n) return work({ key, keyId });
       const { used } = key.usage;
       if (used >= usesMax) return quota(used, usesMax);
-      // Counted on the disk before it happens: a cut may cost a use, and gives none.
+      const outcome = work({ key, keyId });
+      // What is refused, as by the wrong algorithm, is no use.
+      if (outcome.status !== "ok") return outcome;
+      // Counted on the disk before it is given: a cut may cost a use, and gives none.
       const usage = { used: used + 1n, lastUsedMs: this.nowMs() };
       const counted = await this.#cells.replace(key.with(usage));
       if (counted.status !== "ok") return counted;
       Object.assign(key.usage, usage);
-      return work({ key, keyId });
+      return outcome;
     });
   }
 
