@@ -11,6 +11,7 @@ import { logdAudit, logdQuery, logdV2, RING } from "@services/logd/protocol.ts";
 import { type CheckpointPorts, signLogHeads } from "@services/controld/log_checkpoints.ts";
 import { KeySlot } from "@services/keystored/key_slot.ts";
 import { keystored } from "@services/keystored/protocol.ts";
+import { scopedValues } from "@services/keystored/scoped_values.ts";
 import { createKeystored } from "@services/keystored/service.ts";
 import { rngd } from "@services/rngd/protocol.ts";
 import { readCheckpoint } from "@services/statefsd/client/log_checkpoint.ts";
@@ -51,7 +52,7 @@ async function node({ random = true } = {}) {
   });
   const kek = new Secret(new Uint8Array(32).fill(5));
   const slot = new KeySlot({ entropy, state: keptState(), kek });
-  const keys = directClient(keystored, createKeystored(slot));
+  const keys = directClient(keystored, createKeystored(slot, scopedValues(keptState())));
   const chain: CheckpointPorts["chain"] = {
     heads: () => Promise.resolve(drain.heads()),
     keep: async (checkpoint) => await drain.keepCheckpoint(checkpoint) === "ok",

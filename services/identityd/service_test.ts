@@ -32,6 +32,7 @@ function keysOf(seed: number | undefined) {
   const asked: string[] = [];
   const absent = () => ({ status: "key_not_found" }) as const;
   const keys = directClient(keystored, {
+    ...{ put: absent, get: absent, del: absent },
     verify: absent,
     deviceKeygen: absent,
     deviceSign: absent,

@@ -53,6 +53,11 @@ export function timeText(unixMs: number): string {
   return `${dateText(days)}T${clock.join(":")}.${String(ms % 1_000).padStart(3, "0")}Z`;
 }
 
+/** The same to the second. */
+export function secondText(unixMs: number): string {
+  return timeText(unixMs).replace(/\.\d{3}Z$/, "Z");
+}
+
 function dateText(daysSince: number): string {
   const days = daysSince + EPOCH_DAYS;
   const era = Math.floor(days / ERA_DAYS);

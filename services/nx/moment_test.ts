@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { deepEqual, equal, throws } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import { momentOption, parseTime, timeText } from "./moment.ts";
+import { momentOption, parseTime, secondText, timeText } from "./moment.ts";
 
 test("parseTime counts the days of a calendar that is turned leaf by leaf", () => {
   let unixMs = 0;
@@ -82,4 +82,8 @@ test("timeText says what parseTime reads, at every turn of the calendar", () => 
     equal(parseTime(timeText(day * 86_400_000)), day * 86_400_000);
   }
   equal(timeText(2 ** 64), "9999-12-31T23:59:59.999Z");
+});
+
+test("secondText cuts parts of a second", () => {
+  equal(secondText(1_700_000_000_999), "2023-11-14T22:13:20Z");
 });

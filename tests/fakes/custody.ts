@@ -62,6 +62,7 @@ function keystore(key: DeviceKey, calls: string[]): Keystore {
   };
   const refused = () => ({ status: "unsupported" }) as const;
   return {
+    ...{ put: refused, get: refused, del: refused },
     verify: refused,
     deviceKeygen: refused,
     getDevicePubkey: () => ({ status: "ok", key: key.verifyingKey }),

@@ -175,7 +175,7 @@ function noChild(): never {
   throw new TypeError("no child in this test");
 }
 
-const NO_KEYS: RawChannel = { exchange: () => Promise.resolve({ status: "gone" }) };
+const NOBODY_ANSWERS: RawChannel = { exchange: () => Promise.resolve({ status: "gone" }) };
 
 /** A node that runs nowhere: it answers as `handlers` do and remembers whether it was stopped. */
 export interface FakeNode extends RunningNode {
@@ -194,7 +194,7 @@ export function fakeNode(
     unplaced = [],
     placeOf = () => Promise.resolve(undefined),
     runaway,
-    keys: ofKeys = NO_KEYS,
+    keys: ofKeys = NOBODY_ANSWERS,
   }: {
     readonly handlers?: Handlers<typeof controld>;
     readonly gate?: Gate;
@@ -209,7 +209,7 @@ export function fakeNode(
   const faults: Fault[] = [];
   const running = Promise.withResolvers<string>();
   let stops = 0;
-  const channel = handlers === undefined ? NOBODY : channelOf(handlers, gate);
+  const channel = handlers === undefined ? NOBODY_ANSWERS : channelOf(handlers, gate);
   return {
     listen,
     faults,

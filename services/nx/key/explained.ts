@@ -20,7 +20,7 @@ import { KeyError, KeysUnavailable } from "../../keystored/client/keys_failure.t
 import { KEY_OPERATIONS, type KeyOperation, LIFECYCLE } from "../../keystored/client/lifecycle.ts";
 import type { NexusKeys } from "../../keystored/client/nexus_keys.ts";
 import { CommandFailure, EXIT } from "../exit_code.ts";
-import { timeText } from "../moment.ts";
+import { secondText } from "../moment.ts";
 
 /** What was asked, and when. */
 export interface Refused {
@@ -170,7 +170,7 @@ function notAllowed({ operation }: Facts, { app, key, info }: Case): Told {
 
 function absent({ app, info }: Case): string {
   if (info?.state !== "destroyed") return `there is no such key; see nx key list ${app}`;
-  return `it was destroyed on ${timeText(info.changedMs)}, and its secrets are gone; ` +
+  return `it was destroyed on ${secondText(info.changedMs)}, and its secrets are gone; ` +
     "nx key create makes another one";
 }
 
@@ -184,10 +184,10 @@ function already({ operation }: Facts, { app, key, info }: Case): string {
 
 function ended({ app, key, info }: Case): string {
   if (info?.destroyMs === undefined) {
-    const when = info === undefined ? "" : ` on ${timeText(info.changedMs)}`;
+    const when = info === undefined ? "" : ` on ${secondText(info.changedMs)}`;
     return `the key was revoked${when}, for good; create one for another purpose`;
   }
-  return `the key waits for its destruction on ${timeText(info.destroyMs)}; ` +
+  return `the key waits for its destruction on ${secondText(info.destroyMs)}; ` +
     `nx key cancel-destroy ${app} ${key} calls it back`;
 }
 
@@ -233,12 +233,12 @@ function expired({ operation }: Facts, { app, key, info, nowMs, sealedUntilMs }:
   const need = NEEDS[operation];
   const least = need === undefined ? undefined : info?.minimum[need.least];
   if (sealedUntilMs !== undefined && nowMs >= sealedUntilMs) {
-    return `it was to be opened until ${timeText(sealedUntilMs)}; ask for it anew`;
+    return `it was to be opened until ${secondText(sealedUntilMs)}; ask for it anew`;
   }
   const row = KEY_OPERATIONS.find((each) => each === operation);
   const ends = row !== undefined && LIFECYCLE[row].expired === "EEXPIRED";
   if (ends && info?.expiresMs !== undefined && nowMs >= info.expiresMs) {
-    return `the key's time was over on ${timeText(info.expiresMs)}; ` +
+    return `the key's time was over on ${secondText(info.expiresMs)}; ` +
       `nx key update ${app} ${key} --expires gives it another`;
   }
   const option = `--min-${need?.least ?? "sign"}`;

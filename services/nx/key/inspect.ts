@@ -12,7 +12,7 @@ import {
   type SentHead,
 } from "../../keystored/client/sealed_blob.ts";
 import { CommandFailure, EXIT } from "../exit_code.ts";
-import { timeText } from "../moment.ts";
+import { secondText } from "../moment.ts";
 import { printable } from "../output.ts";
 import type { Shell } from "../shell.ts";
 import { type InputChoice, named, readInput, withInput } from "./input.ts";
@@ -102,7 +102,7 @@ function linesOf(found: Parsed): readonly string[] {
 /** A time that nobody vouches for. */
 function untilText(ms: bigint): string {
   const time = Number(ms);
-  return Number.isSafeInteger(time) ? timeText(time) : `${ms} ms`;
+  return Number.isSafeInteger(time) ? secondText(time) : `${ms} ms`;
 }
 
 function factsOf(found: Parsed) {

@@ -1,7 +1,7 @@
 import { toHex } from "@runtime/core/hex.ts";
 import type { KeyInfo, KeySummary, KeyVersionInfo } from "../../keystored/client/key_info.ts";
 import { hasPublicHalf } from "../../keystored/client/public_key_text.ts";
-import { timeText } from "../moment.ts";
+import { secondText } from "../moment.ts";
 import { printable, table } from "../output.ts";
 
 /** Keys as a table. */
@@ -11,7 +11,7 @@ export function tableOfKeys(keys: readonly KeySummary[]): readonly string[] {
     heads,
     keys.map(({ app, purpose, algorithm, state, version, expiresMs, keyId, label }) => [
       ...[app, purpose, algorithm, state, `${version}`],
-      ...[expiresMs === undefined ? "never" : timeText(expiresMs), keyId, printable(label)],
+      ...[expiresMs === undefined ? "never" : secondText(expiresMs), keyId, printable(label)],
     ]),
   );
 }
@@ -26,8 +26,8 @@ export function linesOfKey(info: KeyInfo): readonly string[] {
     `algorithm  ${algorithm}, for ${uses.join(", ")}`,
     `state      ${stateText(info)}`,
     ...label === "" ? [] : [`label      ${printable(label)}`],
-    `created    ${timeText(createdMs)} by ${printable(creator)}${source.join("")}`,
-    `expires    ${expiresMs === undefined ? "never" : timeText(expiresMs)}`,
+    `created    ${secondText(createdMs)} by ${printable(creator)}${source.join("")}`,
+    `expires    ${expiresMs === undefined ? "never" : secondText(expiresMs)}`,
     `used       ${usedText(info)}`,
     `least      version ${sign} signs and seals, ${open} opens, ${verify} verifies`,
     ...info.versions.flatMap((version) => linesOfVersion(info, version)),
@@ -37,20 +37,20 @@ export function linesOfKey(info: KeyInfo): readonly string[] {
 function linesOfVersion({ algorithm }: KeyInfo, version: KeyVersionInfo): readonly string[] {
   const half = hasPublicHalf(algorithm) ? "public key" : "commitment";
   return [
-    `version ${version.version} of ${timeText(version.createdMs)}`,
+    `version ${version.version} of ${secondText(version.createdMs)}`,
     `  key id      ${version.keyId}`,
     `  ${half}  ${toHex(version.publicKey)}`,
   ];
 }
 
 function stateText({ state, changedMs, destroyMs }: KeyInfo): string {
-  const since = `${state}, since ${timeText(changedMs)}`;
-  return destroyMs === undefined ? since : `${since}; its secrets go on ${timeText(destroyMs)}`;
+  const since = `${state}, since ${secondText(changedMs)}`;
+  return destroyMs === undefined ? since : `${since}; its secrets go on ${secondText(destroyMs)}`;
 }
 
 function usedText({ used, maxUses, lastUsedMs }: KeyInfo): string {
   const count = maxUses === undefined ? `${used} times` : `${used} of ${maxUses} times`;
-  return lastUsedMs === undefined ? count : `${count}, last on ${timeText(lastUsedMs)}`;
+  return lastUsedMs === undefined ? count : `${count}, last on ${secondText(lastUsedMs)}`;
 }
 
 /** A key in a list, for programs. */
