@@ -143,11 +143,12 @@ export class HeldKey {
 
   /** The same key with other facts, which say nothing of its versions. */
   with(facts: Omit<Partial<KeyFacts>, "versions">): HeldKey {
+    const { used, lastUsedMs } = { ...this.usage, ...facts };
     return new HeldKey(this.place, {
-      facts: { ...this.facts, ...this.usage, ...facts },
+      facts: { ...this.facts, ...facts, used, lastUsedMs },
       versions: this.versions,
       secrets: this.#secrets,
-      usage: this.usage,
+      usage: { used, lastUsedMs },
     });
   }
 

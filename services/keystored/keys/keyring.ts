@@ -142,14 +142,12 @@ export class Keyring {
       const { used } = key.usage;
       if (used >= usesMax) return quota(used, usesMax);
       const outcome = work({ key, keyId });
-      // What is refused, as by the wrong algorithm, is no use.
       if (outcome.status !== "ok") return outcome;
-      // Counted on the disk before it is given: a cut may cost a use, and gives none.
-      const usage = { used: used + 1n, lastUsedMs: this.nowMs() };
-      const counted = await this.#cells.replace(key.with(usage));
-      if (counted.status !== "ok") return counted;
-      Object.assign(key.usage, usage);
-      return outcome;
+      // Counted on the disk before it is told: a cut may cost a use, and gives none.
+      const counted = await this.#cells.replace(
+        key.with({ used: used + 1n, lastUsedMs: this.nowMs() }),
+      );
+      return counted.status === "ok" ? outcome : counted;
     });
   }
 
