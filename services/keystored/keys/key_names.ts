@@ -37,6 +37,11 @@ export class KeyNames {
     this.#byApp.set(place.app, purposes.set(place.purpose, place));
     this.#count += 1;
   }
+
+  remove(place: KeyPlace): void {
+    if (this.#byApp.get(place.app)?.delete(place.purpose) === true) this.#count -= 1;
+    if (this.countOf(place.app) === 0) this.#byApp.delete(place.app);
+  }
 }
 
 /** Which key an id is of. It is filled for an application when somebody first asks by an id. */

@@ -113,7 +113,7 @@ export class Keyring {
     const keyId = parseKeyId(name);
     const counted = countsUses(operation);
     const judged = (key: HeldKey | null): Outcome<T> | "alone" => {
-      if (key === null) return NOT_FOUND;
+      if (key === null) return this.#absent(place);
       if (this.#due(key)) return "alone";
       const refusal = this.refusal(key, operation);
       if (refusal !== undefined) return refusal;
@@ -184,7 +184,7 @@ export class Keyring {
     work: (key: HeldKey) => Promise<Outcome<T>>,
   ): Promise<Outcome<T>> {
     return this.alone<T>(place, async (key) => {
-      if (key === null) return NOT_FOUND;
+      if (key === null) return this.#absent(place);
       return this.refusal(key, operation) ?? await work(key);
     });
   }
@@ -198,6 +198,12 @@ export class Keyring {
       const key = found !== null && this.#due(found) ? await this.#end(found) : found;
       return key !== null && "status" in key ? key : await work(key);
     });
+  }
+
+  /** There is no key in a place after all. */
+  #absent(place: KeyPlace): typeof NOT_FOUND {
+    this.#names.remove(place);
+    return NOT_FOUND;
   }
 
   /** Notes on the disk that a key waits for its end. */
@@ -246,8 +252,9 @@ export class Keyring {
   /** Keeps a key in the place of the one before. Only for who has it alone. */
   async keep(key: HeldKey): Promise<Outcome<{ readonly key: HeldKey }>> {
     const kept = await this.#cells.replace(key);
+    // Nobody knows whether a new key is there then: it has a name until somebody looks.
+    if (kept.status === "ok" || kept.status === "unavailable") this.#names.add(key.place);
     if (kept.status !== "ok") return kept;
-    this.#names.add(key.place);
     this.#ids.note(key);
     return { status: "ok", key };
   }
