@@ -5,6 +5,7 @@
  * @module
  */
 
+import { keyIdText } from "@services/keystored/client/key_id.ts";
 import { KEY_STATES } from "@services/keystored/client/lifecycle.ts";
 import { deepEqual, equal, notDeepEqual, ok } from "../fakes/assert.ts";
 import { faultyKeyStore, type StoreFault } from "../fakes/faulty_key_store.ts";
@@ -157,6 +158,11 @@ async function goesOn(
   const reply = await client.get(KEY);
   ok(reply.status === "ok", `${where}: the key is gone`);
   deepEqual(await told(client), await onDisk(memory, clock), where);
+  const destroyed = KEY_STATES[reply.state] === "destroyed";
+  for (const { keyId } of reply.versions) {
+    const named = await client.get({ app: "mail", key: keyIdText(keyId) });
+    equal(named.status, destroyed ? "ENOENT" : "ok", where);
+  }
   if (KEY_STATES[reply.state] !== "active") return;
   const signed = await client.sign({ ...KEY, message: MESSAGE });
   ok(signed.status === "ok", where);

@@ -44,31 +44,72 @@ export class KeyNames {
   }
 }
 
+/** What is known of an application's ids. */
+class AppIds {
+  readonly byPurpose = new Map<string, readonly string[]>();
+  readonly places = new Map<string, KeyPlace>();
+  /** Whether every key of the application was looked at. */
+  whole = false;
+  /** How often something became unknown. */
+  doubts = 0;
+
+  set({ place, versions }: HeldKey): void {
+    this.drop(place);
+    const ids = versions.map(({ keyId }) => keyIdText(keyId));
+    this.byPurpose.set(place.purpose, ids);
+    for (const id of ids) this.places.set(id, place);
+  }
+
+  drop({ purpose }: KeyPlace): void {
+    for (const id of this.byPurpose.get(purpose) ?? []) this.places.delete(id);
+    this.byPurpose.delete(purpose);
+  }
+}
+
 /** Which key an id is of. It is filled for an application when somebody first asks by an id. */
 export class KeyIds {
-  readonly #byApp = new Map<string, Map<string, KeyPlace>>();
+  readonly #byApp = new Map<string, AppIds>();
 
   /** Whether an application's ids are all there. */
   filled(app: string): boolean {
-    return this.#byApp.has(app);
+    return this.#byApp.get(app)?.whole === true;
   }
 
-  /** @param keys Every key of the application. */
-  fill(app: string, keys: readonly HeldKey[]): void {
-    const ids = new Map<string, KeyPlace>();
-    for (const key of keys) {
-      for (const version of key.versions) ids.set(keyIdText(version.keyId), key.place);
-    }
+  /** From now on {@linkcode note} is heard. @returns What {@linkcode fill} is to be given. */
+  begin(app: string): number {
+    const ids = this.#byApp.get(app) ?? new AppIds();
     this.#byApp.set(app, ids);
+    return ids.doubts;
   }
 
-  /** A key has its versions: new ones may be among them. */
-  note({ place, versions }: HeldKey): void {
+  /**
+   * @param keys Every key of the application, each as it was at some time since `begin`.
+   * @returns Whether that is still so: no key became unknown meanwhile.
+   */
+  fill(app: string, keys: readonly HeldKey[], begun: number): boolean {
+    const ids = this.#byApp.get(app);
+    if (ids?.doubts !== begun) return false;
+    // What was noted since is newer than what was read.
+    for (const key of keys) if (!ids.byPurpose.has(key.place.purpose)) ids.set(key);
+    ids.whole = true;
+    return true;
+  }
+
+  /** A key has its versions: new ones may be among them, and old ones may be gone. */
+  note(key: HeldKey): void {
+    this.#byApp.get(key.place.app)?.set(key);
+  }
+
+  /** Nobody knows which versions a key has: the application's are looked at again. */
+  doubt(place: KeyPlace): void {
     const ids = this.#byApp.get(place.app);
-    for (const { keyId } of versions) ids?.set(keyIdText(keyId), place);
+    if (ids === undefined) return;
+    ids.drop(place);
+    ids.whole = false;
+    ids.doubts += 1;
   }
 
   placeOf(app: string, keyId: string): KeyPlace | undefined {
-    return this.#byApp.get(app)?.get(keyId);
+    return this.#byApp.get(app)?.places.get(keyId);
   }
 }

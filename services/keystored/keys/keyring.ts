@@ -27,6 +27,8 @@ export interface Found {
 }
 
 const NOT_FOUND = { status: "ENOENT" } as const;
+/** How often an application's keys are read when the store fails meanwhile. */
+const FILLS_MAX = 3;
 
 /**
  * The keys of a device: who lives, who is found, who changes. What
@@ -115,7 +117,7 @@ export class Keyring {
     const judged = (key: HeldKey | null): Outcome<T> | "alone" => {
       if (key === null) return this.#absent(place);
       if (this.#due(key)) return "alone";
-      const refusal = this.refusal(key, operation);
+      const refusal = lostVersion(key, keyId) ?? this.refusal(key, operation);
       if (refusal !== undefined) return refusal;
       if (counted && key.facts.usesMax > 0n) return "alone";
       const outcome = work({ key, keyId });
@@ -136,7 +138,7 @@ export class Keyring {
     operation: KeyOperation,
     work: (found: Found) => Outcome<T>,
   ): Promise<Outcome<T>> {
-    return this.#changeAt(place, operation, async (key) => {
+    return this.#changeAt({ place, keyId }, operation, async (key) => {
       const { usesMax } = key.facts;
       if (!countsUses(operation) || usesMax === 0n) return work({ key, keyId });
       const { used } = key.usage;
@@ -175,17 +177,18 @@ export class Keyring {
   ): Promise<Outcome<{ readonly key: HeldKey }>> {
     const place = await this.placeOf(reference);
     if (place === undefined) return NOT_FOUND;
-    return "status" in place ? place : await this.#changeAt(place, operation, work);
+    if ("status" in place) return place;
+    return await this.#changeAt({ place, keyId: parseKeyId(reference.key) }, operation, work);
   }
 
   #changeAt<T>(
-    place: KeyPlace,
+    { place, keyId }: { readonly place: KeyPlace; readonly keyId: Uint8Array | undefined },
     operation: KeyOperation,
     work: (key: HeldKey) => Promise<Outcome<T>>,
   ): Promise<Outcome<T>> {
     return this.alone<T>(place, async (key) => {
       if (key === null) return this.#absent(place);
-      return this.refusal(key, operation) ?? await work(key);
+      return lostVersion(key, keyId) ?? this.refusal(key, operation) ?? await work(key);
     });
   }
 
@@ -254,23 +257,39 @@ export class Keyring {
     const kept = await this.#cells.replace(key);
     // Nobody knows whether a new key is there then: it has a name until somebody looks.
     if (kept.status === "ok" || kept.status === "unavailable") this.#names.add(key.place);
+    if (kept.status === "unavailable") this.#ids.doubt(key.place);
     if (kept.status !== "ok") return kept;
     this.#ids.note(key);
     return { status: "ok", key };
   }
 
   async #fillIds(app: string): Promise<boolean> {
+    for (let attempt = 0; attempt < FILLS_MAX; attempt++) {
+      const begun = this.#ids.begin(app);
+      const keys = await this.#keysOf(app);
+      if (keys === undefined) return false;
+      if (this.#ids.fill(app, keys, begun)) return true;
+    }
+    return false;
+  }
+
+  /** Every key of an application; `undefined` when one cannot be read. */
+  async #keysOf(app: string): Promise<readonly HeldKey[] | undefined> {
     const keys: HeldKey[] = [];
     for (const place of this.#names.placesOf(app)) {
       const read = await this.#cells.use<KeyRefusal | { readonly status: "ok" }>(place, (key) => {
         if (key !== null) keys.push(key);
         return { status: "ok" };
       });
-      if (read.status !== "ok") return false;
+      if (read.status !== "ok") return undefined;
     }
-    this.#ids.fill(app, keys);
-    return true;
+    return keys;
   }
+}
+
+/** A key that was named by a version which it has no more is not the one that was meant. */
+function lostVersion(key: HeldKey, keyId: Uint8Array | undefined): KeyRefusal | undefined {
+  return keyId === undefined || key.version(keyId) !== undefined ? undefined : NOT_FOUND;
 }
 
 /** Uses that a limit counts: those that take the secret. */
