@@ -130,6 +130,8 @@ for (const [name, change] of Object.entries(CHANGES)) {
       // A key's next life is drawn anew: what it is may differ, and that it is one may not.
       ok(isOld || status !== "unavailable" || fault.made || change.waitMs !== undefined, where);
       if (!isOld && change.waitMs === undefined) deepEqual(left, after, where);
+      const marked = memory.marks.size > 0;
+      ok(marked || !String(left).startsWith("destroying"), `${where}: nothing finds its end`);
       if (status === "ok") equal(isOld && change.waitMs === undefined, false, where);
       if (!fault.cut) await goesOn(client, change, { memory, clock: stage.clock }, where);
       const again = await keystoreOn({ store: memoryKeyStore(memory), clock: stage.clock });

@@ -1,6 +1,6 @@
 /**
- * Requests that come together, with every order in which the store and rngd may answer them: what comes
- * of it is what would come of them one after the other, in some order.
+ * Requests that come together, with every order in which the store, rngd and policyd may answer them:
+ * what comes of it is what would come of them one after the other, in some order.
  *
  * @module
  */
@@ -76,6 +76,10 @@ const byId: Step = async ({ keystore: { client }, firstId }) => {
   })).status;
 };
 
+const byRevocation: Step = async ({ keystore: { client }, firstId }) => {
+  return (await client.revoke({ app: "mail", key: firstId })).status;
+};
+
 const simple = (call: (client: Client) => Promise<{ readonly status: string }>): Step => {
   return async ({ keystore }) => (await call(keystore.client)).status;
 };
@@ -98,6 +102,8 @@ interface Scenario {
   readonly usesMax?: bigint;
   /** Whether the key waits for its end, and whether that has come. */
   readonly ending?: "waits" | "due";
+  /** Whether ids were asked for before, after a rotation. */
+  readonly warm?: boolean;
 }
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -118,6 +124,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "a new key and one that is named by its id": { steps: [byId, another] },
   "two that name keys by their ids, and a rotation": { steps: [byId, byId, rotate] },
   "a trim and a key that is named by its id": { steps: [rotate, trim, byId] },
+  "a trim and ids that are known": { steps: [trim, byId, byRevocation], warm: true },
 };
 
 interface Prepared {
@@ -154,8 +161,14 @@ async function outcomeOf(
   const turnstile = new Turnstile();
   const store = turnedStore(memoryKeyStore(memory), turnstile);
   const draw = turnedDraw(seededDraw("tried"), turnstile);
-  const keystore = await keystoreOn({ store, draw, clock });
+  const gate = () => turnstile.through(() => Promise.resolve(true));
+  const keystore = await keystoreOn({ store, draw, clock, gate });
   const setting = { keystore, sealed, firstId };
+  if (scenario.warm === true) {
+    const warmed = Promise.all([rotate(setting), byId(setting)]);
+    await turnstile.drain(() => 0);
+    await warmed;
+  }
   signatures = [];
   const replies = scenario.steps.map(() => "no reply");
   const begin = (index: number) => {
@@ -234,6 +247,6 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
         `${asked}: ${outcome}\nis none of\n${[...sequential].join("\n")}`,
       );
     });
-    ok(ways > 0);
+    ok(ways > 1);
   });
 }
