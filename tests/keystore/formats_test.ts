@@ -14,7 +14,7 @@ import { parseSealed, parseSent } from "@services/keystored/client/sealed_blob.t
 import { decodeKeyRecord } from "@services/keystored/keys/key_record.ts";
 import { openSent as openSentHere, sentPartsOf } from "@services/keystored/keys/seal.ts";
 import { x25519Secret } from "@runtime/crypto/x25519.ts";
-import { deepEqual, equal, ok } from "../fakes/assert.ts";
+import { deepEqual, equal, ok, throws } from "../fakes/assert.ts";
 import {
   type Keystore,
   keystoreOn,
@@ -182,6 +182,7 @@ test("parseSealed and parseSent name what is wrong with a head", () => {
     equal(code(bytes.slice(0, labelAt + 8 + 15)), "truncated");
     equal(code(joined(bytes.slice(0, labelAt + 8), new Uint8Array(6_161))), "length_out_of_range");
   }
+  throws(() => parseSealed(own.with(8, 0)), { code: "value_out_of_range" });
   equal(parseSealed(own).head.label, "a label");
   deepEqual(parseSent(sent).head.recipient, SENT.recipient);
 });
@@ -272,7 +273,7 @@ test("sealed bytes do not go between keys, versions, purposes or applications", 
 });
 
 /** A record of a key of two versions, as {@linkcode record} writes it. */
-function boxRecord(change: Partial<Parameters<typeof recordBody>[0]> = {}) {
+function boxRecord(change: Partial<Parameters<typeof recordBody>[0]> = {}, zeros = 0) {
   const secrets = [SECRET, new Uint8Array(32).fill(0x21)];
   const versions = secrets.map((secret, index) => ({
     ...{ version: index + 1, createdMs: 5, publicKey: commitment(secret) },
@@ -282,8 +283,8 @@ function boxRecord(change: Partial<Parameters<typeof recordBody>[0]> = {}) {
     ...{ usesMax: 9, used: 4, lastUsedMs: 6, minimum: [2, 1, 1], creator: "nx-cli" },
     ...{ label: "label", versions, ...change },
   });
-  const held = change.state === 5 ? [] : secrets;
-  return record({ kek: KEK, app: "mail", path: PATH, nonce: AAD24, body, secrets: held });
+  const held = change.state === 5 || change.versions?.length === 0 ? [] : secrets;
+  return record({ kek: KEK, app: "mail", path: PATH, nonce: AAD24, body, secrets: held, zeros });
 }
 const AAD24 = new Uint8Array(24).fill(0x5a);
 const SEAL = { kek: kek(), app: "mail", path: PATH };
@@ -344,6 +345,9 @@ test("a record that is sealed right and says what no key can be is none", () => 
   ];
   for (const change of bad) {
     equal(decodeKeyRecord(boxRecord(change), SEAL), undefined, JSON.stringify(change));
+  }
+  for (const zeros of [1, 0x100, 0x10000]) {
+    equal(decodeKeyRecord(boxRecord({}, zeros), SEAL), undefined);
   }
   const destroyed = decodeKeyRecord(boxRecord({ state: 5 }), SEAL);
   deepEqual([destroyed?.secrets.length, destroyed?.facts.versions.length], [0, 2]);

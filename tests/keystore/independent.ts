@@ -133,10 +133,14 @@ export interface RecordParts {
   /** What stands between the nonce and the ciphertext. */
   readonly body: Uint8Array;
   readonly secrets: readonly Uint8Array[];
+  /** Three bytes that are to be zero. */
+  readonly zeros?: number;
 }
 
-export function record({ kek, app, path, nonce, body, secrets }: RecordParts): Uint8Array {
-  const head = joined(utf8("NXKR"), le(1, 1), le(0, 3), nonce, body);
+export function record(
+  { kek, app, path, nonce, body, secrets, zeros = 0 }: RecordParts,
+): Uint8Array {
+  const head = joined(utf8("NXKR"), le(1, 1), le(zeros, 3), nonce, body);
   const key = hkdf(kek, `nexus:key-record:1\0${app}`);
   const sealed = xchacha20poly1305(key, nonce, joined(head, utf8(path)));
   return joined(head, sealed.encrypt(joined(...secrets)));

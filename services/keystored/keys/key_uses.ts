@@ -39,6 +39,18 @@ export interface Opened {
   readonly label: string;
 }
 
+/** Sealed bytes, and what was bound to them. */
+export interface OpenInput {
+  readonly sealed: Uint8Array;
+  readonly aad: Uint8Array;
+}
+
+/** What somebody sealed, and until when it is opened; 0 for ever. */
+export type Sent = Opened & MadeBy & { readonly expiresMs: bigint };
+
+/** Label of a secret that is imported, before the algorithm's name. Nobody else is shown its bytes. */
+export const IMPORT_LABEL_PREFIX = "nexus:import:";
+
 const INVALID = { status: "EINVAL" } as const;
 const TOO_BIG = { status: "E2BIG" } as const;
 const EXPIRED = { status: "EEXPIRED" } as const;
@@ -205,11 +217,21 @@ export class KeyUses {
     return sealed === undefined ? INVALID : { status: "ok", sealed };
   }
 
-  /** Opens what somebody sealed to a key of this device. */
-  openFrom(
+  /** Opens what somebody sealed to a key of this device, unless it is a secret of a key. */
+  openFrom(reference: KeyReference, input: OpenInput): Soon<Sent> {
+    return this.#openFrom(reference, input, (label) => !label.startsWith(IMPORT_LABEL_PREFIX));
+  }
+
+  /** Opens the secret of a key to be, which somebody sealed to a key of this device. */
+  openImport(reference: KeyReference, input: OpenInput, algorithm: AlgorithmName): Soon<Sent> {
+    return this.#openFrom(reference, input, (label) => label === IMPORT_LABEL_PREFIX + algorithm);
+  }
+
+  #openFrom(
     reference: KeyReference,
-    { sealed, aad }: { readonly sealed: Uint8Array; readonly aad: Uint8Array },
-  ): Soon<Opened & MadeBy & { readonly expiresMs: bigint }> {
+    { sealed, aad }: OpenInput,
+    opens: (label: string) => boolean,
+  ): Soon<Sent> {
     if (sealed.length > SENT_LENGTH_MAX || aad.length > AAD_LENGTH_MAX) return TOO_BIG;
     return this.#ring.use(reference, "openFrom", ({ key }) => {
       const fault = useFault(key, "x25519", "decrypt");
@@ -217,7 +239,7 @@ export class KeyUses {
       const parts = sentPartsOf(sealed);
       const version = parts &&
         key.versions.find(({ publicKey }) => equalBytes(publicKey, parts.head.recipient));
-      if (parts === undefined || version === undefined) return INVALID;
+      if (parts === undefined || version === undefined || !opens(parts.head.label)) return INVALID;
       if (version.number < key.facts.minOpen) return EXPIRED;
       const plain = openSent(version.agreement, parts, aad);
       if (plain === undefined) return INVALID;

@@ -52,9 +52,6 @@ const TOO_BIG = { status: "E2BIG" } as const;
 /** What a sealed value and its place in a reply take beside the plaintext and its label. */
 const SEALED_OVERHEAD = 80;
 
-/** What an imported secret must have been sealed with. */
-export const IMPORT_LABEL_PREFIX = "nexus:import:";
-
 /** Serves keystore v1.1. Who may do what is decided before any of this runs. */
 export function createKeys(ports: KeysPorts): Handlers<typeof keys> {
   return {
@@ -99,14 +96,12 @@ function careHandlers(
       const wish = wishOf(request, call);
       if (wish === undefined) return INVALID;
       const reference = { app: wish.app, key: wrapping };
-      const opened = await uses.openFrom(reference, { sealed, aad: new Uint8Array(0) });
+      const input = { sealed, aad: new Uint8Array(0) };
+      const opened = await uses.openImport(reference, input, wish.algorithm);
       if (opened.status !== "ok") return opened;
-      const { plain, label } = opened;
-      const secret = new Secret(plain.slice());
-      plain.fill(0);
-      const fits = label === IMPORT_LABEL_PREFIX + wish.algorithm &&
-        secret.length === SECRET_LENGTH;
-      const made = fits ? await changes.create(wish, secret) : INVALID;
+      const secret = new Secret(opened.plain.slice());
+      opened.plain.fill(0);
+      const made = secret.length === SECRET_LENGTH ? await changes.create(wish, secret) : INVALID;
       if (made.status !== "ok") secret.wipe();
       return told(made);
     },
