@@ -5,6 +5,7 @@ import { type KeyInfo, type KeySummary, summaryOf, timeOf } from "./key_info.ts"
 import {
   AAD_LENGTH_MAX,
   APP_LENGTH_MAX,
+  BATCH_BYTES_MAX,
   BATCH_MAX,
   CONTEXT_LENGTH_MAX,
   DESTROY_WAIT_DEFAULT_MS,
@@ -183,6 +184,8 @@ export class NexusKeys {
   ): Promise<MadeBy & { readonly signatures: readonly Uint8Array[] }> {
     fits("signMany", messages.length, BATCH_MAX);
     for (const { length } of messages) fits("signMany", length, MESSAGE_LENGTH_MAX);
+    const length = messages.reduce((total, message) => total + message.length, 0);
+    fits("signMany", length, BATCH_BYTES_MAX);
     const list = messages.map((message) => ({ message }));
     const request = { ...refOf("signMany", ref), messages: list };
     const reply = done("signMany", await this.#keys.signMany(request));

@@ -26,6 +26,8 @@ type Change = Omit<RequestOf<typeof keys, "update">, "app" | "key">;
 type Reply = { readonly status: string };
 type Done<R extends Reply> = Extract<R, { readonly status: "ok" }>;
 
+/** Largest number that a version's field holds. */
+const VERSION_NUMBER_MAX = 0xffffffff;
 export const SIGNATURE_LENGTH = 64;
 export const PUBLIC_LENGTH = 32;
 
@@ -77,7 +79,10 @@ export function changeOf({ label, expiresMs, maxUses, minimum = {} }: KeyChange)
     minimum.open === undefined ? 0 : UPDATE_BIT.minOpen,
     minimum.verify === undefined ? 0 : UPDATE_BIT.minVerify,
   ];
-  const version = (value = 0) => Number(wholeOf("update", value));
+  const version = (value = 0) => {
+    if (value > VERSION_NUMBER_MAX) throw new KeyError("EINVAL", "update");
+    return Number(wholeOf("update", value));
+  };
   fits("update", utf8Length(label ?? ""), LABEL_LENGTH_MAX);
   return {
     mask: bits.reduce((mask, bit) => mask | bit, 0),

@@ -14,6 +14,7 @@ import {
 import { type KeyOperation, lifeAfter } from "../client/lifecycle.ts";
 import { HeldKey, publicOf } from "./held_key.ts";
 import { FLAG, type KeyFacts, SECRET_LENGTH } from "./key_record.ts";
+import { KeyNames } from "./key_names.ts";
 import type { KeyPlace } from "./key_store.ts";
 import type { KeyReference, Keyring } from "./keyring.ts";
 import { type KeyRefusal, type Outcome, quota } from "./outcome.ts";
@@ -53,6 +54,8 @@ export function changeRefusal(
 /** How keys change: each change is kept before it is told. */
 export class KeyChanges {
   readonly #ring: Keyring;
+  /** Keys that are being made, and are not among the ring's yet. */
+  readonly #making = new KeyNames();
 
   constructor(ring: Keyring) {
     this.#ring = ring;
@@ -68,11 +71,22 @@ export class KeyChanges {
       if (taken) return { status: "EALREADY" };
       const full = before === null ? this.#fullFor(app) : undefined;
       if (full !== undefined) return full;
-      const drawn = secret ?? await this.#drawSecret();
-      if (drawn === undefined) return { status: "unavailable" };
-      const imported = secret !== undefined;
-      return await this.#ring.keep(this.#made(wish, { secret: drawn, imported, before }));
+      return await this.#makeAt(wish, before, secret);
     });
+  }
+
+  /** Makes a key where there is room: those that are made at the same time count as well. */
+  async #makeAt(wish: KeyWish, before: HeldKey | null, given?: Secret): Promise<Changed> {
+    const place = { app: wish.app, purpose: wish.purpose };
+    this.#making.add(place);
+    try {
+      const secret = given ?? await this.#drawSecret();
+      if (secret === undefined) return { status: "unavailable" };
+      const imported = given !== undefined;
+      return await this.#ring.keep(this.#made(wish, { secret, imported, before }));
+    } finally {
+      this.#making.remove(place);
+    }
   }
 
   /** Adds a version: the newest signs and seals from now on. */
@@ -189,9 +203,9 @@ export class KeyChanges {
   }
 
   #fullFor(app: string): KeyRefusal | undefined {
-    const own = this.#ring.names.countOf(app);
+    const own = this.#ring.names.countOf(app) + this.#making.countOf(app);
     if (own >= KEYS_PER_APP_MAX) return quota(own, KEYS_PER_APP_MAX);
-    const all = this.#ring.names.count;
+    const all = this.#ring.names.count + this.#making.count;
     return all >= KEYS_MAX ? quota(all, KEYS_MAX) : undefined;
   }
 

@@ -9,9 +9,10 @@ import {
   isAppName,
   LABEL_LENGTH_MAX,
   LIST_KEYS_MAX,
+  VERSIONS_MAX,
 } from "../client/key_limits.ts";
 import { CLI_SUBJECT, keys, UPDATE_BIT } from "../client/keys_protocol.ts";
-import { KEY_OPERATIONS, KEY_STATES } from "../client/lifecycle.ts";
+import { KEY_OPERATIONS, KEY_STATES, type KeyOperation } from "../client/lifecycle.ts";
 import type { AuditHash } from "./audit_hash.ts";
 import type { HeldKey } from "./held_key.ts";
 import { endsOf } from "./impact.ts";
@@ -26,7 +27,7 @@ import { SECRET_LENGTH } from "./key_record.ts";
 import type { KeyPlace } from "./key_store.ts";
 import type { KeyUses } from "./key_uses.ts";
 import type { KeyReference, Keyring } from "./keyring.ts";
-import type { KeyRefusal } from "./outcome.ts";
+import { type KeyRefusal, quota } from "./outcome.ts";
 
 /** What the protocol is served from. */
 export interface KeysPorts {
@@ -108,6 +109,16 @@ function careHandlers(
   };
 }
 
+/** Why a change of the number of versions would be refused. */
+function countRefusal(
+  { versions: { length } }: HeldKey,
+  action: KeyOperation,
+  keep: number,
+): KeyRefusal | undefined {
+  if (action === "rotate" && length >= VERSIONS_MAX) return quota(length, VERSIONS_MAX);
+  return action === "trim" && keep >= length ? { status: "EALREADY" } : undefined;
+}
+
 function turnHandlers(
   { changes }: KeysPorts,
 ): Served<"revoke" | "suspend" | "resume" | "retire" | "destroy" | "cancelDestroy"> {
@@ -162,7 +173,7 @@ function batchHandlers(
 ): Served<"signMany" | "verifyMany" | "sealMany" | "unsealMany"> {
   return {
     signMany: ({ messages, ...reference }) =>
-      soon(
+      bytesOf(messages.map(({ message }) => message)) > BATCH_BYTES_MAX ? TOO_BIG : soon(
         uses.sign(reference, messages.map(({ message }) => message)),
         ({ signatures, ...by }) => ({
           ...by,
@@ -170,10 +181,12 @@ function batchHandlers(
         }),
       ),
     verifyMany: ({ signed, ...reference }) =>
-      soon(uses.verify(reference, signed), ({ versions }) => ({
-        status: "ok",
-        versions: versions.map((version) => ({ version: version?.number ?? 0 })),
-      })),
+      bytesOf(signed.map(({ message }) => message)) > BATCH_BYTES_MAX
+        ? TOO_BIG
+        : soon(uses.verify(reference, signed), ({ versions }) => ({
+          status: "ok",
+          versions: versions.map((version) => ({ version: version?.number ?? 0 })),
+        })),
     sealMany({ inputs, ...reference }) {
       const length = inputs.reduce(
         (total, { plain, label }) =>
@@ -189,6 +202,10 @@ function batchHandlers(
     unsealMany: ({ inputs, ...reference }) =>
       soon(uses.unseal(reference, inputs), ({ opened }) => ({ status: "ok", outputs: opened })),
   };
+}
+
+function bytesOf(values: readonly Uint8Array[]): number {
+  return values.reduce((total, { length }) => total + length, 0);
 }
 
 /** Turns what was done into a reply; a refusal is one already. */
