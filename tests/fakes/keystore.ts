@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Secret } from "@runtime/core/secret.ts";
 import type { RawChannel } from "@runtime/idl/channel.ts";
 import { type Client, createClient } from "@runtime/idl/client.ts";
-import { bind, type Bound } from "@runtime/idl/server.ts";
+import { bind, type Bound, type Handlers } from "@runtime/idl/server.ts";
 import type { RequestOf } from "@runtime/idl/service.ts";
 import { type AlgorithmName, ALGORITHMS } from "@services/keystored/client/algorithm.ts";
 import { keys } from "@services/keystored/client/keys_protocol.ts";
@@ -44,6 +44,7 @@ export interface KeystoreOptions extends DirectOptions {
 /** keystored's engine behind its own frames. */
 export interface Keystore {
   readonly ring: Keyring;
+  readonly handlers: Handlers<typeof keys>;
   readonly bound: Bound;
   readonly channel: RawChannel;
   readonly client: Client<typeof keys>;
@@ -62,9 +63,10 @@ export async function keystoreOn(options: KeystoreOptions = {}): Promise<Keystor
   });
   if (!await ring.open()) throw new Error("the store lists its keys");
   const [uses, changes] = [new KeyUses(ring), new KeyChanges(ring)];
-  const bound = bind(keys, createKeys({ ring, uses, changes, hash: new AuditHash(kek) }));
+  const handlers = createKeys({ ring, uses, changes, hash: new AuditHash(kek) });
+  const bound = bind(keys, handlers);
   const channel = directChannel([bound], options);
-  return { ring, bound, channel, client: createClient(keys, channel) };
+  return { ring, handlers, bound, channel, client: createClient(keys, channel) };
 }
 
 /**

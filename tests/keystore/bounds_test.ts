@@ -286,6 +286,7 @@ test("NexusKeys refuses what no frame carries as keystored would, and nothing br
     own.verify(ref, zeros(7_169), zeros(64)),
     own.signMany(ref, [zeros(7_169)]),
     own.signMany(ref, [zeros(7_168), zeros(1)]),
+    own.signMany(ref, [zeros(7_168), zeros(7_168)]),
     own.signMany(ref, Array.from({ length: 97 }, () => NOTHING)),
     own.seal(box, { plain }),
     own.seal(box, { plain: NOTHING, aad: zeros(1_025) }),
