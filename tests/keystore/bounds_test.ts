@@ -316,7 +316,6 @@ test("NexusKeys refuses what no frame carries as keystored would, and nothing br
     own.update(ref, { minimum: { open: -1 } }),
     own.update(ref, {}),
     own.trim(ref, 256),
-    own.trim(ref, 1.5),
     own.impact(ref, "trim", 256),
     own.destroy(ref, -1),
     own.destroy(ref, 2 ** 53),

@@ -221,7 +221,9 @@ export class Keyring {
   /** What the table says against an operation. */
   refusal(key: HeldKey, operation: KeyOperation): KeyRefusal | undefined {
     const { state, expiresMs } = key.facts;
-    const expired = expiresMs > 0n && this.nowMs() >= expiresMs;
+    // Time is looked at whatever the key: it does not go back below this request's.
+    const nowMs = this.nowMs();
+    const expired = expiresMs > 0n && nowMs >= expiresMs;
     const cell = LIFECYCLE[operation][conditionOf(state, expired)];
     if (cell === "ok") return undefined;
     return cell === "EDQUOTA" ? quota(0, 0) : { status: cell };
