@@ -4,7 +4,7 @@ import { decodeKeyRecord, encodeKeyRecord, FLAG } from "./key_record.ts";
 import { XCHACHA_NONCE_LENGTH } from "@runtime/crypto/xchacha_poly.ts";
 import { HeldKey } from "./held_key.ts";
 import type { KeyClock } from "./key_clock.ts";
-import { type KeyPlace, type KeyStore, pathOf } from "./key_store.ts";
+import { type KeyPlace, type KeyStore, type KeyWrite, pathOf } from "./key_store.ts";
 import { type KeyRefusal, type Outcome, quota } from "./outcome.ts";
 
 /** Keys that are held in memory; the one that was used longest ago goes first. */
@@ -78,24 +78,29 @@ export class KeyCells {
 
   /** Keeps a key in the place of the one before. Only for who has it alone. */
   async replace(next: HeldKey): Promise<Outcome<Record<never, never>>> {
+    const cell = this.#touch(next.place);
+    assert(cell.tail !== undefined, "who changes a key has it alone");
+    const written = await this.#write(next);
+    if (written.status === "ok") {
+      cell.key?.wipeBut(next);
+      cell.key = next;
+      cell.dirty = false;
+      return { status: "ok" };
+    }
+    next.wipeBut(cell.key ?? undefined);
+    if (written.status === "quota_exceeded") return quota(written.used, written.limit);
+    // Which of both lies there is read before it is used again.
+    if (written.status === "unavailable") this.#forget(cell);
+    return { status: "unavailable" };
+  }
+
+  async #write(next: HeldKey): Promise<KeyWrite | { readonly status: "no_nonce" }> {
     const { store, draw, kek } = this.#ports;
     const nonce = await draw(XCHACHA_NONCE_LENGTH);
-    if (nonce === undefined) return { status: "unavailable" };
+    if (nonce === undefined) return { status: "no_nonce" };
     const { place } = next;
     const seal = { kek, app: place.app, path: pathOf(place) };
-    const cell = this.#touch(place);
-    assert(cell.tail !== undefined, "who changes a key has it alone");
-    const written = await store.put(place, encodeKeyRecord(next.record, seal, nonce));
-    if (written.status === "quota_exceeded") return quota(written.used, written.limit);
-    if (written.status !== "ok") {
-      // Which of both lies there is read before it is used again.
-      this.#forget(cell);
-      return { status: "unavailable" };
-    }
-    cell.key?.wipeBut(next);
-    cell.key = next;
-    cell.dirty = false;
-    return { status: "ok" };
+    return await store.put(place, encodeKeyRecord(next.record, seal, nonce));
   }
 
   /** Takes note that a key was used: its counters are written later. */
