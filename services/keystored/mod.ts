@@ -25,6 +25,9 @@ import { tendFor } from "./keys/tending.ts";
 const CONCURRENCY = 64;
 const DEPTH = 64;
 
+/** Profiles in which keys that were drawn from a seed are taken: of another one nothing is known. */
+const TEST_KEY_PROFILES: ReadonlySet<string> = new Set(["dev", "test"]);
+
 /** What the log says about where the key came from. */
 const ORIGIN: Readonly<Record<KeyOrigin, string>> = {
   kept: "device key as it was kept in /state",
@@ -75,7 +78,7 @@ export default defineComponent({
       draw: (length) => entropy.draw(length),
       time: new KeyClock(clock),
       kek,
-      takesTestKeys: args["profile"] !== "prod",
+      takesTestKeys: TEST_KEY_PROFILES.has(args["profile"] ?? ""),
       seeded: args["seeded"] === "yes",
     });
     if (!await ring.open()) throw new Refusal("keys_not_listed");

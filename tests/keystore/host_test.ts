@@ -9,8 +9,7 @@
 
 import { ed25519, x25519 } from "@noble/curves/ed25519.js";
 import { toHex } from "@runtime/core/hex.ts";
-import { KeyError } from "@services/keystored/client/keys_failure.ts";
-import { NexusKeys } from "@services/keystored/client/nexus_keys.ts";
+import { KeyError, NexusKeys } from "@services/keystored/client/mod.ts";
 import { deepEqual, equal, notDeepEqual, ok, rejects } from "../fakes/assert.ts";
 import { folderKeyStore } from "../fakes/folder_key_store.ts";
 import { keystoreOn, seededDraw, type SetClock, setClock, START_MS } from "../fakes/keystore.ts";

@@ -30,11 +30,14 @@ export interface ModelStep {
 
 /** Fields of an update, by the bit that means them. */
 const FIELDS = { expiresMs: 2, usesMax: 4, minSign: 8, minOpen: 16, minVerify: 32 } as const;
+/** What ends a key is rare: more happens to one that lives. */
 const WHATS: readonly ModelStep["what"][] = [
-  ...["get", "create", "create", "rotate", "rotate", "trim", "update", "update"] as const,
-  ...["suspend", "resume", "retire", "revoke", "destroy", "cancelDestroy"] as const,
-  ...["sign", "sign", "verify", "seal", "seal", "unseal", "unseal"] as const,
-  ...["clock", "clock", "restart", "tend"] as const,
+  ...["create", "create", "create", "rotate", "rotate", "rotate", "rotate", "trim"] as const,
+  ...["update", "update", "update", "update", "update", "update", "get"] as const,
+  ...["sign", "sign", "sign", "seal", "seal", "seal", "clock", "clock", "restart"] as const,
+  ...["verify", "verify", "verify", "verify", "unseal", "unseal", "unseal", "unseal"] as const,
+  ...["suspend", "resume", "resume", "retire", "revoke", "destroy", "cancelDestroy"] as const,
+  ...["cancelDestroy", "tend"] as const,
 ];
 const STEPS_MAX = 40;
 const MESSAGE = utf8("message");
@@ -44,7 +47,7 @@ export const modelSteps: fc.Arbitrary<ModelStep[]> = fc.array(
   fc.record({
     what: fc.constantFrom(...WHATS),
     name: fc.constantFrom("sig", "box"),
-    number: fc.integer({ min: -4, max: 9 }),
+    number: fc.integer({ min: -3, max: 4 }),
     field: fc.constantFrom("expiresMs", "usesMax", "minSign", "minOpen", "minVerify"),
   }),
   { maxLength: STEPS_MAX, size: "max" },
@@ -85,22 +88,22 @@ class Run {
     } else {
       // Each key has the uses of its algorithm.
       const own = name === "sig" ? SIGNS[what] ?? what : SEALS[what] ?? what;
-      const asked = this.#asked(own, number, field, name);
+      const asked = this.#asked(own, number, field);
       const thing = this.#made[name].at(number);
       const expected = this.model.does(own, name, { ...asked, ...madeByOf(thing) });
       equal(await this.#ask(client, own, { name, asked, field, thing }), expected, own);
     }
   }
 
-  #asked(what: Operation, number: number, field: ModelStep["field"], name: string): Asked {
-    const time = START_MS + 1_000 * number;
+  #asked(what: Operation, number: number, field: ModelStep["field"]): Asked {
+    const time = START_MS + 900 * number;
     const value = field === "expiresMs" ? (number < 0 ? 0 : time) : Math.max(0, number);
     if (what === "update") return { change: { [field]: value } };
     if (what === "create") {
-      return { change: name === "sig" && number > 3 ? { usesMax: number } : {} };
+      return { change: number > 2 ? { usesMax: 2 * number } : {} };
     }
     return what === "destroy"
-      ? { number: 500 * Math.max(0, number) }
+      ? { number: 700 * Math.max(0, number) }
       : { number: Math.max(0, number) };
   }
 
