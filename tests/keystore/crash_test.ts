@@ -286,3 +286,40 @@ test("rngd that gives nothing loses no key, and the next request works", async (
   }
   equal((await client.create(wishFor("other", "ed25519"))).status, "ok");
 });
+
+test("rngd that gives zeros alone makes no key", async () => {
+  const draw = (length: number) => Promise.resolve(new Uint8Array(length));
+  const { client, ring } = await keystoreOn({ draw });
+  equal((await client.create(wishFor("k", "ed25519"))).status, "unavailable");
+  equal(ring.names.count, 0);
+});
+
+test("counters without a limit are not lost when the store fails, and a next life begins at none", async () => {
+  const [memory, clock] = [memoryKeys(), setClock()];
+  for (const made of [false, true]) {
+    memory.records.clear();
+    const store = faultyKeyStore(memoryKeyStore(memory), { at: 1, made, cut: false });
+    const { client, ring } = await keystoreOn({ store, clock });
+    await make(client);
+    for (let use = 0; use < 3; use++) await client.sign({ ...KEY, message: MESSAGE });
+    await ring.tend();
+    await ring.tend();
+    const again = await keystoreOn({ store: memoryKeyStore(memory), clock });
+    for (const each of [client, again.client]) {
+      const info = await each.get(KEY);
+      ok(info.status === "ok");
+      equal(info.used, 3n);
+    }
+    memory.records.clear();
+  }
+  // Made, marked, destroyed, ended, unmarked, and made anew: whether it was, is not known.
+  const store = faultyKeyStore(memoryKeyStore(memory), { at: 5, made: true, cut: false });
+  const { client } = await keystoreOn({ store, clock });
+  await make(client);
+  for (let use = 0; use < 3; use++) await client.sign({ ...KEY, message: MESSAGE });
+  await destroy(client);
+  clock.ms += WAIT_MS;
+  equal((await make(client)).status, "unavailable");
+  const info = await client.get(KEY);
+  deepEqual(info.status === "ok" && [info.used, info.version], [0n, 2]);
+});

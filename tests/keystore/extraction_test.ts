@@ -202,9 +202,15 @@ test("secrets of a key that was ended, replaced or refused are overwritten in me
           writes ? store.put(place, record) : Promise.resolve({ status: "unavailable" }),
       },
     });
+    const ref = { app: "mail", key: "k" };
     await client.create(wishFor("k", "xchacha20-poly1305"));
+    await client.rotate(ref);
+    const living = () => kept.filter(({ wiped }) => !wiped).length;
+    const before = living();
+    await client.trim({ ...ref, keep: 1 });
+    equal(living(), before - 1, "a version that was let go is gone from memory as well");
     writes = false;
-    await client.rotate({ app: "mail", key: "k" });
+    await client.rotate(ref);
     await client.create(wishFor("other", "hkdf-sha256"));
     ring.wipe();
   } finally {

@@ -177,6 +177,9 @@ test("whoever owns an application uses its keys, and each of his capabilities is
   const keeper = directClient(keys, keystore.handlers, { sender: "keeper", gate: judged.gate });
   const all = await keeper.list({ app: "", after: "", countMax: 9 });
   equal(all.status === "ok" && all.keys.length, 5);
+  const asked = judged.asks.slice(-1).map(({ capability, target }) => [capability, target]);
+  deepEqual(asked, [["identity.key.admin", ":::"]]);
+  equal(judged.asks.filter(({ target }) => target === ":::").length, 2, "one record of each");
   equal((await keeper.revoke({ app: "mail.box", key: "box" })).status, "ok");
   const reader = directClient(keys, keystore.handlers, { sender: "reader", gate: judged.gate });
   equal((await reader.list({ app: "shelf", after: "", countMax: 9 })).status, "ok");

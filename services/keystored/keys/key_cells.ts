@@ -23,14 +23,28 @@ export interface CellPorts {
   readonly takesTestKeys: boolean;
 }
 
+/** Counters that were not written, of the life of a key that began at a time. */
+interface Ahead {
+  readonly createdMs: bigint;
+  readonly used: bigint;
+  readonly lastUsedMs: bigint;
+}
+
 /** A place in memory: its key, and what goes on there. */
 class Cell {
+  readonly place: KeyPlace;
   /** `undefined`: not read, or nobody knows any more. `null`: there is none. */
   key: HeldKey | null | undefined;
   /** The last of those that have the cell to themselves; `undefined` when nobody has. */
   tail: Promise<void> | undefined;
   /** Whether its counters are newer than its record. */
   dirty = false;
+  /** What was counted before nobody knew any more what is there. */
+  ahead: Ahead | undefined;
+
+  constructor(place: KeyPlace) {
+    this.place = place;
+  }
 }
 
 /**
@@ -67,7 +81,7 @@ export class KeyCells {
     cell.tail = turn.promise;
     try {
       await before;
-      if (cell.key === undefined) cell.key = await this.#read(place);
+      if (cell.key === undefined) this.#take(cell, await this.#read(place));
       return cell.key === undefined ? { status: "unavailable" } : await work(cell.key);
     } finally {
       if (cell.tail === turn.promise) cell.tail = undefined;
@@ -90,7 +104,7 @@ export class KeyCells {
     next.wipeBut(cell.key ?? undefined);
     if (written.status === "quota_exceeded") return quota(written.used, written.limit);
     // Which of both lies there is read before it is used again.
-    if (written.status === "unavailable") this.#forget(cell);
+    if (written.status === "unavailable") this.#doubt(cell);
     return { status: "unavailable" };
   }
 
@@ -113,9 +127,8 @@ export class KeyCells {
   /** Writes counters that were not written yet. */
   async flush(): Promise<void> {
     const dirty = [...this.#cells.values()].filter((cell) => cell.dirty);
-    for (const { key } of dirty) {
-      if (key === null || key === undefined) continue;
-      await this.alone(key.place, async (current) => {
+    for (const { place } of dirty) {
+      await this.alone(place, async (current) => {
         return current === null ? { status: "ok" } : await this.replace(current);
       });
     }
@@ -129,7 +142,7 @@ export class KeyCells {
 
   #touch(place: KeyPlace): Cell {
     const path = pathOf(place);
-    const cell = this.#cells.get(path) ?? new Cell();
+    const cell = this.#cells.get(path) ?? new Cell(place);
     this.#cells.delete(path);
     this.#cells.set(path, cell);
     return cell;
@@ -149,6 +162,28 @@ export class KeyCells {
     if (takesTestKeys || (record.facts.flags & FLAG.test) === 0) return key;
     key.wipeBut(undefined);
     return undefined;
+  }
+
+  /** What was counted goes on, unless the key is another one by now. */
+  #take(cell: Cell, key: HeldKey | null | undefined): void {
+    cell.key = key;
+    const { ahead } = cell;
+    if (key === undefined || ahead === undefined) return;
+    cell.ahead = undefined;
+    cell.dirty = key !== null && key.facts.createdMs === ahead.createdMs;
+    if (key === null || !cell.dirty) return;
+    const { usage } = key;
+    if (ahead.used > usage.used) usage.used = ahead.used;
+    if (ahead.lastUsedMs > usage.lastUsedMs) usage.lastUsedMs = ahead.lastUsedMs;
+  }
+
+  /** Nobody knows any more what the store has. */
+  #doubt(cell: Cell): void {
+    const { key } = cell;
+    this.#forget(cell);
+    if (key === null || key === undefined) return;
+    cell.ahead = { createdMs: key.facts.createdMs, ...key.usage };
+    cell.dirty = true;
   }
 
   #forget(cell: Cell): void {
