@@ -122,3 +122,32 @@ test("a mark without a key that waits for its end is taken away, and one that ca
   // Nobody asked for the key: its secret of 32 bytes is gone all the same.
   equal(memory.records.get("/state/keystore/mail/waits/key")?.length, before - 32);
 });
+
+test("a list goes on behind a key, over applications, and knows nothing of keys that are not there", async () => {
+  const memory = memoryKeys();
+  const setup = await keystoreOn({ store: memoryKeyStore(memory) });
+  const places = ["a/m", "a/z", "b/a", "b/m", "c/a"];
+  for (const place of places) {
+    const [app = "", purpose = ""] = place.split("/");
+    await setup.client.create({ ...wishFor(purpose, "hkdf-sha256"), app });
+  }
+  const { client } = await keystoreOn({ store: memoryKeyStore(memory) });
+  // It was listed, and is not there when it is read.
+  memory.records.delete("/state/keystore/b/m/key");
+  const listed = async (app: string, after: string, countMax: number) => {
+    const page = await client.list({ app, after, countMax });
+    ok(page.status === "ok", page.status);
+    return [page.keys.map(({ app, purpose }) => `${app}/${purpose}`).join(" "), page.more];
+  };
+  deepEqual(await listed("", "", 9), ["a/m a/z b/a c/a", 0]);
+  deepEqual(await listed("", "b/a", 9), ["c/a", 0]);
+  deepEqual(await listed("", "a/m", 1), ["a/z", 1]);
+  deepEqual(await listed("", "a/n", 9), ["a/z b/a c/a", 0]);
+  deepEqual(await listed("b", "", 9), ["b/a", 0]);
+  deepEqual(await listed("a", "a/z", 9), ["", 0]);
+  deepEqual(await listed("none", "", 9), ["", 0]);
+  equal((await client.list({ app: "", after: "c/a", countMax: 9 })).status, "ok");
+  memory.records.set("/state/keystore/c/a/key", new Uint8Array(3));
+  const fresh = await keystoreOn({ store: memoryKeyStore(memory) });
+  equal((await fresh.client.list({ app: "", after: "", countMax: 9 })).status, "unavailable");
+});
