@@ -109,16 +109,6 @@ function careHandlers(
   };
 }
 
-/** Why a change of the number of versions would be refused. */
-function countRefusal(
-  { versions: { length } }: HeldKey,
-  action: KeyOperation,
-  keep: number,
-): KeyRefusal | undefined {
-  if (action === "rotate" && length >= VERSIONS_MAX) return quota(length, VERSIONS_MAX);
-  return action === "trim" && keep >= length ? { status: "EALREADY" } : undefined;
-}
-
 function turnHandlers(
   { changes }: KeysPorts,
 ): Served<"revoke" | "suspend" | "resume" | "retire" | "destroy" | "cancelDestroy"> {
