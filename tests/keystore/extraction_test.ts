@@ -19,6 +19,7 @@ import { keys } from "@services/keystored/client/keys_protocol.ts";
 import { NexusKeys } from "@services/keystored/client/nexus_keys.ts";
 import { KeySlot } from "@services/keystored/key_slot.ts";
 import { keystored } from "@services/keystored/protocol.ts";
+import { scopedValues } from "@services/keystored/scoped_values.ts";
 import { createKeystored } from "@services/keystored/service.ts";
 import { equal, ok } from "../fakes/assert.ts";
 import { directFrames, watchedGate } from "../fakes/direct.ts";
@@ -118,7 +119,10 @@ test("test_reject_key_extraction: no operation about any key gives a part of a s
   const slot = new KeySlot({
     ...{ entropy: seedEntropy(() => seed.slice()), state: keptState(), kek: kek() },
   });
-  const services = [[keys, bound], [keystored, bind(keystored, createKeystored(slot))]] as const;
+  const services = [[keys, bound], [
+    keystored,
+    bind(keystored, createKeystored(slot, scopedValues(keptState()))),
+  ]] as const;
   const told: Uint8Array[] = [];
   for (const [service, one] of services) {
     const exchange = directFrames([one], { gate });

@@ -9,10 +9,9 @@ import {
   isAppName,
   LABEL_LENGTH_MAX,
   LIST_KEYS_MAX,
-  VERSIONS_MAX,
 } from "../client/key_limits.ts";
 import { CLI_SUBJECT, keys, UPDATE_BIT } from "../client/keys_protocol.ts";
-import { KEY_OPERATIONS, KEY_STATES, type KeyOperation } from "../client/lifecycle.ts";
+import { KEY_OPERATIONS, KEY_STATES } from "../client/lifecycle.ts";
 import type { AuditHash } from "./audit_hash.ts";
 import type { HeldKey } from "./held_key.ts";
 import { endsOf } from "./impact.ts";
@@ -27,7 +26,7 @@ import { SECRET_LENGTH } from "./key_record.ts";
 import type { KeyPlace } from "./key_store.ts";
 import type { KeyUses } from "./key_uses.ts";
 import type { KeyReference, Keyring } from "./keyring.ts";
-import { type KeyRefusal, quota } from "./outcome.ts";
+import type { KeyRefusal } from "./outcome.ts";
 
 /** What the protocol is served from. */
 export interface KeysPorts {
