@@ -38,11 +38,12 @@ export function bootArguments(
       bootId: hexOf(random32, BOOT_ID_WORDS),
       ...(options.state?.imageId === undefined ? {} : { imageId: toHex(options.state.imageId) }),
       sequenceMin: `${options.state?.sequenceMin ?? 0n}`,
+      ...deviceOf(options),
     },
     keystored: {
       profile: options.profile,
       seeded: options.seed === undefined ? "no" : "yes",
-      ...(options.state?.deviceId === undefined ? {} : { deviceId: options.state.deviceId }),
+      ...deviceOf(options),
     },
     dsoftbusd: {
       advertise: `${advertise}`,
@@ -57,6 +58,11 @@ export function bootArguments(
       peer: dials[0]?.place ?? "",
     },
   };
+}
+
+/** The device that the state is known to be of. */
+function deviceOf({ state }: NodeOptions): { readonly deviceId?: string } {
+  return state?.deviceId === undefined ? {} : { deviceId: state.deviceId };
 }
 
 function dialText(

@@ -6,6 +6,8 @@ export interface StateArguments {
   readonly persists: boolean;
   /** 16 bytes that no other boot has. */
   readonly bootId: Uint8Array;
+  /** The device that was here before, as its id; `undefined` where none is known. */
+  readonly deviceId: string | undefined;
   /** The image that the disk must hold, 16 bytes; any unless said. */
   readonly imageId: Uint8Array | undefined;
   /** The largest sequence that was seen outside the image. */
@@ -20,6 +22,7 @@ export function stateArguments(args: Readonly<Record<string, string>>): StateArg
   return {
     persists: args["persists"] === "yes",
     bootId: fromHex(args["bootId"] ?? NO_BOOT_ID),
+    deviceId: args["deviceId"],
     imageId: imageId === undefined ? undefined : fromHex(imageId),
     sequenceMin: BigInt(args["sequenceMin"] ?? 0),
   };

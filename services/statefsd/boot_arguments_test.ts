@@ -7,12 +7,15 @@ const ID = "0102030405060708090a0b0c0d0e0f10";
 const BYTES = Uint8Array.from({ length: 16 }, (_, at) => at + 1);
 
 test("stateArguments reads what the boot says of the disk", () => {
-  const args = { persists: "yes", bootId: ID, imageId: ID, sequenceMin: `${2n ** 63n - 1n}` };
+  const sequenceMin = 2n ** 63n - 1n;
+  const ids = { bootId: ID, deviceId: "ab", imageId: ID };
+  const args = { persists: "yes", ...ids, sequenceMin: `${sequenceMin}` };
   deepEqual(stateArguments(args), {
     persists: true,
     bootId: BYTES,
+    deviceId: "ab",
     imageId: BYTES,
-    sequenceMin: 2n ** 63n - 1n,
+    sequenceMin,
   });
 });
 
@@ -20,6 +23,7 @@ test("stateArguments takes no word for a disk that forgets, of any image", () =>
   deepEqual(stateArguments({}), {
     persists: false,
     bootId: new Uint8Array(16),
+    deviceId: undefined,
     imageId: undefined,
     sequenceMin: 0n,
   });

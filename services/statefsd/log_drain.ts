@@ -26,6 +26,8 @@ export interface LogDrainPorts {
   readonly clock: Pick<Clock, "unixMs">;
   /** 16 bytes that no other boot of this image has. */
   readonly bootId: Uint8Array;
+  /** The device that was here before, as its id. */
+  readonly deviceId?: string | undefined;
   /** Told at the start of each thing that is wrong with a chain that was found. */
   readonly tell: (ring: number, fault: ChainFault) => void;
   /** Segments that a ring keeps; `LOG_SEGMENTS_MAX` unless said. */
@@ -171,8 +173,8 @@ interface DrainedRing {
 }
 
 function drainedRing(ring: number, ports: LogDrainPorts): DrainedRing {
-  const { values, bootId, segmentsMax, tell } = ports;
-  const start = startOfLog(values, ring, bootId);
+  const { values, segmentsMax, tell } = ports;
+  const start = startOfLog(values, ring, ports);
   for (const fault of start.faults) tell(ring, fault);
   const log = new RingLog(
     { ring, values, ...segmentsMax === undefined ? {} : { segmentsMax } },

@@ -1,4 +1,5 @@
 import { equalBytes } from "@runtime/core/bytes.ts";
+import { toHex } from "@runtime/core/hex.ts";
 import { sha256 } from "@runtime/crypto/sha256.ts";
 import { ChainCheck } from "./client/chain_check.ts";
 import type { ChainFault } from "./client/chain_fault.ts";
@@ -34,29 +35,39 @@ export interface LogStart {
   readonly broken: Extract<LogSaying, { readonly kind: "broken" }> | undefined;
 }
 
+/** Whose log it is. */
+export interface LogOwner {
+  readonly bootId: Uint8Array;
+  /** The device that must have signed it; `undefined` where none is known yet. */
+  readonly deviceId?: string | undefined;
+}
+
 /**
  * Finds the end of a ring's chain and checks it: the newest segment, and the checkpoint against it.
  *
  * A chain whose end does not hold is left as it is, and a new one begins far enough behind it that no
- * index comes twice.
+ * index comes twice. What does not hold is not signed again: a signature would make good what it was.
  */
-export function startOfLog(values: LogValues, ring: number, bootId: Uint8Array): LogStart {
+export function startOfLog(values: LogValues, ring: number, owner: LogOwner): LogStart {
   const segments = values.paths(segmentPrefix(ring))
     .flatMap((path) => segmentOfPath(ring, path) ?? []);
   const first = segments.at(-1);
   const value = first === undefined ? undefined : valueAt(values, segmentPath(ring, first));
   const newest = readSegment(value ?? NO_HASH);
-  const { checkpoint, faults: signedWrong } = checkpointAt(values, ring);
-  const faults = [
+  const { checkpoint, faults: signedWrong } = checkpointAt(values, ring, owner.deviceId);
+  const unsigned = checkpoint === undefined && signedWrong.length === 0 &&
+    earlierBoots(values, ring, { segments, bootId: owner.bootId }) > 1;
+  const faults: readonly ChainFault[] = [
     ...first === undefined ? [] : segmentFaults(ring, first, value),
     ...signedWrong,
+    ...unsigned ? [{ kind: "checkpoint_absent" } as const] : [],
     ...checkpoint === undefined ? [] : unlike(checkpoint, first ?? 1n, newest.entries),
   ];
   const about = { segments, signedTo: checkpoint?.index ?? 0n, faults };
   if (faults.length > 0) {
     return { ...about, ...anew({ first, value, checkpoint }), afterId: 0n };
   }
-  const afterId = lastDrained(newest.entries, bootId);
+  const afterId = lastDrained(newest.entries, owner.bootId);
   return { ...about, ...resumed(ring, first, value), broken: undefined, afterId };
 }
 
@@ -67,8 +78,27 @@ function segmentFaults(ring: number, first: bigint, value: Uint8Array | undefine
   return check.faults.filter(({ kind }) => kind !== "broken");
 }
 
-/** The checkpoint, where there is one that its key has signed. */
-function checkpointAt(values: LogValues, ring: number): {
+/**
+ * Earlier boots among the oldest and the newest entries. Each signs soon after it began: one that was
+ * cut off before may have left a chain that nobody signed, and a second such is no accident.
+ */
+function earlierBoots(
+  values: LogValues,
+  ring: number,
+  { segments, bootId }: { readonly segments: readonly bigint[]; readonly bootId: Uint8Array },
+): number {
+  const boots = new Set<string>();
+  for (const first of [segments[0], segments.at(-1)]) {
+    if (first === undefined) continue;
+    const { entries } = readSegment(valueAt(values, segmentPath(ring, first)) ?? NO_HASH);
+    for (const { entry } of entries) boots.add(toHex(entry.bootId));
+  }
+  boots.delete(toHex(bootId));
+  return boots.size;
+}
+
+/** The checkpoint, where there is one that this device has signed. */
+function checkpointAt(values: LogValues, ring: number, deviceId: string | undefined): {
   readonly checkpoint: LogCheckpoint | undefined;
   readonly faults: readonly ChainFault[];
 } {
@@ -78,8 +108,12 @@ function checkpointAt(values: LogValues, ring: number): {
   if (typeof checkpoint === "string") {
     return { checkpoint: undefined, faults: [{ kind: "checkpoint_malformed" }] };
   }
-  if (checkpointHolds(checkpoint)) return { checkpoint, faults: [] };
-  return { checkpoint: undefined, faults: [{ kind: "checkpoint_forged" }] };
+  if (!checkpointHolds(checkpoint)) {
+    return { checkpoint: undefined, faults: [{ kind: "checkpoint_forged" }] };
+  }
+  const own = deviceId === undefined || toHex(sha256(checkpoint.verifyingKey)) === deviceId;
+  if (own) return { checkpoint, faults: [] };
+  return { checkpoint: undefined, faults: [{ kind: "checkpoint_foreign" }] };
 }
 
 /** What a checkpoint says that the newest segment does not. */

@@ -1,3 +1,5 @@
+import { toHex } from "@runtime/core/hex.ts";
+import { sha256 } from "@runtime/crypto/sha256.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { deviceKey, signedHead } from "@tests/fakes/log_chain.ts";
 import {
@@ -197,4 +199,32 @@ test("a head may be signed while the chain goes on", async () => {
   equal(await drain.keepCheckpoint(signedHead(head)), "ok");
   const report = verifyChain(chainIn(values, JOURNAL));
   deepEqual([report.signedTo, report.unsignedCount, report.faults], [6n, 2n, []]);
+});
+
+test("LogDrain goes on behind a signature of its device alone", async () => {
+  const { values } = await signedLog();
+  const [own, other] = [1, 2].map((byte) => toHex(sha256(deviceKey(byte).verifyingKey)));
+  const { told } = drainOver(values, fakeLogd().log, { bootId: NEXT_BOOT, deviceId: own ?? "" });
+  deepEqual(told, []);
+  const { log, say } = fakeLogd();
+  const foreign = drainOver(values, log, { bootId: NEXT_BOOT, deviceId: other ?? "" });
+  deepEqual(foreign.told, [{ ring: JOURNAL, kind: "checkpoint_foreign" }]);
+  say(JOURNAL, 1);
+  await foreign.drain.drain();
+  deepEqual(toldBy(values, JOURNAL).slice(-2), ["broken", 1n]);
+});
+
+test("LogDrain takes a chain of several boots that nobody signed for none of its own", async () => {
+  const { values } = await signedLog();
+  values.map.delete("/state/log/checkpoint/journal");
+  // One boot may have ended before it signed.
+  const second = fakeLogd();
+  const drained = drainOver(values, second.log, { bootId: NEXT_BOOT });
+  second.say(JOURNAL, 1);
+  await drained.drain.drain();
+  deepEqual(drained.told, []);
+  // The same boot may start statefsd again.
+  deepEqual(drainOver(values, second.log, { bootId: NEXT_BOOT }).told, []);
+  const third = drainOver(values, fakeLogd().log, { bootId: new Uint8Array(16).fill(0x33) });
+  deepEqual(third.told, [{ ring: JOURNAL, kind: "checkpoint_absent" }]);
 });

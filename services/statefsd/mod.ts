@@ -41,7 +41,7 @@ export default defineComponent({
   depth: DEPTH,
   async create({ args, call, clock, departed, device, gate, key, prove, spawn, syscalls }) {
     assert(key !== undefined, "the boot hands over the record key");
-    const { persists, bootId, ...expected } = stateArguments(args);
+    const { persists, bootId, deviceId, ...expected } = stateArguments(args);
     const expiry = new Expiry(clock, syscalls.timerCreate());
     spawn(() => expiry.run());
     const disk = await bringUp(device.disk, expiry, prove);
@@ -64,7 +64,7 @@ export default defineComponent({
     const values = logValuesOf(store, clock);
     const tell = () => prove("logBroken", { sequence });
     const drain = persists
-      ? new LogDrain({ values, log: call.log, clock, bootId, segmentsMax, tell })
+      ? new LogDrain({ values, log: call.log, clock, bootId, deviceId, segmentsMax, tell })
       : undefined;
     if (drain !== undefined) spawn(() => drainFor(drain, { clock, timer: syscalls.timerCreate() }));
     const handlers = createStatefsd({

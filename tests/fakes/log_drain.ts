@@ -73,7 +73,11 @@ export function fakeLogd(pageMax = 10): FakeLogd {
 export function drainOver(
   values: LogValues,
   log: LogDrainPorts["log"],
-  options: { readonly bootId?: Uint8Array; readonly segmentsMax?: number } = {},
+  options: {
+    readonly bootId?: Uint8Array;
+    readonly deviceId?: string;
+    readonly segmentsMax?: number;
+  } = {},
 ): {
   readonly drain: LogDrain;
   readonly told: readonly (ChainFault & { readonly ring: number })[];
