@@ -15,6 +15,7 @@ import { AuditHash } from "./keys/audit_hash.ts";
 import { EntropyPool } from "./keys/entropy_pool.ts";
 import { KeyChanges } from "./keys/key_changes.ts";
 import { KeyClock } from "./keys/key_clock.ts";
+import type { KeyPlace } from "./keys/key_store.ts";
 import { KeyUses } from "./keys/key_uses.ts";
 import { Keyring } from "./keys/keyring.ts";
 import { createKeys } from "./keys/keys_service.ts";
@@ -35,6 +36,21 @@ const ORIGIN: Readonly<Record<KeyOrigin, string>> = {
 };
 const NO_KEY = "no entropy: no device key yet, the next request asks again";
 const STUB = " (stub: RAM, not beyond the node)";
+
+/** Why a key that is kept is not taken. */
+const REFUSED = {
+  damaged: "a key that is kept does not open",
+  test_key: "a key that was drawn from a seed is not taken under this profile",
+} as const;
+
+function refusedKey({ app, purpose }: KeyPlace, why: keyof typeof REFUSED) {
+  return {
+    level: LEVELS.indexOf("error"),
+    scope: "keystored",
+    message: REFUSED[why],
+    fields: `application=${app}\npurpose=${purpose}\n`,
+  };
+}
 
 export default defineComponent({
   name: "keystored",
@@ -78,6 +94,7 @@ export default defineComponent({
       draw: (length) => entropy.draw(length),
       time: new KeyClock(clock),
       kek,
+      refused: (place, why) => void call.log.append(refusedKey(place, why)),
       takesTestKeys: TEST_KEY_PROFILES.has(args["profile"] ?? ""),
       seeded: args["seeded"] === "yes",
     });

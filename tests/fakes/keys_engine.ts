@@ -38,6 +38,7 @@ export async function keysEngine(
     time: new KeyClock({ unixMs: () => nowMs }),
     kek,
     takesTestKeys: true,
+    refused() {},
     seeded: true,
   });
   await ring.open();

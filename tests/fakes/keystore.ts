@@ -8,7 +8,7 @@ import { type AlgorithmName, ALGORITHMS } from "@services/keystored/client/algor
 import { keys } from "@services/keystored/client/keys_protocol.ts";
 import { AuditHash } from "@services/keystored/keys/audit_hash.ts";
 import { KeyChanges } from "@services/keystored/keys/key_changes.ts";
-import type { DrawBytes } from "@services/keystored/keys/key_cells.ts";
+import type { CellPorts, DrawBytes } from "@services/keystored/keys/key_cells.ts";
 import { KeyClock } from "@services/keystored/keys/key_clock.ts";
 import { type KeyPlace, type KeyStore, pathOf } from "@services/keystored/keys/key_store.ts";
 import { KeyUses } from "@services/keystored/keys/key_uses.ts";
@@ -39,6 +39,7 @@ export interface KeystoreOptions extends DirectOptions {
   readonly kek?: Secret;
   readonly seeded?: boolean;
   readonly takesTestKeys?: boolean;
+  readonly refused?: CellPorts["refused"];
 }
 
 /** keystored's engine behind its own frames. */
@@ -59,6 +60,7 @@ export async function keystoreOn(options: KeystoreOptions = {}): Promise<Keystor
     time: new KeyClock(clock),
     kek,
     takesTestKeys: options.takesTestKeys ?? true,
+    refused: options.refused ?? (() => {}),
     seeded: options.seeded ?? false,
   });
   if (!await ring.open()) throw new Error("the store lists its keys");

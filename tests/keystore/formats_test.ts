@@ -368,7 +368,7 @@ test("a key whose record does not open is not there to be used, and not made ane
       await client.destroy({ ...BOX, waitMs: 1_000n }),
       await client.create(wishFor("box", "xchacha20-poly1305")),
     ]
-  ) equal(status, "unavailable");
+  ) equal(status, "damaged");
   deepEqual(memory.records.get(PATH), before);
 });
 

@@ -147,7 +147,25 @@ test("a list goes on behind a key, over applications, and knows nothing of keys 
   deepEqual(await listed("a", "a/z", 9), ["", 0]);
   deepEqual(await listed("none", "", 9), ["", 0]);
   equal((await client.list({ app: "", after: "c/a", countMax: 9 })).status, "ok");
-  memory.records.set("/state/keystore/c/a/key", new Uint8Array(3));
-  const fresh = await keystoreOn({ store: memoryKeyStore(memory) });
-  equal((await fresh.client.list({ app: "", after: "", countMax: 9 })).status, "unavailable");
+});
+
+test("a key that does not open keeps nobody from the others, and is told of", async () => {
+  const memory = memoryKeys();
+  const { client } = await keystoreOn({ store: memoryKeyStore(memory) });
+  const made = await client.create(wishFor("good", "ed25519"));
+  ok(made.status === "ok");
+  await client.create(wishFor("bad", "ed25519"));
+  memory.records.set("/state/keystore/mail/bad/key", new Uint8Array(3));
+  const refused: string[] = [];
+  const fresh = await keystoreOn({
+    store: memoryKeyStore(memory),
+    refused: ({ app, purpose }, why) => void refused.push(`${app}/${purpose} ${why}`),
+  });
+  const page = await fresh.client.list({ app: "mail", after: "", countMax: 9 });
+  ok(page.status === "ok");
+  deepEqual(page.keys.map(({ purpose }) => purpose), ["good"]);
+  const byId = await fresh.client.get({ app: "mail", key: keyIdText(made.keyId) });
+  equal(byId.status, "ok");
+  equal((await fresh.client.get({ app: "mail", key: "bad" })).status, "damaged");
+  deepEqual(new Set(refused), new Set(["mail/bad damaged"]));
 });

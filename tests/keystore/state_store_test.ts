@@ -53,9 +53,13 @@ test("stateKeyStore reads every page of names", async () => {
 
 test("stateKeyStore knows no key where there is none, and nothing where statefsd does not tell", async () => {
   deepEqual(await stateKeyStore(keptState()).get(PLACE), { status: "not_found" });
-  for (const status of ["denied", "integrity", "io_error", "no_reply", "gone"] as const) {
+  for (const status of ["denied", "io_error", "no_reply", "gone"] as const) {
     const state: KeptState = { ...keptState(), get: () => Promise.resolve({ status }) };
     deepEqual(await stateKeyStore(state).get(PLACE), { status: "unavailable" });
+  }
+  for (const status of ["integrity", "rollback"] as const) {
+    const state: KeptState = { ...keptState(), get: () => Promise.resolve({ status }) };
+    deepEqual(await stateKeyStore(state).get(PLACE), { status: "damaged" });
   }
   for (const status of ["denied", "io_error", "no_space", "no_reply", "gone"] as const) {
     const state: KeptState = { ...keptState(), put: () => Promise.resolve({ status }) };

@@ -56,7 +56,7 @@ test("a key that was drawn from a seed is taken under test and dev, and nowhere 
         await client.create(wishFor("k", "ed25519")),
         await client.destroy({ ...KEY, waitMs: 1_000n }),
       ]
-    ) equal(status, "unavailable", JSON.stringify(args));
+    ) equal(status, "damaged", JSON.stringify(args));
     deepEqual(values.get("/state/keystore/mail/k/key"), before);
   }
   for (const profile of ["test", "dev"]) {

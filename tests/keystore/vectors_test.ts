@@ -10,7 +10,7 @@
 
 import { x25519 } from "@noble/curves/ed25519.js";
 import { fromHex, toHex } from "@runtime/core/hex.ts";
-import type { AlgorithmName } from "@services/keystored/client/algorithm.ts";
+import { type AlgorithmName, USE_BIT } from "@services/keystored/client/algorithm.ts";
 import { deepEqual, equal, ok } from "../fakes/assert.ts";
 import {
   type Keystore,
@@ -156,7 +156,7 @@ test(
 
 test("importKey takes one secret under the one label, and nobody is shown it", async () => {
   const { client } = await keystoreOn();
-  const made = await client.create(wishFor("wrap", "x25519"));
+  const made = await client.create(wishFor("wrap", "x25519", { uses: USE_BIT.decrypt }));
   ok(made.status === "ok");
   const recipient = made.versions[0]?.publicKey.slice() ?? NOTHING;
   const sealedAs = (label: string, length = 32, aad: Uint8Array = NOTHING) =>
@@ -186,4 +186,17 @@ test("importKey takes one secret under the one label, and nobody is shown it", a
   }
   equal((await client.importKey({ ...wish, sealed })).status, "ok");
   equal((await client.importKey({ ...wish, sealed })).status, "EALREADY");
+});
+
+test("importKey takes no secret by a key that its application could open it with itself", async () => {
+  const { client } = await keystoreOn();
+  const both = await client.create(wishFor("both", "x25519"));
+  ok(both.status === "ok");
+  const sealed = sealSent({
+    recipient: both.versions[0]?.publicKey.slice() ?? NOTHING,
+    ...{ ephemeralSecret: new Uint8Array(32).fill(1), expiresMs: 0, aad: NOTHING },
+    ...{ label: "nexus:import:ed25519", plain: new Uint8Array(32).fill(0x77) },
+  });
+  const wish = { ...wishFor("k", "ed25519"), wrapping: "both", sealed };
+  equal((await client.importKey(wish)).status, "EPERM");
 });

@@ -30,14 +30,14 @@ export class KeyError extends Error {
 
 /**
  * Nobody answered, or keystored could not do its part: `gone` and `no_reply` say so of the way there,
- * `unavailable` of its store or its entropy, `garbled` of a reply that no key fits. Whether something
+ * `unavailable` of its store or its entropy, `damaged` that the key is kept and does not open, `garbled` of a reply that no key fits. Whether something
  * was done is not known.
  */
 export class KeysUnavailable extends Error {
   /** The name of this kind of error. */
   override readonly name = "KeysUnavailable";
   /** How far it came. */
-  readonly reason: "gone" | "no_reply" | "unavailable" | "garbled";
+  readonly reason: "gone" | "no_reply" | "unavailable" | "damaged" | "garbled";
   /** The operation that has no answer. */
   readonly operation: string;
 

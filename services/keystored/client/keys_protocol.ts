@@ -152,6 +152,7 @@ export const keys = defineService({
     EDQUOTA: 7,
     EEXPIRED: 8,
     unavailable: 0x20,
+    damaged: 0x21,
   },
   words: { denied: "EPERM", malformed: "EINVAL" },
   refusals: { length_out_of_range: "E2BIG" },

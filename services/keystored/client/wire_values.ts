@@ -131,7 +131,7 @@ export function done<R extends Reply>(operation: string, reply: R): Done<R> {
   if (isDone(reply)) return reply;
   const { status } = reply;
   if (isRefusal(status)) throw new KeyError(status, operation, boundOf(reply));
-  const silent = status === "gone" || status === "no_reply";
+  const silent = status === "gone" || status === "no_reply" || status === "damaged";
   throw new KeysUnavailable(silent ? status : "unavailable", operation);
 }
 

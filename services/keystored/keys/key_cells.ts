@@ -21,6 +21,8 @@ export interface CellPorts {
   readonly kek: Secret;
   /** Whether keys that were made from a seed are taken: never in production. */
   readonly takesTestKeys: boolean;
+  /** Hears of a key that is there and is not taken. */
+  readonly refused: (place: KeyPlace, why: "damaged" | "test_key") => void;
 }
 
 /** Counters that were not written, of the life of a key that began at a time. */
@@ -81,7 +83,11 @@ export class KeyCells {
     cell.tail = turn.promise;
     try {
       await before;
-      if (cell.key === undefined) this.#take(cell, await this.#read(place));
+      if (cell.key === undefined) {
+        const read = await this.#read(place);
+        if (typeof read === "string") return { status: read };
+        this.#take(cell, read);
+      }
       return cell.key === undefined ? { status: "unavailable" } : await work(cell.key);
     } finally {
       if (cell.tail === turn.promise) cell.tail = undefined;
@@ -148,20 +154,25 @@ export class KeyCells {
     return cell;
   }
 
-  async #read(place: KeyPlace): Promise<HeldKey | null | undefined> {
-    const { store, kek, time, takesTestKeys } = this.#ports;
+  /** A key that does not open is none that can be used, and none that may be made anew. */
+  async #read(place: KeyPlace): Promise<HeldKey | null | undefined | "damaged"> {
+    const { store, kek, time, takesTestKeys, refused } = this.#ports;
     const read = await store.get(place);
     if (read.status === "not_found") return null;
-    if (read.status !== "ok") return undefined;
-    const record = decodeKeyRecord(read.record, { kek, app: place.app, path: pathOf(place) });
-    // A key that does not open is none that can be used, and none that may be made anew.
-    if (record === undefined) return undefined;
+    if (read.status === "unavailable") return undefined;
+    const seal = { kek, app: place.app, path: pathOf(place) };
+    const record = read.status === "ok" ? decodeKeyRecord(read.record, seal) : undefined;
+    if (record === undefined) {
+      refused(place, "damaged");
+      return "damaged";
+    }
     time.seen(record.facts.changedMs);
     time.seen(record.facts.lastUsedMs);
     const key = HeldKey.of(place, record);
     if (takesTestKeys || (record.facts.flags & FLAG.test) === 0) return key;
     key.wipeBut(undefined);
-    return undefined;
+    refused(place, "test_key");
+    return "damaged";
   }
 
   /** What was counted goes on, unless the key is another one by now. */

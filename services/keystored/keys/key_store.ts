@@ -4,10 +4,10 @@ export interface KeyPlace {
   readonly purpose: string;
 }
 
-/** How a reading ends. */
+/** How a reading ends. `damaged`: there is a value, and it does not open. */
 export type KeyRead =
   | { readonly status: "ok"; readonly record: Uint8Array }
-  | { readonly status: "not_found" | "unavailable" };
+  | { readonly status: "not_found" | "unavailable" | "damaged" };
 
 /** How a writing ends. After `unavailable` nobody knows which of both records is there. */
 export type KeyWrite =

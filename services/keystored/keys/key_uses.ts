@@ -222,20 +222,26 @@ export class KeyUses {
     return this.#openFrom(reference, input, (label) => !label.startsWith(IMPORT_LABEL_PREFIX));
   }
 
-  /** Opens the secret of a key to be, which somebody sealed to a key of this device. */
+  /**
+   * Opens the secret of a key to be, which somebody sealed to a key of this device. Not by one that may
+   * also agree: what it agrees on with the sender's key is what the secret is sealed under.
+   */
   openImport(reference: KeyReference, input: OpenInput, algorithm: AlgorithmName): Soon<Sent> {
-    return this.#openFrom(reference, input, (label) => label === IMPORT_LABEL_PREFIX + algorithm);
+    const label = IMPORT_LABEL_PREFIX + algorithm;
+    return this.#openFrom(reference, input, (found) => found === label, USE_BIT.agree);
   }
 
   #openFrom(
     reference: KeyReference,
     { sealed, aad }: OpenInput,
     opens: (label: string) => boolean,
+    forbidden = 0,
   ): Soon<Sent> {
     if (sealed.length > SENT_LENGTH_MAX || aad.length > AAD_LENGTH_MAX) return TOO_BIG;
     return this.#ring.use(reference, "openFrom", ({ key }) => {
       const fault = useFault(key, "x25519", "decrypt");
       if (fault !== undefined) return fault;
+      if ((key.facts.uses & forbidden) !== 0) return NOT_FOR;
       const parts = sentPartsOf(sealed);
       const version = parts &&
         key.versions.find(({ publicKey }) => equalBytes(publicKey, parts.head.recipient));

@@ -283,7 +283,8 @@ export class Keyring {
         if (key !== null) keys.push(key);
         return { status: "ok" };
       });
-      if (read.status !== "ok") return undefined;
+      // The others are found as if it were not there.
+      if (read.status !== "ok" && read.status !== "damaged") return undefined;
     }
     return keys;
   }

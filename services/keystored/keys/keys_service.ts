@@ -276,7 +276,8 @@ async function listed(
   );
   const summaries: ReturnType<typeof summaryOf>[] = [];
   for (const outcome of found) {
-    if (outcome.status === "ENOENT") continue;
+    // What does not open says nothing of itself, and keeps nobody from the others.
+    if (outcome.status === "ENOENT" || outcome.status === "damaged") continue;
     if (outcome.status !== "ok") return outcome;
     summaries.push(summaryOf(outcome.key));
   }

@@ -7,9 +7,12 @@ export interface QuotaRefusal {
   readonly limit: bigint;
 }
 
-/** Why nothing was done. `unavailable`: the store, or rngd, did not do its part. */
+/**
+ * Why nothing was done. `unavailable`: the store, or rngd, did not do its part. `damaged`: what is kept
+ * of the key does not open.
+ */
 export type KeyRefusal =
-  | { readonly status: Exclude<KeyErrorCode, "EDQUOTA"> | "unavailable" }
+  | { readonly status: Exclude<KeyErrorCode, "EDQUOTA"> | "unavailable" | "damaged" }
   | QuotaRefusal;
 
 /** What an operation gives, or why it was refused. */

@@ -28,7 +28,9 @@ export function stateKeyStore(state: State): KeyStore {
     async get(place) {
       const reply = await state.get({ key: pathOf(place) });
       if (reply.status === "ok") return { status: "ok", record: reply.value };
-      return { status: reply.status === "not_found" ? "not_found" : "unavailable" };
+      if (reply.status === "not_found") return { status: "not_found" };
+      const damaged = reply.status === "integrity" || reply.status === "rollback";
+      return { status: damaged ? "damaged" : "unavailable" };
     },
     put: (place, record) => write(pathOf(place), record),
     mark: (place) => write(markOf(place), new Uint8Array(0)),

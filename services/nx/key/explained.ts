@@ -80,6 +80,11 @@ export function unavailable({ reason, operation }: KeysUnavailable): CommandFail
         EXIT.failed,
         `${operation}: the node is of another version; restart it`,
       );
+    case "damaged":
+      return new CommandFailure(
+        EXIT.failed,
+        `${operation}: the key is there and does not open; see nx log --scope keystored`,
+      );
     case "unavailable":
       return new CommandFailure(
         EXIT.failed,

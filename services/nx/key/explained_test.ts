@@ -44,11 +44,12 @@ test("explained tells bounds and both numbers", async () => {
 });
 
 test("unavailable says how far it came, and that nobody knows what was done", () => {
-  const reasons = ["gone", "no_reply", "unavailable", "garbled"] as const;
+  const reasons = ["gone", "no_reply", "unavailable", "garbled", "damaged"] as const;
   const told = reasons.map((reason) => unavailable(new KeysUnavailable(reason, "rotate")));
   deepEqual(told.map(({ exitCode }) => exitCode), [
     EXIT.failed,
     EXIT.timedOut,
+    EXIT.failed,
     EXIT.failed,
     EXIT.failed,
   ]);
