@@ -329,3 +329,49 @@ test("NexusKeys refuses what no frame carries as keystored would, and nothing br
   equal((await own.signMany(ref, [zeros(7_168)])).signatures.length, 1);
   equal((await own.get(ref)).createdMs, START_MS);
 });
+
+test("NexusKeys does many at once as one by one, and no more than a frame carries", async () => {
+  const own = new NexusKeys((await keystoreOn()).channel);
+  const [ref, box] = [{ app: "mail", key: "k" }, { app: "mail", key: "box" }];
+  await own.create({ app: "mail", purpose: "k", algorithm: "ed25519" });
+  await own.create({ app: "mail", purpose: "box", algorithm: "xchacha20-poly1305" });
+  const messages = Array.from({ length: 96 }, (_, at) => zeros(10).fill(at));
+  const { signatures } = await own.signMany(ref, messages);
+  const signed = messages.map((message, at) => ({ message, signature: signatures[at] ?? NOTHING }));
+  const wrong = signed.with(7, { message: zeros(10), signature: signatures[8] ?? NOTHING });
+  deepEqual(await own.verifyMany(ref, signed), messages.map(() => 1));
+  deepEqual(await own.verifyMany(ref, wrong), messages.map((_, at) => at === 7 ? undefined : 1));
+  await refused("EINVAL", own.verifyMany(ref, [{ message: NOTHING, signature: zeros(63) }]));
+  const aad = zeros(3).fill(9);
+  const values = [1, 2, 3].map((at) => ({ plain: zeros(at).fill(at), aad, label: `l${at}` }));
+  const { sealed, version } = await own.sealMany(box, values);
+  equal(version, 1);
+  const opened = await own.unsealMany(box, sealed.map((one) => ({ sealed: one, aad })));
+  deepEqual(
+    opened.map(({ plain, label }) => ({ plain, label })),
+    values.map(({ plain, label }) => ({ plain, label })),
+  );
+  const other = sealed.map((one, at) => ({ sealed: one, aad: at === 1 ? NOTHING : aad }));
+  await refused("EINVAL", own.unsealMany(box, other));
+});
+
+test("NexusKeys refuses batches that no frame carries", async () => {
+  const own = new NexusKeys((await keystoreOn()).channel);
+  const [ref, box] = [{ app: "mail", key: "k" }, { app: "mail", key: "box" }];
+  const [plain, sealed] = [zeros(6_145), zeros(57 + 64 + 6_144 + 17)];
+  const big = [
+    own.verifyMany(ref, [{ message: zeros(7_105), signature: zeros(64) }]),
+    own.verifyMany(
+      ref,
+      Array.from({ length: 97 }, () => ({ message: NOTHING, signature: zeros(64) })),
+    ),
+    own.sealMany(box, [{ plain }]),
+    own.sealMany(box, [{ plain: NOTHING, aad: zeros(1_025) }]),
+    own.sealMany(box, Array.from({ length: 2 }, () => ({ plain: zeros(3_585) }))),
+    own.sealMany(box, Array.from({ length: 97 }, () => ({ plain: NOTHING }))),
+    own.unsealMany(box, [{ sealed }]),
+    own.unsealMany(box, [{ sealed: NOTHING, aad: zeros(1_025) }]),
+    own.unsealMany(box, Array.from({ length: 2 }, () => ({ sealed: zeros(3_585) }))),
+  ];
+  for (const call of big) await refused("E2BIG", call);
+});

@@ -5,8 +5,6 @@ import { type KeyInfo, type KeySummary, summaryOf, timeOf } from "./key_info.ts"
 import {
   AAD_LENGTH_MAX,
   APP_LENGTH_MAX,
-  BATCH_BYTES_MAX,
-  BATCH_MAX,
   CONTEXT_LENGTH_MAX,
   DESTROY_WAIT_DEFAULT_MS,
   LIST_KEYS_MAX,
@@ -28,6 +26,7 @@ import { keys } from "./keys_protocol.ts";
 import { KEY_OPERATIONS, type KeyOperation } from "./lifecycle.ts";
 import { SEALED_LENGTH_MAX, SENT_LENGTH_MAX } from "./sealed_blob.ts";
 import {
+  batch,
   changeOf,
   done,
   fits,
@@ -182,10 +181,8 @@ export class NexusKeys {
     ref: KeyRef,
     messages: readonly Uint8Array[],
   ): Promise<MadeBy & { readonly signatures: readonly Uint8Array[] }> {
-    fits("signMany", messages.length, BATCH_MAX);
     for (const { length } of messages) fits("signMany", length, MESSAGE_LENGTH_MAX);
-    const length = messages.reduce((total, message) => total + message.length, 0);
-    fits("signMany", length, BATCH_BYTES_MAX);
+    batch("signMany", messages.map(({ length }) => length));
     const list = messages.map((message) => ({ message }));
     const request = { ...refOf("signMany", ref), messages: list };
     const reply = done("signMany", await this.#keys.signMany(request));
@@ -207,6 +204,54 @@ export class NexusKeys {
     const request = { ...refOf("verify", ref), message, signature };
     const { valid, version } = done("verify", await this.#keys.verify(request));
     return valid === 1 ? version : undefined;
+  }
+
+  /** Checks several signatures as {@linkcode NexusKeys.verify} does, in one call. */
+  async verifyMany(
+    ref: KeyRef,
+    signed: readonly { readonly message: Uint8Array; readonly signature: Uint8Array }[],
+  ): Promise<readonly (number | undefined)[]> {
+    batch("verifyMany", signed.map(({ message }) => message.length + SIGNATURE_LENGTH));
+    for (const { message, signature } of signed) {
+      fits("verifyMany", message.length, MESSAGE_LENGTH_MAX);
+      if (signature.length !== SIGNATURE_LENGTH) throw new KeyError("EINVAL", "verifyMany");
+    }
+    const request = { ...refOf("verifyMany", ref), signed };
+    const { versions } = done("verifyMany", await this.#keys.verifyMany(request));
+    return versions.map(({ version }) => version === 0 ? undefined : version);
+  }
+
+  /** Seals several values by one version, in one call. */
+  async sealMany(
+    ref: KeyRef,
+    values: readonly SealInput[],
+  ): Promise<MadeBy & { readonly sealed: readonly Uint8Array[] }> {
+    const inputs = values.map(({ plain, aad = NOTHING, label = "" }) => ({ plain, aad, label }));
+    for (const input of inputs) sealable("sealMany", input);
+    batch(
+      "sealMany",
+      inputs.map(({ plain, aad, label }) => plain.length + aad.length + utf8Length(label)),
+    );
+    const request = { ...refOf("sealMany", ref), inputs };
+    const reply = done("sealMany", await this.#keys.sealMany(request));
+    return { ...madeBy(reply), sealed: reply.outputs.map(({ sealed }) => sealed.slice()) };
+  }
+
+  /** Opens several values, all or none, in one call. */
+  async unsealMany(ref: KeyRef, values: readonly OpenInput[]): Promise<readonly Opened[]> {
+    const inputs = values.map(({ sealed, aad = NOTHING }) => ({ sealed, aad }));
+    for (const { sealed, aad } of inputs) {
+      fits("unsealMany", sealed.length, SEALED_LENGTH_MAX);
+      fits("unsealMany", aad.length, AAD_LENGTH_MAX);
+    }
+    batch("unsealMany", inputs.map(({ sealed, aad }) => sealed.length + aad.length));
+    const request = { ...refOf("unsealMany", ref), inputs };
+    const { outputs } = done("unsealMany", await this.#keys.unsealMany(request));
+    return outputs.map(({ plain, label, ...by }) => ({
+      ...madeBy(by),
+      plain: plain.slice(),
+      label,
+    }));
   }
 
   /** Seals bytes so that this key alone opens them. */

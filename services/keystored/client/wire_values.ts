@@ -14,6 +14,8 @@ import { infoOf, type KeyInfo } from "./key_info.ts";
 import {
   AAD_LENGTH_MAX,
   APP_LENGTH_MAX,
+  BATCH_BYTES_MAX,
+  BATCH_MAX,
   LABEL_LENGTH_MAX,
   PLAIN_LENGTH_MAX,
   PURPOSE_LENGTH_MAX,
@@ -34,6 +36,12 @@ export const PUBLIC_LENGTH = 32;
 /** What is longer than a field is refused as keystored would refuse it. */
 export function fits(operation: string, length: number, most: number): void {
   if (length > most) throw new KeyError("E2BIG", operation);
+}
+
+/** Bounds a batch: how many, and the bytes of all of it. @param lengths Of each of its items. */
+export function batch(operation: string, lengths: readonly number[]): void {
+  fits(operation, lengths.length, BATCH_MAX);
+  fits(operation, lengths.reduce((total, length) => total + length, 0), BATCH_BYTES_MAX);
 }
 
 export function sealable(
