@@ -1,8 +1,8 @@
-import { deepEqual } from "@tests/fakes/assert.ts";
+import { deepEqual, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
 import page from "../../../docs/identity/keystore.md" with { type: "text" };
 import { KEY_ERROR_DOCS } from "./key_error.ts";
-import { CONDITIONS, KEY_OPERATIONS, LIFECYCLE } from "./lifecycle.ts";
+import { CONDITIONS, KEY_OPERATIONS, KEY_STATES, LIFECYCLE } from "./lifecycle.ts";
 
 /** Cells of a table's rows, the line under the head left out. */
 function rowsOf(table: string): readonly (readonly string[])[] {
@@ -22,4 +22,9 @@ test("docs/identity/keystore.md prints the table that the code runs from", () =>
 test("docs/identity/keystore.md says what each refusal means", () => {
   const [, printed = ""] = /## Refusals\n\n([^]*?)\n\n/.exec(page) ?? [];
   deepEqual(rowsOf(printed).slice(1), Object.entries(KEY_ERROR_DOCS));
+});
+
+test("docs/identity/keystore.md numbers the states as records do", () => {
+  const states = KEY_STATES.map((state, number) => `${number} ${state}`).join(", ");
+  ok(page.replaceAll(/\s+/g, " ").includes(`: ${states}.`));
 });
