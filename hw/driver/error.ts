@@ -24,17 +24,19 @@ export type DriverErrorCode =
   | "wrong_device";
 
 /**
- * A device that does not keep the rules. Nothing that it wrote for the request in question was used,
+ * A device that does not keep the rules. The code is part of the name, because the boot tells no more
+ * than the name of an error. Nothing that it wrote for the request in question was used,
  * and its driver stays broken: every later call fails with the same error.
  */
 export class DriverError extends Error {
-  override readonly name = "DriverError";
+  override readonly name: string;
   readonly code: DriverErrorCode;
   /** Offset of the register or of the ring field at fault, in bytes. */
   readonly offset: number;
 
   constructor(code: DriverErrorCode, offset: number) {
     super(`Cannot drive device: ${code} at offset ${offset}`);
+    this.name = `DriverError ${code}`;
     this.code = code;
     this.offset = offset;
   }

@@ -6,6 +6,7 @@ import type { WriteStatus } from "./write_queue.ts";
 /** Who writes the log, as its values say. */
 const SUBJECT = "statefsd";
 const PURPOSE = "log";
+const NS_PER_MS = 1_000_000n;
 
 /** A value of the log; `unreadable` where there is one that does not open. */
 export type LogValue =
@@ -42,7 +43,7 @@ export function logValuesOf(
       }
     },
     async put(path, value) {
-      const timestamp = BigInt(Math.max(0, clock.unixMs()));
+      const timestamp = BigInt(Math.max(0, Math.floor(clock.unixMs()))) * NS_PER_MS;
       const about = { subject: SUBJECT, purpose: PURPOSE, timestamp };
       const outcome = await store.put(path, value, about);
       return typeof outcome === "string" ? outcome : "no_space";

@@ -41,7 +41,7 @@ test("logValuesOf lists every path, page by page", () => {
 });
 
 test("logValuesOf says who writes and when, by any clock", async () => {
-  for (const [unixMs, timestamp] of [[7, 7n], [-7, 0n]] as const) {
+  for (const [unixMs, timestamp] of [[7, 7_000_000n], [-7, 0n]] as const) {
     const { target, written } = store({ status: "not_found" });
     const values = logValuesOf(target, { unixMs: () => unixMs });
     equal(await values.put("/state/x", Uint8Array.of(1)), "ok");
