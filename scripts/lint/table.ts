@@ -24,8 +24,9 @@ const SERVICE_MAY = [
   "runtime/capnp/declarations.ts",
   "hw/driver",
   "net",
-  // The library of keys is for every daemon; what other daemons have in such a folder is not.
+  // These libraries are for every daemon; what other daemons have in such a folder is not.
   "services/keystored/client",
+  "services/rngd/client",
 ];
 
 export const LAYERS: readonly Layer[] = [

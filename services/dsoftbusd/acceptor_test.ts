@@ -74,7 +74,7 @@ test("Acceptor names what each intruder did, and an existing session goes on", a
 test("Acceptor cuts off whom it fails itself", async () => {
   const { world, b } = await besieged();
   const { entropy } = b.bus.ports.handshake;
-  Object.defineProperty(entropy, "take", { value: () => Promise.resolve(undefined) });
+  Object.defineProperty(entropy, "draw", { value: () => Promise.resolve(undefined) });
   const caller = await stranger(world);
   await caller.write(fromHex("00000030" + "09".repeat(48)).slice(), 1);
   await world.settle();

@@ -240,7 +240,7 @@ export class Dial {
 
   async #pause(failures: number): Promise<void> {
     const { handshake, syscalls, clock } = this.#bus.ports;
-    const drawn = await handshake.entropy.take(2);
+    const drawn = await handshake.entropy.draw(2);
     const random = drawn === undefined ? 0.5 : ((drawn[0] ?? 0) * 256 + (drawn[1] ?? 0)) / 65_536;
     await syscalls.sleepUntil(clock.nowNs() + backoffMs(failures, random) * 1e6);
   }

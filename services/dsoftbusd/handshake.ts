@@ -14,7 +14,8 @@ import { WireError } from "@runtime/core/error.ts";
 import type { Client } from "@runtime/idl/client.ts";
 import type { identityd } from "../identityd/protocol.ts";
 import type { keystored } from "../keystored/protocol.ts";
-import type { EntropyPool, LocalIdentity } from "./custody.ts";
+import type { EntropyPool } from "../rngd/client/entropy_pool.ts";
+import type { LocalIdentity } from "./custody.ts";
 import type { RecordRead, RecordStream } from "./record_stream.ts";
 import { type HandshakeRefusal, Refusal } from "./refusal.ts";
 import type { StreamEnd } from "./stream.ts";
@@ -154,7 +155,7 @@ export async function respond(
 const NOTHING = new Uint8Array(0);
 
 async function ephemeral({ entropy }: HandshakePorts): Promise<Uint8Array> {
-  const secret = await entropy.take(EPHEMERAL_LENGTH);
+  const secret = await entropy.draw(EPHEMERAL_LENGTH);
   if (secret === undefined) throw new Refusal("custody");
   return secret;
 }

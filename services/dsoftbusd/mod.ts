@@ -11,7 +11,8 @@ import { AdmissionTable, CONNECTIONS_PER_ADDRESS } from "./admission.ts";
 import { Announcer } from "./announcer.ts";
 import { BOOT_ID_LENGTH, bootIdOf } from "./boot_id.ts";
 import { Bus, HANDSHAKE_TIMEOUT_MS } from "./bus.ts";
-import { EntropyPool, localIdentity } from "./custody.ts";
+import { EntropyPool } from "../rngd/client/entropy_pool.ts";
+import { localIdentity } from "./custody.ts";
 import { BusJournal } from "./journal.ts";
 import { openNetwork } from "./network.ts";
 import { peersOf, unresolvedOf } from "./peer_argument.ts";
@@ -39,7 +40,7 @@ export default defineComponent({
   async create({ call, clock, syscalls, args, gate, prove, spawn }) {
     const entropy = new EntropyPool(call.rngd);
     const local = await localIdentity(call.keystored);
-    const drawn = await entropy.take(BOOT_ID_LENGTH);
+    const drawn = await entropy.draw(BOOT_ID_LENGTH);
     assert(local !== undefined && drawn !== undefined, "keystored and rngd answer");
     const bootId = bootIdOf(drawn, clock);
     const network = await openNetwork(call.netstackd, syscalls, SESSION_PORT);

@@ -12,7 +12,7 @@ import { BUILT_IN_PUBLISHERS } from "./anchors/built_in.ts";
 import { createKeystored } from "./service.ts";
 import { CLI_SUBJECT, keys } from "./client/keys_protocol.ts";
 import { AuditHash } from "./keys/audit_hash.ts";
-import { EntropyPool } from "./keys/entropy_pool.ts";
+import { EntropyPool } from "../rngd/client/entropy_pool.ts";
 import { KeyChanges } from "./keys/key_changes.ts";
 import { KeyClock } from "./keys/key_clock.ts";
 import type { KeyPlace } from "./keys/key_store.ts";

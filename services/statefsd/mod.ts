@@ -5,6 +5,7 @@ import { assert } from "@runtime/core/assert.ts";
 import { Refusal } from "@runtime/core/error.ts";
 import type { Clock } from "@runtime/core/ports.ts";
 import { logdQuery } from "../logd/protocol.ts";
+import { EntropyPool } from "../rngd/client/entropy_pool.ts";
 import { rngd } from "../rngd/protocol.ts";
 import { blockDisk, DISK_TIMEOUT_MS } from "./block_disk.ts";
 import { stateArguments } from "./boot_arguments.ts";
@@ -14,7 +15,6 @@ import { LiveStore } from "./live_store.ts";
 import { LogDrain } from "./log_drain.ts";
 import { drainFor } from "./log_loop.ts";
 import { logValuesOf } from "./log_values.ts";
-import { Nonces } from "./nonces.ts";
 import { openStore } from "./open_store.ts";
 import { statefsd, statefsdV1 } from "./protocol.ts";
 import type { QuotaExcess, QuotaPorts } from "./quota.ts";
@@ -47,7 +47,7 @@ export default defineComponent({
     const disk = await bringUp(device.disk, expiry, prove);
     const { segmentsMax, ...limits } = defaultLimits(disk.blockCount);
     const quotas: QuotaPorts = { ...limits, clock, ...warningOver(prove) };
-    const ports = { disk, random: new Nonces(call.entropy), recordKey: key, quotas };
+    const ports = { disk, random: new EntropyPool(call.entropy), recordKey: key, quotas };
     const opened = await openStore({ ...ports, ...expected });
     if (opened.status !== "ok") throw new Refusal(`state_${opened.status}`);
     const store: LiveStore = new LiveStore({
@@ -73,7 +73,7 @@ export default defineComponent({
       log: drain && { drain, values },
       compacted: (evidence) => prove("compacted", evidence),
       exceeded: denialOver(prove, clock),
-      check: () => selfCheck(new Nonces(call.entropy)),
+      check: () => selfCheck(new EntropyPool(call.entropy)),
     });
     return { v1: handlers, v2: handlers };
   },

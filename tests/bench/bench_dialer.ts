@@ -3,7 +3,8 @@
 import type { AnyComponent } from "@runtime/boot/component.ts";
 import { assert } from "@runtime/core/assert.ts";
 import { HANDSHAKE_TIMEOUT_MS } from "@services/dsoftbusd/bus.ts";
-import { EntropyPool, localIdentity } from "@services/dsoftbusd/custody.ts";
+import { localIdentity } from "@services/dsoftbusd/custody.ts";
+import { EntropyPool } from "@services/rngd/client/entropy_pool.ts";
 import { type Authenticated, initiate } from "@services/dsoftbusd/handshake.ts";
 import dsoftbusd from "@services/dsoftbusd/mod.ts";
 import { openNetwork } from "@services/dsoftbusd/network.ts";

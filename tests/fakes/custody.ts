@@ -1,6 +1,7 @@
 import { Secret } from "@runtime/core/secret.ts";
 import type { Client } from "@runtime/idl/client.ts";
-import { EntropyPool, type LocalIdentity, localIdentity } from "@services/dsoftbusd/custody.ts";
+import { type LocalIdentity, localIdentity } from "@services/dsoftbusd/custody.ts";
+import { EntropyPool } from "@services/rngd/client/entropy_pool.ts";
 import type { HandshakePorts } from "@services/dsoftbusd/handshake.ts";
 import { identityd } from "@services/identityd/protocol.ts";
 import { createIdentityd } from "@services/identityd/service.ts";

@@ -1,7 +1,7 @@
 import type { Client } from "@runtime/idl/client.ts";
 import { deepEqual, equal, ok } from "@tests/fakes/assert.ts";
 import { test } from "@tests/fakes/test.ts";
-import type { rngd } from "../../rngd/protocol.ts";
+import type { rngd } from "../protocol.ts";
 import { EntropyPool } from "./entropy_pool.ts";
 
 /** rngd that counts upward, and the frames that it gave. */
@@ -57,4 +57,22 @@ test("EntropyPool gives nothing when rngd gives none, or another length", async 
   const again = new EntropyPool(counting([undefined]).entropy);
   equal(await again.draw(32), undefined);
   equal((await again.draw(32))?.length, 32);
+});
+
+test("EntropyPool has callers that come together share a draw, and no byte", async () => {
+  const { entropy, frames } = counting();
+  const pool = new EntropyPool(entropy);
+  const drawn = await Promise.all(Array.from({ length: 20 }, () => pool.draw(32)));
+  equal(frames.length, 3);
+  const bytes = drawn.flatMap((each) => [...each ?? []]).toSorted((left, right) => left - right);
+  deepEqual(bytes, Array.from({ length: 640 }, (_, at) => at & 0xff).toSorted((a, b) => a - b));
+});
+
+test("EntropyPool gives each byte in order, over as many draws as it takes", async () => {
+  const { entropy, frames } = counting();
+  const pool = new EntropyPool(entropy);
+  const bytes: number[] = [];
+  for (const length of [24, 0, 200, 300, 1]) bytes.push(...await pool.draw(length) ?? []);
+  deepEqual(bytes, Array.from({ length: 525 }, (_, index) => index & 0xff));
+  equal(frames.length, 3);
 });

@@ -1,10 +1,14 @@
 import type { Client } from "@runtime/idl/client.ts";
-import { ENTROPY_LENGTH_MAX, type rngd } from "../../rngd/protocol.ts";
+import { ENTROPY_LENGTH_MAX, type rngd } from "../protocol.ts";
 
-/** Bytes that rngd gave and nobody got yet. Each is given out once, and wiped here when it was. */
+/**
+ * Bytes that rngd gave and nobody got yet, drawn in the largest pieces that it gives. Each is given out
+ * once, and wiped here when it was.
+ */
 export class EntropyPool {
   readonly #entropy: Pick<Client<typeof rngd>, "getEntropy">;
   #left = new Uint8Array(0);
+  #filling: Promise<boolean> | undefined;
 
   constructor(entropy: Pick<Client<typeof rngd>, "getEntropy">) {
     this.#entropy = entropy;
@@ -14,7 +18,11 @@ export class EntropyPool {
   async draw(length: number): Promise<Uint8Array | undefined> {
     const drawn = new Uint8Array(length);
     for (let filled = 0; filled < length;) {
-      if (this.#left.length === 0 && !await this.#refill()) return undefined;
+      if (this.#left.length === 0) {
+        // Callers that come while it is being filled share that.
+        this.#filling ??= this.#refill().finally(() => this.#filling = undefined);
+        if (!await this.#filling) return undefined;
+      }
       const part = this.#left.subarray(0, length - filled);
       drawn.set(part, filled);
       part.fill(0);
@@ -27,8 +35,7 @@ export class EntropyPool {
   async #refill(): Promise<boolean> {
     const reply = await this.#entropy.getEntropy({ length: ENTROPY_LENGTH_MAX });
     if (reply.status !== "ok" || reply.entropy.length !== ENTROPY_LENGTH_MAX) return false;
-    // Somebody else may have refilled it meanwhile: what is left of that is as good.
-    if (this.#left.length === 0) this.#left = reply.entropy.slice();
+    this.#left = reply.entropy.slice();
     // The frame is this task's, and nobody reads it again.
     reply.entropy.fill(0);
     return true;
