@@ -72,7 +72,7 @@ function begun({ ring, segments, checkpoint }: StoredChain): void {
     if (value !== undefined) values.map.set(segmentPath(ring, first), value);
   }
   if (checkpoint !== undefined) values.map.set("/state/log/checkpoint/journal", checkpoint);
-  const { next, current, broken } = startOfLog(values, ring, BOOT_ID);
+  const { next, current, broken } = startOfLog(values, ring, { bootId: BOOT_ID });
   ok(segments.every(({ first }) => first < next), "no segment is written over");
   ok((current === undefined) !== (broken === undefined) || segments.length === 0);
 }
