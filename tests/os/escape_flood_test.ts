@@ -76,14 +76,17 @@ test("a daemon that floods its callees is told so, and others are served meanwhi
   });
 });
 
-test("a daemon that floods the console is cut short, and prints no line that lies", async () => {
+test("a daemon that floods the console has few lines printed, and none that lies", async () => {
   await besiege("all", async (siege) => {
     const { attempt, node } = siege;
+    const printed = () =>
+      node.lines.filter((line) => line === "rngd: mmio window mapped ok").length;
+    const first = printed();
     const flood = attempt("rngd", "flood markers", "mapped");
     ok(await meanwhile(siege, flood) < LATENCY_MAX_MS);
-    const { done, status } = await flood as Bounded;
-    ok(done > 100 && done < 2 * BURST_MAX, `${done}`);
-    equal(status, "threw InvariantError");
+    const { done } = await flood as Bounded;
+    const lines = printed() - first;
+    ok(done > 4 * BURST_MAX && lines > 100 && lines < 2 * BURST_MAX, `${lines} of ${done}`);
     const before = node.lines.filter((line) => line.includes("forged")).length;
     const refused = Array(4).fill("threw InvariantError");
     deepEqual(await attempt("dsoftbusd", "lines that lie", "bound"), refused);

@@ -25,6 +25,7 @@ const LAST_OF_PHASE: Readonly<Record<string, string>> = {
   "logd": "SELFTEST: logd hardening rejects ok",
   "entropy": "SELFTEST: device key private export rejected ok",
   "state": "SELFTEST: device key persist ok",
+  "keystore": "SELFTEST: keystore v1.1 deny ok",
   "net": "SELFTEST: netstackd foreign handle rejected ok",
   "session": "SELFTEST: dsoftbus peer judged ok",
   "end": "SELFTEST: end",

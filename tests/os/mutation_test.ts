@@ -16,6 +16,7 @@ import { KERNEL_MUTATIONS } from "./mutations/kernel.ts";
 import type { Mutation } from "./mutations/mutation.ts";
 import { POLICY_MUTATIONS } from "./mutations/policy.ts";
 import { SESSION_MUTATIONS } from "./mutations/session.ts";
+import { KEYSTORE_MUTATIONS } from "./mutations/keystore.ts";
 import { STATE_MUTATIONS } from "./mutations/state.ts";
 
 const ALL: readonly Mutation[] = [
@@ -23,6 +24,7 @@ const ALL: readonly Mutation[] = [
   ...POLICY_MUTATIONS,
   ...DEVICE_MUTATIONS,
   ...STATE_MUTATIONS,
+  ...KEYSTORE_MUTATIONS,
   ...SESSION_MUTATIONS,
 ];
 
