@@ -1,5 +1,4 @@
-import { type KeyUse, USE_BIT } from "../client/algorithm.ts";
-import type { AlgorithmName } from "../client/algorithm.ts";
+import { type AlgorithmName, type KeyUse, USE_BIT } from "../client/algorithm.ts";
 import { conditionOf, type KeyOperation, lifeAfter, LIFECYCLE } from "../client/lifecycle.ts";
 import type { KeyFacts } from "./key_record.ts";
 

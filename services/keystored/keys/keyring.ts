@@ -31,8 +31,8 @@ const NOT_FOUND = { status: "ENOENT" } as const;
 const FILLS_MAX = 3;
 
 /**
- * The keys of a device: who lives, who is found, who changes. What
- * is done with one is `key_uses.ts`, how one changes `key_changes.ts`.
+ * The keys of a device: who lives, who is found, who changes. What is done with one is
+ * `key_uses.ts`, how one changes `key_changes.ts`.
  */
 export class Keyring {
   readonly #ports: KeyringPorts;
